@@ -1,0 +1,356 @@
+/* dagrun/table.h - tables, columns and the kernels on them: public ABI.
+ *
+ * A table is a list of named columns of equal length. A column is a list of
+ * chunks in Arrow's memory layout; all columns of a table share the same chunk
+ * boundaries. Tables and columns are immutable once made and counted by
+ * reference, so that threads may share them and a projection copies nothing.
+ *
+ * Ownership: a function that gives a table or column through ret_* gives one
+ * reference, which the caller drops with dr_table_unref or dr_column_unref. A
+ * plain return of a pointer (dr_table_column) lends it for as long as its
+ * parent lives. ret_* is written only on success.
+ *
+ * Errors: int32_t functions return 0 (DR_OK) or a code of enum dr_rc, and then
+ * err says what failed, on which name, and why. err may be NULL.
+ *
+ * Only fixed-width types cross this boundary. Functions and enum values are
+ * appended, never changed; see docs/plugins.md for the compatibility rule. */
+#ifndef DAGRUN_TABLE_H
+#define DAGRUN_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define DR_API __attribute__((visibility("default")))
+#define DR_CHECK __attribute__((warn_unused_result))
+#define DR_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define DR_API
+#define DR_CHECK
+#define DR_PRINTF(f, a)
+#endif
+
+/* ---- errors ------------------------------------------------------------ */
+
+enum dr_rc {
+    DR_OK = 0,
+    DR_EINPUT = 1,    /* the data given is not what it must be */
+    DR_EDEF = 2,      /* a definition (DAG, suite, parameter) is wrong */
+    DR_ENOTFOUND = 3, /* a file, column, dataset or run that is not there */
+    DR_ESYS = 4,      /* the operating system refused; sys holds errno */
+    DR_EDB = 5,       /* the database refused */
+    DR_EPLUGIN = 6,   /* a plugin broke its contract */
+    DR_ELIMIT = 7,    /* a declared limit was reached */
+    DR_EBUSY = 8,     /* somebody else holds the lock */
+    DR_ECANCEL = 9,   /* asked to stop */
+    DR_EBUG = 10      /* an invariant of ours does not hold */
+};
+
+/* Filled by whoever fails first. Callers may prefix context. */
+struct dr_err {
+    int32_t rc;  /* enum dr_rc */
+    int32_t sys; /* errno where rc is DR_ESYS, else 0 */
+    char msg[504];
+};
+
+/* ---- the Arrow C Data Interface (Apache Arrow format, version 1) -------- */
+
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+struct ArrowSchema {
+    const char *format;
+    const char *name;
+    const char *metadata;
+    int64_t flags;
+    int64_t n_children;
+    struct ArrowSchema **children;
+    struct ArrowSchema *dictionary;
+    void (*release)(struct ArrowSchema *);
+    void *private_data;
+};
+struct ArrowArray {
+    int64_t length;
+    int64_t null_count;
+    int64_t offset;
+    int64_t n_buffers;
+    int64_t n_children;
+    const void **buffers;
+    struct ArrowArray **children;
+    struct ArrowArray *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+};
+#endif
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+struct ArrowArrayStream {
+    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+    const char *(*get_last_error)(struct ArrowArrayStream *);
+    void (*release)(struct ArrowArrayStream *);
+    void *private_data;
+};
+#endif
+
+/* ---- types ------------------------------------------------------------- */
+
+enum dr_type {
+    DR_TYPE_NULL = 0,    /* every value missing; no buffers */
+    DR_TYPE_BOOL = 1,    /* bitmap, least significant bit first */
+    DR_TYPE_INT64 = 2,   /* int64_t */
+    DR_TYPE_FLOAT64 = 3, /* double */
+    DR_TYPE_DATE = 4,    /* Arrow date32: int32_t days since 1970-01-01 */
+    DR_TYPE_TIMESTAMP = 5, /* int64_t microseconds since 1970-01-01T00:00:00,
+                              UTC or, where the column has no zone, local */
+    DR_TYPE_DECIMAL = 6, /* Arrow decimal128: 16 bytes little-endian */
+    DR_TYPE_STRING = 7,  /* Arrow large_utf8: int64_t offsets, then bytes */
+    DR_TYPE_DICT = 8     /* Arrow dictionary<int32, utf8>: int32_t codes */
+};
+
+/* One chunk, lent: valid for as long as its column lives. The layout of each
+ * buffer is Arrow's. Offsets are always 0. */
+struct dr_chunk {
+    int32_t type;            /* enum dr_type */
+    int32_t scale;           /* DECIMAL only */
+    int64_t length;          /* rows */
+    int64_t null_count;      /* exact */
+    const uint8_t *validity; /* bitmap, 1 = present; NULL = no nulls */
+    const void *values;      /* see enum dr_type; codes for DICT */
+    const char *bytes;       /* STRING only */
+};
+
+struct dr_table;
+struct dr_column;
+
+DR_API struct dr_table *dr_table_ref(const struct dr_table *t);
+DR_API void dr_table_unref(struct dr_table *t); /* NULL is fine */
+DR_API int64_t dr_table_rows(const struct dr_table *t);
+DR_API int32_t dr_table_columns(const struct dr_table *t);
+DR_API const char *dr_table_column_name(const struct dr_table *t, int32_t i);
+/* The index of the column of that name, or -1. */
+DR_API int32_t dr_table_find(const struct dr_table *t, const char *name);
+DR_API const struct dr_column *dr_table_column(const struct dr_table *t, int32_t i);
+
+DR_API struct dr_column *dr_column_ref(const struct dr_column *c);
+DR_API void dr_column_unref(struct dr_column *c);
+DR_API int32_t dr_column_type(const struct dr_column *c); /* enum dr_type */
+DR_API int64_t dr_column_rows(const struct dr_column *c);
+DR_API int64_t dr_column_nulls(const struct dr_column *c);
+DR_API int32_t dr_column_chunks(const struct dr_column *c);
+/* Lend chunk i, 0 <= i < dr_column_chunks. */
+DR_API void dr_column_chunk(const struct dr_column *c, int32_t i, struct dr_chunk *ret);
+/* DICT only: how many distinct values, and the bytes of one (not
+ * NUL-terminated), lent for as long as the column lives. A dictionary may hold
+ * values that no row uses. */
+DR_API int32_t dr_column_dict_size(const struct dr_column *c);
+DR_API const char *dr_column_dict_get(const struct dr_column *c, int32_t code, int64_t *ret_n);
+
+/* ---- making columns and tables ----------------------------------------- */
+
+/* A growing column. Values are copied in; finish gives the column and frees
+ * the builder; free drops an unfinished one (NULL is fine). For STRING and
+ * DICT use append_bytes. Out of memory ends the process. */
+struct dr_builder;
+DR_API struct dr_builder *dr_builder_new(int32_t type);
+DR_API void dr_builder_free(struct dr_builder *b);
+DR_API void dr_builder_append_null(struct dr_builder *b);
+DR_API void dr_builder_append_int(struct dr_builder *b, int64_t v); /* BOOL, INT64, DATE, TIMESTAMP */
+DR_API void dr_builder_append_float(struct dr_builder *b, double v); /* FLOAT64 */
+DR_API void dr_builder_append_bytes(struct dr_builder *b, const char *p, int64_t n);
+DR_API struct dr_column *dr_builder_finish(struct dr_builder *b);
+
+/* A table of n columns; takes no references, adds its own. Names are copied
+ * and must be unique; chunk boundaries are aligned where they differ. */
+DR_API DR_CHECK int32_t dr_table_new(int32_t n, const char *const *names,
+                                     const struct dr_column *const *columns,
+                                     struct dr_table **ret, struct dr_err *err);
+
+/* Arrow C Data in and out. import takes over and releases the stream; export
+ * shares the table's buffers, which live until the consumer's release. */
+DR_API DR_CHECK int32_t dr_table_import(struct ArrowArrayStream *in, struct dr_table **ret,
+                                        struct dr_err *err);
+DR_API DR_CHECK int32_t dr_table_export(const struct dr_table *t, struct ArrowArrayStream *ret,
+                                        struct dr_err *err);
+
+/* ---- kernels on tables -------------------------------------------------- */
+
+/* Columns by name, in that order. */
+DR_API DR_CHECK int32_t dr_table_select(const struct dr_table *t, int32_t n, const char *const *names,
+                                        struct dr_table **ret, struct dr_err *err);
+/* t with column `name` replaced where it exists, appended where it does not. */
+DR_API DR_CHECK int32_t dr_table_with(const struct dr_table *t, const char *name,
+                                      const struct dr_column *c, struct dr_table **ret,
+                                      struct dr_err *err);
+/* The rows whose bit is 1. bitmap holds (rows + 7) / 8 bytes. */
+DR_API DR_CHECK int32_t dr_table_filter(const struct dr_table *t, const uint8_t *bitmap,
+                                        struct dr_table **ret, struct dr_err *err);
+/* rows[i] is the row of t that becomes row i; 0 <= rows[i] < rows of t. */
+DR_API DR_CHECK int32_t dr_table_take(const struct dr_table *t, int64_t n, const int64_t *rows,
+                                      struct dr_table **ret, struct dr_err *err);
+/* The tables one below the other; same names and types, in the same order
+ * (DICT and STRING mix, and give STRING). */
+DR_API DR_CHECK int32_t dr_table_concat(int32_t n, const struct dr_table *const *tables,
+                                        struct dr_table **ret, struct dr_err *err);
+
+enum dr_sort_flags { DR_SORT_DESC = 1, DR_SORT_NULLS_FIRST = 2 };
+struct dr_sort_key {
+    const char *column;
+    int32_t flags; /* enum dr_sort_flags; nulls sort last without NULLS_FIRST */
+    int32_t pad;
+};
+/* Stable. Strings compare by bytes; NaN sorts above every number. */
+DR_API DR_CHECK int32_t dr_table_sort(const struct dr_table *t, int32_t n, const struct dr_sort_key *keys,
+                                      struct dr_table **ret, struct dr_err *err);
+
+enum dr_keep { DR_KEEP_FIRST = 0, DR_KEEP_LAST = 1, DR_KEEP_NONE = 2 };
+/* One row for each distinct key, in the order of the rows kept. ret_kept (may
+ * be NULL) receives for each row of t: -1 where it was kept, else the row of t
+ * that was kept in its place (or, with DR_KEEP_NONE, the first of its group);
+ * the caller allocates rows of t entries. Nulls equal each other. n = 0 means
+ * all columns. */
+DR_API DR_CHECK int32_t dr_table_distinct(const struct dr_table *t, int32_t n, const char *const *keys,
+                                          int32_t keep, int64_t *ret_kept, struct dr_table **ret,
+                                          struct dr_err *err);
+
+enum dr_agg_fn {
+    DR_AGG_COUNT = 0,          /* non-null values; of rows where column is NULL */
+    DR_AGG_COUNT_DISTINCT = 1, /* non-null */
+    DR_AGG_SUM = 2,            /* null where no value */
+    DR_AGG_MEAN = 3,
+    DR_AGG_STDDEV = 4, /* sample, n - 1; null where n < 2 (Welford) */
+    DR_AGG_VARIANCE = 5,
+    DR_AGG_MIN = 6,
+    DR_AGG_MAX = 7,
+    DR_AGG_QUANTILE = 8, /* arg in [0, 1]; linear, Hyndman and Fan type 7 */
+    DR_AGG_MEDIAN = 9,
+    DR_AGG_SHARE = 10, /* BOOL: true / non-null */
+    DR_AGG_FIRST = 11,
+    DR_AGG_LAST = 12
+};
+struct dr_agg {
+    int32_t fn; /* enum dr_agg_fn */
+    int32_t pad;
+    const char *column; /* NULL only for DR_AGG_COUNT */
+    const char *name;   /* of the result column */
+    double arg;
+};
+/* One row for each distinct key (a null is a key), ordered by key ascending,
+ * nulls last; then one column for each aggregate. */
+DR_API DR_CHECK int32_t dr_table_group_by(const struct dr_table *t, int32_t n_keys,
+                                          const char *const *keys, int32_t n_aggs,
+                                          const struct dr_agg *aggs, struct dr_table **ret,
+                                          struct dr_err *err);
+
+enum dr_join { DR_JOIN_INNER = 0, DR_JOIN_LEFT = 1, DR_JOIN_SEMI = 2, DR_JOIN_ANTI = 3 };
+/* Equal keys; null never equals. Columns of right that are not keys follow
+ * those of left; a name that both have gets the suffix "_right". Rows come in
+ * left's order, then right's. */
+DR_API DR_CHECK int32_t dr_table_join(const struct dr_table *left, const struct dr_table *right,
+                                      int32_t n_keys, const char *const *left_keys,
+                                      const char *const *right_keys, int32_t how,
+                                      struct dr_table **ret, struct dr_err *err);
+
+/* ---- kernels on columns -------------------------------------------------- */
+
+/* One cell given to, or received from, a map function. */
+struct dr_cell {
+    int32_t state; /* 0 missing, 1 a value; a map function may also return 2:
+                      refused, which gives null and sets the bit in ret_refused */
+    int32_t pad;
+    int64_t i;     /* BOOL, INT64, DATE, TIMESTAMP */
+    double f;      /* FLOAT64 */
+    const char *p; /* STRING, DICT: borrowed; out: copied at once */
+    int64_t n;
+};
+typedef void (*dr_map_fn)(void *ctx, int32_t n_args, const struct dr_cell *args, struct dr_cell *ret);
+/* Apply fn to each row of n_args columns of equal length, giving a column of
+ * ret_type. fn must be a pure function of its cells: where every argument is a
+ * DICT, it is called once for each combination of values that occurs. Missing
+ * arguments are passed on to fn. ret_refused (may be NULL) is a bitmap of
+ * (rows + 7) / 8 bytes, cleared here, whose bit is 1 where fn refused. */
+DR_API DR_CHECK int32_t dr_column_map(int32_t n_args, const struct dr_column *const *args, dr_map_fn fn,
+                                      void *ctx, int32_t ret_type, uint8_t *ret_refused,
+                                      struct dr_column **ret, struct dr_err *err);
+/* Convert to another type; text must spell the value exactly (see
+ * docs/tables.md). What cannot be converted is null and its bit in ret_refused
+ * (may be NULL) is set. */
+DR_API DR_CHECK int32_t dr_column_cast(const struct dr_column *c, int32_t type, uint8_t *ret_refused,
+                                       struct dr_column **ret, struct dr_err *err);
+
+/* ---- files ---------------------------------------------------------------- */
+
+struct dr_csv_options {
+    uint32_t size;          /* sizeof(struct dr_csv_options) */
+    uint8_t delimiter;      /* 0 means ',' */
+    uint8_t quote;          /* 0 means '"' */
+    uint8_t no_header;      /* 1: columns are named column_1, column_2, ... */
+    uint8_t forgiving;      /* 1: records with too few or many fields, bad UTF-8 and
+                               stray quotes are kept aside (ret_rejects) rather
+                               than refusing the file */
+    const char *encoding;   /* NULL or "utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1" */
+    const char *line_column; /* NULL, or the name of an INT64 column to append
+                                that holds each record's first line, from 1 */
+    const char *null_values; /* NULL: an empty unquoted or quoted field is missing.
+                                Else a newline-separated list of spellings that
+                                also mean missing */
+    int64_t max_field;      /* bytes; 0 means 16 MiB; a longer field is DR_ELIMIT */
+    int64_t max_record;     /* bytes; 0 means 64 MiB */
+    uint8_t keep_empty;     /* 1: a quoted empty field ("") is an empty text, not missing,
+                               which is how dr_table_write_csv tells them apart */
+    uint8_t hide_text;      /* 1: an error about a record does not quote it, since it
+                               may hold what nobody who reads messages may see */
+    uint8_t pad[6];
+};
+/* Read a CSV file (RFC 4180; "-" is standard input). All columns are text:
+ * DICT, or STRING where values hardly repeat. ret_rejects (may be NULL) receives in
+ * forgiving mode a table line INT64, reason STRING, text STRING of the records
+ * kept aside. opts may be NULL. An error names file, line and column. */
+DR_API DR_CHECK int32_t dr_table_read_csv(const char *path, const struct dr_csv_options *opts,
+                                          struct dr_table **ret, struct dr_table **ret_rejects,
+                                          struct dr_err *err);
+/* RFC 4180 with LF line ends and a header; a missing value is an empty field,
+ * an empty string is "". Numbers are the shortest text that reads back equal.
+ * Written beside path and renamed into place. */
+DR_API DR_CHECK int32_t dr_table_write_csv(const struct dr_table *t, const char *path, struct dr_err *err);
+/* Arrow IPC file format. The file is mapped, checked, and not trusted. */
+DR_API DR_CHECK int32_t dr_table_read_arrow(const char *path, struct dr_table **ret, struct dr_err *err);
+DR_API DR_CHECK int32_t dr_table_write_arrow(const struct dr_table *t, const char *path,
+                                             struct dr_err *err);
+
+/* ---- databases ------------------------------------------------------------- */
+
+/* A connection, owned by its opener and used by one thread. */
+struct dr_db;
+/* path: an SQLite file, made where absent. */
+DR_API DR_CHECK int32_t dr_db_open(const char *path, struct dr_db **ret, struct dr_err *err);
+DR_API void dr_db_close(struct dr_db *db); /* rolls back; NULL is fine */
+/* One or more statements without results. */
+DR_API DR_CHECK int32_t dr_db_exec(struct dr_db *db, const char *sql, struct dr_err *err);
+DR_API DR_CHECK int32_t dr_db_begin(struct dr_db *db, struct dr_err *err);
+DR_API DR_CHECK int32_t dr_db_commit(struct dr_db *db, struct dr_err *err);
+DR_API void dr_db_rollback(struct dr_db *db);
+/* A table named `name` with exactly these rows: an existing one is emptied and
+ * refilled, and made anew where its columns differ. Dates and timestamps are
+ * stored as ISO 8601 text. Call between begin and commit. */
+DR_API DR_CHECK int32_t dr_db_replace(struct dr_db *db, const char *name, const struct dr_table *t,
+                                      int32_t n_keys, const char *const *keys, struct dr_err *err);
+/* Register t as a temporary table that queries of this connection can read. */
+DR_API DR_CHECK int32_t dr_db_attach_table(struct dr_db *db, const char *name,
+                                           const struct dr_table *t, struct dr_err *err);
+/* The rows of one SELECT. A column's type is that of its first non-null value,
+ * and STRING where values of different types meet. */
+DR_API DR_CHECK int32_t dr_db_query(struct dr_db *db, const char *sql, struct dr_table **ret,
+                                    struct dr_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,235 @@
+/* dagrun/task.h - what a task plugin includes: public ABI.
+ *
+ * A plugin is one C file that ends in DR_PLUGIN(...) and is built with
+ *
+ *     cc -shared -fPIC -I<prefix>/include my_task.c -o my_task.so
+ *
+ * It links to nothing of dagrun: the functions below are found in the program
+ * that loads it. Each task attempt runs in a process of its own, so a plugin
+ * may use globals, block, allocate without freeing and even crash; the runner
+ * records what happened. See docs/plugins.md.
+ *
+ * Unless a comment says otherwise, functions are called from the thread that
+ * called run, and pointers they return live as long as the task. */
+#ifndef DAGRUN_TASK_H
+#define DAGRUN_TASK_H
+
+#include <dagrun/table.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DR_ABI 1u
+
+struct dr_task; /* one attempt, as the plugin sees it */
+struct dr_node; /* a value read from YAML or JSON */
+
+/* ---- values ----------------------------------------------------------------- */
+
+enum dr_node_kind {
+    DR_NODE_NULL = 0,
+    DR_NODE_BOOL = 1,
+    DR_NODE_INT = 2,
+    DR_NODE_FLOAT = 3,
+    DR_NODE_STRING = 4,
+    DR_NODE_LIST = 5,
+    DR_NODE_MAP = 6
+};
+/* All accept NULL as a null value, so that lookups chain. */
+DR_API int32_t dr_node_kind(const struct dr_node *n);
+DR_API int32_t dr_node_bool(const struct dr_node *n, int32_t otherwise);
+DR_API int64_t dr_node_int(const struct dr_node *n, int64_t otherwise);
+DR_API double dr_node_float(const struct dr_node *n, double otherwise); /* of INT too */
+/* A string's bytes, NUL-terminated; the written text of a scalar; otherwise
+ * `otherwise`. */
+DR_API const char *dr_node_str(const struct dr_node *n, const char *otherwise);
+DR_API int64_t dr_node_size(const struct dr_node *n);                         /* LIST, MAP; else 0 */
+DR_API const struct dr_node *dr_node_at(const struct dr_node *n, int64_t i);  /* item, or map value */
+DR_API const char *dr_node_key(const struct dr_node *n, int64_t i);           /* MAP */
+DR_API const struct dr_node *dr_node_get(const struct dr_node *n, const char *key); /* MAP, or NULL */
+/* Where it was written, for messages: "dags/x.yaml:12:7". */
+DR_API const char *dr_node_where(struct dr_task *t, const struct dr_node *n);
+
+/* ---- what the plugin is told --------------------------------------------------- */
+
+struct dr_task_info {
+    const char *dag_id;
+    const char *run_id;
+    const char *task_id;
+    int32_t attempt; /* from 1 */
+    int32_t threads; /* how many the plugin may use */
+    const char *logical_date; /* ISO 8601, UTC */
+    const char *data_interval_start;
+    const char *data_interval_end;
+    const char *home;     /* the dagrun home, absolute */
+    const char *work_dir; /* scratch space of the attempt, absolute; gone once it ends */
+};
+DR_API const struct dr_task_info *dr_task_info(const struct dr_task *t);
+/* 1 once the runner asked the task to stop (SIGTERM). */
+DR_API int32_t dr_task_cancelled(const struct dr_task *t);
+
+/* A parameter of `with:`, checked against the declaration, or its default. */
+DR_API const struct dr_node *dr_task_param(const struct dr_task *t, const char *name);
+/* Read a YAML file of the home (relative paths start there). */
+DR_API DR_CHECK int32_t dr_task_load_yaml(struct dr_task *t, const char *path, const struct dr_node **ret);
+
+/* ---- what the plugin says ------------------------------------------------------ */
+
+enum dr_level { DR_DEBUG = 0, DR_INFO = 1, DR_WARN = 2, DR_ERROR = 3 };
+DR_API void dr_task_log(struct dr_task *t, int32_t level, const char *fmt, ...) DR_PRINTF(3, 4);
+/* done of total; total 0 when unknown. Cheap enough to call for each batch. */
+DR_API void dr_task_progress(struct dr_task *t, int64_t done, int64_t total);
+/* Kept with the run, for example "rows_in". The last value of a name wins. */
+DR_API void dr_task_metric(struct dr_task *t, const char *name, double value);
+/* Say why the task fails; gives a non-zero code to return from run. The first
+ * reason is kept. */
+DR_API int32_t dr_task_fail(struct dr_task *t, const char *fmt, ...) DR_PRINTF(2, 3);
+/* As dr_task_fail, and no retry will help. */
+DR_API int32_t dr_task_fail_final(struct dr_task *t, const char *fmt, ...) DR_PRINTF(2, 3);
+/* The task has nothing to do; gives the code to return from run. */
+DR_API int32_t dr_task_skip(struct dr_task *t, const char *fmt, ...) DR_PRINTF(2, 3);
+/* Where table functions may leave their message; `return` their code after a
+ * failure and the message becomes the task's reason. */
+DR_API struct dr_err *dr_task_err(struct dr_task *t);
+
+/* ---- inputs and outputs ---------------------------------------------------------- */
+
+/* Whether the DAG gives this optional input or output. */
+DR_API int32_t dr_task_has_input(const struct dr_task *t, const char *name);
+DR_API int32_t dr_task_has_output(const struct dr_task *t, const char *name);
+/* For inputs and outputs that take a list, how many, and each one's name in
+ * the DAG (dataset name, or path). */
+DR_API int32_t dr_task_input_count(const struct dr_task *t, const char *name);
+DR_API const char *dr_task_input_name(const struct dr_task *t, const char *name, int32_t i);
+/* The file behind an input, absolute. */
+DR_API const char *dr_task_input_path(const struct dr_task *t, const char *name, int32_t i);
+/* Read an input as a table: .arrow, .feather, .csv, .tsv by name. csv options
+ * may be NULL. The caller drops the reference. */
+DR_API DR_CHECK int32_t dr_task_read(struct dr_task *t, const char *name, int32_t i,
+                                     const struct dr_csv_options *csv, struct dr_table **ret,
+                                     struct dr_table **ret_rejects);
+/* Write a table as this output; it becomes visible when the task succeeds. */
+DR_API DR_CHECK int32_t dr_task_write(struct dr_task *t, const char *name, const struct dr_table *table);
+/* For output that is not a table: the file to write, which becomes visible
+ * when the task succeeds. */
+DR_API const char *dr_task_output_path(struct dr_task *t, const char *name);
+/* For outputs that take a list: how many, and each one's dataset name, which
+ * dr_task_write and dr_task_output_path then take in place of the port's. */
+DR_API int32_t dr_task_output_count(const struct dr_task *t, const char *name);
+DR_API const char *dr_task_output_name(const struct dr_task *t, const char *name, int32_t i);
+
+/* ---- checks and reports ------------------------------------------------------------ */
+
+struct dr_validation {
+    uint32_t size;        /* sizeof(struct dr_validation); set by the caller */
+    int32_t evaluated;    /* expectations that gave a verdict */
+    int32_t failed;       /* of any severity */
+    int32_t failed_critical;
+    int32_t failed_warning;
+    int32_t errors;       /* expectations that could not be evaluated */
+    int64_t quarantined;  /* rows */
+    int32_t must_fail;    /* 1: an expectation with on_failure: fail, or of
+                             severity critical, failed or could not be evaluated */
+    int32_t pad;
+};
+/* Check a table against a suite of the home; a column _line, the line of each
+ * row in its file, is not data and names rows in results; every result is recorded with
+ * the run under the dataset's name. ret_valid and ret_quarantined (may be
+ * NULL) split the rows; the quarantined ones carry two more columns,
+ * _reasons (text, "; " between reasons) and _expectations (ids, comma between).
+ * Returns 0 whenever the suite could be run: a failed check is not an error. */
+DR_API DR_CHECK int32_t dr_task_validate(struct dr_task *t, const char *suite, const char *dataset,
+                                         const struct dr_table *table, struct dr_validation *ret,
+                                         struct dr_table **ret_valid,
+                                         struct dr_table **ret_quarantined);
+/* Add to the run's account of rows for a dataset: raw = clean + quarantined +
+ * duplicates must hold for each dataset and group when the run ends. stage is
+ * "raw", "clean", "quarantined" or "duplicates"; group may be NULL. */
+DR_API void dr_task_account(struct dr_task *t, const char *dataset, const char *group,
+                            const char *stage, int64_t rows);
+/* The same for a whole table, one entry for each value of group_column (text:
+ * trimmed and in upper case, so that one hospital is one group however it was
+ * spelt; "(missing)" for null). A NULL or absent group_column, or more than 200
+ * groups, gives one entry for the dataset. */
+DR_API DR_CHECK int32_t dr_task_account_table(struct dr_task *t, const char *dataset, const char *stage,
+                                              const struct dr_table *table, const char *group_column);
+/* Write the HTML report of this run as it stands, and the index. */
+DR_API DR_CHECK int32_t dr_task_report(struct dr_task *t);
+
+/* ---- the declaration ------------------------------------------------------------- */
+
+enum dr_param_type {
+    DR_PARAM_ANY = 0,
+    DR_PARAM_STRING = 1,
+    DR_PARAM_INT = 2,
+    DR_PARAM_FLOAT = 3,
+    DR_PARAM_BOOL = 4,
+    DR_PARAM_PATH = 5,     /* of an existing file, from the home */
+    DR_PARAM_DURATION = 6, /* "10s", "15m", "1h30m" */
+    DR_PARAM_LIST = 7,
+    DR_PARAM_MAP = 8,
+    DR_PARAM_SUITE = 9     /* the name of a suite of the home */
+};
+enum dr_spec_flags { DR_REQUIRED = 1, DR_MANY = 2 /* takes a list */ };
+
+struct dr_param {
+    const char *name;    /* NULL ends the array */
+    int32_t type;        /* enum dr_param_type */
+    int32_t flags;       /* enum dr_spec_flags */
+    const char *fallback; /* as YAML text, or NULL */
+    const char *choices;  /* "a|b|c", or NULL */
+    const char *doc;
+};
+struct dr_port {
+    const char *name; /* NULL ends the array */
+    int32_t flags;    /* enum dr_spec_flags */
+    int32_t pad;
+    const char *doc;
+};
+struct dr_plugin {
+    uint32_t abi;  /* DR_ABI; checked first */
+    uint32_t size; /* sizeof(struct dr_plugin); checked second */
+    uint32_t param_size;
+    uint32_t port_size;
+    const char *name; /* as the DAG says it: plugin: NAME */
+    const char *summary; /* one line */
+    const char *doc;     /* any length, or NULL */
+    const struct dr_param *params;  /* NULL: none */
+    const struct dr_port *inputs;
+    const struct dr_port *outputs;
+    int32_t (*run)(struct dr_task *t); /* 0: done */
+    const char *version; /* or NULL */
+};
+
+#ifdef __cplusplus
+#define DR_EXTERN_C extern "C"
+#else
+#define DR_EXTERN_C extern
+#endif
+/* Ends a plugin: DR_PLUGIN(.name = "x", .summary = "...", .run = x_run); */
+#define DR_PLUGIN(...)                                                                  \
+    DR_EXTERN_C DR_API const struct dr_plugin *dr_plugin_main(void);                     \
+    const struct dr_plugin *dr_plugin_main(void)                                         \
+    {                                                                                    \
+        static const struct dr_plugin plugin = { .abi = DR_ABI,                          \
+                                                 .size = sizeof(struct dr_plugin),       \
+                                                 .param_size = sizeof(struct dr_param),  \
+                                                 .port_size = sizeof(struct dr_port),    \
+                                                 __VA_ARGS__ };                          \
+        return &plugin;                                                                  \
+    }                                                                                    \
+    struct dr_plugin_needs_a_semicolon
+
+/* Return from the calling function where a call failed. */
+#define DR_TRY(call)                      \
+    do {                                  \
+        int32_t dr_rc_ = (int32_t)(call); \
+        if (dr_rc_)                       \
+            return dr_rc_;                \
+    } while (0)
+
+#ifdef __cplusplus
+}
+#endif
+#endif

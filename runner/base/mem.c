@@ -1,0 +1,224 @@
+/* mem.c - arenas and checked malloc.
+ *
+ * An arena is a list of blocks, newest first; small objects are cut off the
+ * newest, and an object too large for that gets a block of its own behind it.
+ * Blocks come zeroed from calloc and are never reused within an arena, so
+ * nothing needs clearing when it is handed out. Blocks double up to a megabyte,
+ * which keeps small arenas small and large ones cheap. Under a sanitizer each
+ * object has a block of its own, of its exact size. */
+#include "base/mem.h"
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_POOLS 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define ARENA_POOLS 0
+#endif
+#endif
+#ifndef ARENA_POOLS
+#define ARENA_POOLS 1
+#endif
+
+enum { ALIGNMENT = 16, BLOCK_MIN = 4096, BLOCK_MAX = 1 << 20 };
+
+struct dr_arena_block {
+    struct dr_arena_block *next; /* older */
+    size_t cap, used;
+    _Alignas(ALIGNMENT) unsigned char data[];
+};
+
+struct dr_arena_deferred {
+    struct dr_arena_deferred *next; /* older */
+    void (*fn)(void *);
+    void *p; /* borrowed */
+};
+
+static struct dr_arena_block *block_new(size_t cap)
+{
+    if (cap > SIZE_MAX - sizeof(struct dr_arena_block))
+        dr_die_oom(cap);
+    struct dr_arena_block *b = calloc(1, sizeof(*b) + cap);
+    if (!b)
+        dr_die_oom(cap);
+    b->cap = cap;
+    return b;
+}
+
+static void block_push(struct dr_arena *a, struct dr_arena_block *b)
+{
+    b->next = a->block;
+    a->block = b;
+}
+
+/* A block for one object. It goes behind the newest, whose rest stays in use. */
+static void *alloc_alone(struct dr_arena *a, size_t n)
+{
+    struct dr_arena_block *b = block_new(n);
+    b->used = n;
+    if (a->block) {
+        b->next = a->block->next;
+        a->block->next = b;
+    } else {
+        block_push(a, b);
+    }
+    return b->data;
+}
+
+static void *alloc_pooled(struct dr_arena *a, size_t n)
+{
+    if (n > BLOCK_MAX / 4)
+        return alloc_alone(a, n);
+    n = (n + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    struct dr_arena_block *b = a->block;
+    if (!b || b->cap - b->used < n) {
+        size_t cap = b ? b->cap * 2 : BLOCK_MIN;
+        if (cap > BLOCK_MAX)
+            cap = BLOCK_MAX;
+        while (cap < n)
+            cap *= 2;
+        b = block_new(cap);
+        block_push(a, b);
+    }
+    void *p = b->data + b->used;
+    b->used += n;
+    return p;
+}
+
+void *dr_arena_alloc(struct dr_arena *a, size_t n)
+{
+    if (n == 0)
+        n = 1;
+    a->used += n;
+    return ARENA_POOLS ? alloc_pooled(a, n) : alloc_alone(a, n);
+}
+
+void *dr_arena_array(struct dr_arena *a, size_t n, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(n, size, &bytes))
+        dr_die_oom(SIZE_MAX);
+    return dr_arena_alloc(a, bytes);
+}
+
+void dr_arena_done(struct dr_arena *a)
+{
+    /* A deferred call may still use the arena, even defer again. */
+    while (a->deferred) {
+        struct dr_arena_deferred *d = a->deferred;
+        a->deferred = d->next;
+        d->fn(d->p);
+    }
+    while (a->block) {
+        struct dr_arena_block *b = a->block;
+        a->block = b->next;
+        free(b);
+    }
+    a->used = 0;
+}
+
+char *dr_arena_dup(struct dr_arena *a, const char *p, size_t n)
+{
+    if (n == SIZE_MAX)
+        dr_die_oom(n);
+    char *copy = dr_arena_alloc(a, n + 1);
+    if (n > 0)
+        memcpy(copy, p, n);
+    return copy;
+}
+
+char *dr_arena_strdup(struct dr_arena *a, const char *s)
+{
+    return dr_arena_dup(a, s, strlen(s));
+}
+
+char *dr_arena_printf(struct dr_arena *a, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        return dr_arena_dup(a, "", 0);
+    char *text = dr_arena_alloc(a, (size_t)n + 1);
+    va_start(ap, fmt);
+    vsnprintf(text, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    return text;
+}
+
+void dr_arena_defer(struct dr_arena *a, void (*fn)(void *), void *p)
+{
+    struct dr_arena_deferred *d = DR_NEW(a, struct dr_arena_deferred);
+    d->fn = fn;
+    d->p = p;
+    d->next = a->deferred;
+    a->deferred = d;
+}
+
+void *dr_malloc(size_t n)
+{
+    void *p = malloc(n ? n : 1);
+    if (!p)
+        dr_die_oom(n);
+    return p;
+}
+
+void *dr_calloc(size_t n, size_t size)
+{
+    void *p = n && size ? calloc(n, size) : calloc(1, 1);
+    if (!p)
+        dr_die_oom(size);
+    return p;
+}
+
+void *dr_realloc(void *p, size_t n)
+{
+    void *moved = realloc(p, n ? n : 1);
+    if (!moved)
+        dr_die_oom(n);
+    return moved;
+}
+
+char *dr_strdup(const char *s)
+{
+    size_t n = strlen(s) + 1;
+    return memcpy(dr_malloc(n), s, n);
+}
+
+void dr_cleanup_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+void dr_cleanup_free(void *pp)
+{
+    void *p;
+    memcpy(&p, pp, sizeof(p)); /* pp is the address of a pointer of any type */
+    free(p);
+}
+
+void dr_cleanup_file(FILE **f)
+{
+    if (*f)
+        fclose(*f);
+    *f = NULL;
+}
+
+void dr_cleanup_dir(DIR **d)
+{
+    if (*d)
+        closedir(*d);
+    *d = NULL;
+}
+
+void dr_cleanup_arena(struct dr_arena *a)
+{
+    dr_arena_done(a);
+}

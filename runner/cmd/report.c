@@ -1,0 +1,31 @@
+/* dagrun report: write a run's report again. */
+#include "report/report.h"
+#include "cmd/cmd.h"
+
+static int reconcile(struct dr_cmd *c, struct dr_state *s, const struct dr_run_row *run)
+{
+    struct dr_account_row *rows;
+    int32_t n;
+    struct dr_err err = { 0 };
+    if (dr_state_accounts(s, &c->arena, run->key, &rows, &n, &err) || dr_report_reconcile(rows, n, &err))
+        return dr_cmd_fail(&err);
+    return DR_EXIT_OK;
+}
+
+int dr_verb_report(struct dr_cmd *c)
+{
+    struct dr_state *s = NULL;
+    struct dr_run_row run;
+    struct dr_err err = { 0 };
+    const char *path = NULL;
+    int rc = dr_cmd_open_state(c, &s);
+    if (!rc)
+        rc = dr_cmd_find_run(c, s, c->args.words[0], c->args.n_words > 1 ? c->args.words[1] : NULL, &run);
+    if (rc)
+        return rc;
+    if (dr_report_write(&c->home, run.dag_id, run.run_id, &c->arena, &path, &err))
+        return dr_cmd_fail(&err);
+    /* The report comes first: where rows do not add up, it shows where. */
+    puts(path);
+    return c->args.reconcile ? reconcile(c, s, &run) : DR_EXIT_OK;
+}

@@ -1,0 +1,130 @@
+/* column.h - columns in Arrow's memory layout: the structures behind the public
+ * struct dr_column and struct dr_table. Layer: data.
+ *
+ * Invariants
+ * - A column is a list of chunks, each a struct dr_array. All chunks of a column
+ *   have its type. All columns of a table have the same chunk lengths.
+ * - Arrays, columns, dictionaries and tables are immutable once shared (refs may
+ *   exceed 1) and counted atomically.
+ * - Buffers are 64-byte aligned and padded to 64 bytes with at least 32 bytes
+ *   readable past their end, except those that lie in a mapped file.
+ * - Unused bits of a validity bitmap's last byte are 0; nulls is exact, and
+ *   validity is NULL where nulls is 0. The value under a null is 0 (code 0 of a
+ *   dictionary that may be empty: look at validity first).
+ * - DICT: codes lie in [0, dict->n) where valid. A dictionary's values are
+ *   distinct; it may hold values that no row uses.
+ * - A chunk holds at most DR_CHUNK_ROWS rows where we made it. */
+#ifndef DR_COLUMN_H
+#define DR_COLUMN_H
+#include <stdatomic.h>
+#include "base/str.h"
+
+#define DR_CHUNK_ROWS 65536
+
+/* Memory that arrays share: heap, or a mapped file. */
+struct dr_mem {
+    atomic_int refs;
+    void *p;
+    size_t n;
+    void (*release)(struct dr_mem *m); /* frees p; then m is freed */
+};
+struct dr_mem *dr_mem_new(size_t n);            /* aligned, padded, not zeroed */
+struct dr_mem *dr_mem_new_zero(size_t n);
+struct dr_mem *dr_mem_ref(struct dr_mem *m);
+void dr_mem_unref(struct dr_mem *m); /* NULL is fine */
+
+/* The distinct texts of a DICT column, numbered in order of first appearance. */
+struct dr_dict {
+    atomic_int refs;
+    int32_t n, cap;
+    struct dr_str *values; /* bytes in blocks, or in mem */
+    uint64_t *hashes;      /* dr_hash of each value; NULL until an index is made */
+    int32_t *index;        /* open addressing, code + 1; NULL until made */
+    uint32_t index_cap;
+    struct dr_arena bytes; /* what append copied */
+    struct dr_mem *mem;    /* owner of values that were not copied; may be NULL */
+};
+struct dr_dict *dr_dict_new(void);
+struct dr_dict *dr_dict_ref(struct dr_dict *d);
+void dr_dict_unref(struct dr_dict *d);
+/* The code of s, added (bytes copied) where new. Not while shared with readers. */
+int32_t dr_dict_put(struct dr_dict *d, struct dr_str s);
+/* The code of s, or -1. Makes the index on first use: not while other threads do. */
+int32_t dr_dict_find(struct dr_dict *d, struct dr_str s);
+
+struct dr_array {
+    atomic_int refs;
+    int32_t type;  /* enum dr_type */
+    int32_t scale; /* DECIMAL */
+    bool zoned;    /* TIMESTAMP: instants in UTC rather than local times */
+    int64_t n, nulls;
+    const uint8_t *valid; /* NULL: no nulls */
+    const void *values;   /* bits, int32_t, int64_t, double, 16-byte decimals,
+                             int64_t offsets (STRING, n + 1), int32_t codes (DICT) */
+    const char *bytes;    /* STRING */
+    struct dr_dict *dict; /* DICT: owned reference, the same in all chunks of a column */
+    struct dr_mem *mem[3]; /* owners of valid, values, bytes; may repeat or be NULL */
+};
+struct dr_array *dr_array_ref(struct dr_array *a);
+void dr_array_unref(struct dr_array *a);
+
+struct dr_column {
+    atomic_int refs;
+    int32_t type;
+    int32_t scale;
+    bool zoned; /* TIMESTAMP: instants in UTC rather than local times */
+    int64_t rows, nulls;
+    int32_t n;               /* chunks */
+    struct dr_array **chunk; /* owned references */
+    int64_t *start;          /* n + 1: first row of each chunk */
+    struct dr_dict *dict;    /* DICT: owned reference */
+};
+/* Takes over the references in chunk[] (the array itself stays the caller's); n
+ * may be 0 (an empty column). Scale and zone are those of the first chunk. dict
+ * is borrowed: the column adds its own reference; NULL for a DICT means that of
+ * the first chunk, or a new empty one. */
+struct dr_column *dr_column_new(int32_t type, int32_t n, struct dr_array **chunk, struct dr_dict *dict);
+
+struct dr_table {
+    atomic_int refs;
+    int64_t rows;
+    int32_t n; /* columns */
+    char **names;
+    struct dr_column **columns; /* owned references */
+};
+
+static inline bool dr_bit(const uint8_t *bits, int64_t i) { return bits[i >> 3] >> (i & 7) & 1; }
+static inline void dr_bit_set(uint8_t *bits, int64_t i) { bits[i >> 3] |= (uint8_t)(1u << (i & 7)); }
+static inline void dr_bit_clear(uint8_t *bits, int64_t i) { bits[i >> 3] &= (uint8_t)~(1u << (i & 7)); }
+static inline bool dr_array_valid(const struct dr_array *a, int64_t i) { return !a->valid || dr_bit(a->valid, i); }
+/* Text of row i of a STRING or DICT array; the row must be valid. */
+static inline struct dr_str dr_array_str(const struct dr_array *a, int64_t i)
+{
+    if (a->type == DR_TYPE_DICT)
+        return a->dict->values[((const int32_t *)a->values)[i]];
+    const int64_t *o = a->values;
+    return (struct dr_str){ a->bytes + o[i], (size_t)(o[i + 1] - o[i]) };
+}
+size_t dr_type_width(int32_t type); /* bytes of a value; 0 for BOOL, NULL, STRING */
+const char *dr_type_name(int32_t type); /* "int64", "float64", "date", ... */
+int32_t dr_type_parse(const char *name); /* also aliases (int, float, double, str, text, datetime); -1 where unknown */
+int64_t dr_bits_count(const uint8_t *bits, int64_t n); /* how many of the first n are 1 */
+
+/* Where a row of a column lies: chunk, and row within it. Amortised O(1) for
+ * ascending rows: *hint is the last chunk found (start with 0). */
+static inline const struct dr_array *dr_column_at(const struct dr_column *c, int64_t row, int32_t *hint, int64_t *ret_i)
+{
+    int32_t k = *hint;
+    if (row < c->start[k])
+        k = 0;
+    while (row >= c->start[k + 1])
+        k++;
+    *hint = k;
+    *ret_i = row - c->start[k];
+    return c->chunk[k];
+}
+/* Append the text that shows a value (as the CSV writer writes it); nothing for a null. */
+void dr_array_put_text(const struct dr_array *a, int64_t i, struct dr_buf *out);
+/* A DICT column of the same text as a STRING column (DICT: itself, referenced). */
+struct dr_column *dr_column_dict(const struct dr_column *c);
+#endif

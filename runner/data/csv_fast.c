@@ -1,0 +1,127 @@
+/* csv_fast.c - runs of plain records.
+ *
+ * The scan says where the separators are. A record is plain when exactly as
+ * many of them follow its start as there are columns, and the last is its only
+ * line end. In a regular piece, which most are, that is so for all records and
+ * known at once; otherwise records are looked at one by one, and the first that
+ * is not plain ends the run. */
+#include "data/csv_fast.h"
+
+static bool is_line_end(const struct dr_csv_fast *fast, uint32_t at)
+{
+    return at == fast->piece->n || fast->piece->p[at] == '\n';
+}
+
+/* The text's last line may lack its end: there is one for us. */
+static void end_last_line(const struct dr_csv_piece *piece, struct dr_csv_index *index)
+{
+    if (piece->end && piece->p[piece->n - 1] != '\n') {
+        index->at[++index->n] = (uint32_t)piece->n;
+        index->line_ends++;
+    }
+}
+
+/* Whether nc separators make a record, all the way. */
+static bool is_regular(const struct dr_csv_fast *fast, const struct dr_csv_index *index, size_t nc)
+{
+    if (index->n != index->line_ends * nc)
+        return false;
+    for (size_t k = nc; k <= index->n; k += nc)
+        if (!is_line_end(fast, index->at[k]))
+            return false;
+    return true;
+}
+
+void dr_csv_fast_begin(struct dr_csv_fast *fast, struct dr_csv_worker *w, const struct dr_csv_piece *piece)
+{
+    const struct dr_csv_format *f = w->format;
+    struct dr_csv_index *index = &w->index;
+    *fast = (struct dr_csv_fast){ .piece = piece };
+    bool near_limit = (int64_t)piece->n > f->max_field || (int64_t)piece->n > f->max_record;
+    if (w->path != DR_CSV_PATH_FAST || near_limit || piece->n == 0 || piece->n > INT32_MAX)
+        return;
+    dr_csv_scan(w->isa, piece->p, piece->n, f->delimiter, f->quote, index);
+    if (index->odd || (piece->end && (index->open || piece->p[piece->n - 1] == '\r')))
+        return;
+    end_last_line(piece, index);
+    while (index->n > 0 && !is_line_end(fast, index->at[index->n]))
+        index->n--; /* of a record that is cut off */
+    if (index->n == 0)
+        return;
+    struct dr_str records = { piece->p, index->at[index->n] };
+    fast->usable = !index->high || dr_utf8_valid(records);
+    fast->regular = fast->usable && is_regular(fast, index, (size_t)f->n);
+}
+
+/* The separator right before offset `at`, where a record starts; false where
+ * there is none, which cannot be unless libcsv sees other records than we do. */
+static bool find_start(struct dr_csv_fast *fast, const struct dr_csv_index *index, size_t at)
+{
+    while (fast->next < index->n && index->at[fast->next] + 1 < (uint32_t)at)
+        fast->next++;
+    return fast->next < index->n && index->at[fast->next] + 1 == (uint32_t)at;
+}
+
+static bool is_plain(const struct dr_csv_fast *fast, const uint32_t *ends, size_t nc)
+{
+    for (size_t c = 0; c < nc - 1; c++)
+        if (is_line_end(fast, ends[c]))
+            return false;
+    return is_line_end(fast, ends[nc - 1]);
+}
+
+/* How many plain records come next. */
+static size_t count_plain(const struct dr_csv_fast *fast, const struct dr_csv_index *index, size_t nc)
+{
+    size_t left = (index->n - fast->next) / nc, rows = 0;
+    const uint32_t *before = index->at + fast->next; /* the separator before each record */
+    if (!fast->regular) {
+        while (rows < left && before[rows * nc] + 1 < fast->piece->limit &&
+               is_plain(fast, before + rows * nc + 1, nc))
+            rows++;
+        return rows;
+    }
+    for (rows = left; rows > 0 && before[(rows - 1) * nc] + 1 >= fast->piece->limit;)
+        rows--;
+    return rows;
+}
+
+/* Number the lines of the last `rows` rows, which a run has appended. */
+static void number_lines(struct dr_csv_worker *w, const struct dr_csv_unit *u, const char *p,
+                         const uint32_t *before, size_t rows)
+{
+    size_t nc = (size_t)w->format->n;
+    int64_t *lines = dr_csv_cells_lines(w->cells) + dr_csv_cells_rows(w->cells) - (int64_t)rows;
+    int64_t line = u->lines;
+    for (size_t i = 0; i < rows; i++) {
+        lines[i] = line;
+        uint32_t from = before[i * nc] + 1, to = before[(i + 1) * nc];
+        line += w->index.inner_lines ? dr_csv_count_lines(p + from, to + 1 - from) : 1;
+    }
+}
+
+size_t dr_csv_fast_run(struct dr_csv_fast *fast, struct dr_csv_worker *w, struct dr_csv_unit *u, size_t at)
+{
+    const struct dr_csv_index *index = &w->index;
+    size_t nc = (size_t)w->format->n;
+    if (!fast->usable || !find_start(fast, index, at))
+        return 0;
+    size_t rows = count_plain(fast, index, nc);
+    if (rows == 0)
+        return 0;
+    const uint32_t *before = index->at + fast->next;
+    struct dr_csv_run run = { .p = fast->piece->p,
+                              .ends = before + 1,
+                              .rows = (int64_t)rows,
+                              .quotes = index->quotes,
+                              .returns = index->returns };
+    dr_csv_cells_append_run(w->cells, &run);
+    if (w->format->lines)
+        number_lines(w, u, fast->piece->p, before, rows);
+    size_t end = before[rows * nc] + 1u;
+    if (end > fast->piece->n)
+        end = fast->piece->n;
+    u->lines += index->inner_lines ? dr_csv_count_lines(fast->piece->p + at, end - at) : (int64_t)rows;
+    fast->next += rows * nc;
+    return end - at;
+}

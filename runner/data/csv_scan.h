@@ -1,0 +1,29 @@
+/* csv_scan.h - where the separators of a piece of CSV lie. Layer: data.
+ *
+ * The scan looks at 64 bytes at a time and knows only delimiters, line ends and
+ * quotes. It proves as it goes that libcsv would see the same separators; where
+ * it cannot, `odd` is set and its answer must not be used. */
+#ifndef DR_CSV_SCAN_H
+#define DR_CSV_SCAN_H
+#include "base/str.h"
+
+struct dr_csv_index {
+    /* Owned: offsets of delimiters and LFs outside quotes. at[0] is one less
+     * than the offset of the first field (so 2^32 - 1), at[1] to at[n] follow. */
+    uint32_t *at;
+    size_t n, cap;
+    size_t line_ends; /* LFs among them */
+    bool quotes;      /* there is a quote */
+    bool returns;     /* there is a CR outside quotes, each followed by an LF */
+    bool inner_lines; /* there is a CR or LF inside quotes */
+    bool high;        /* there are bytes beyond ASCII */
+    bool open;        /* the text ends inside quotes */
+    bool odd;         /* a stray quote, a CR without LF, a NUL */
+};
+enum dr_csv_isa { DR_CSV_SCALAR, DR_CSV_SSE2, DR_CSV_AVX2 };
+enum dr_csv_isa dr_csv_best_isa(void); /* what this machine can do */
+/* p[0] starts a record; 64 bytes past p + n are readable; n < 2^31. */
+void dr_csv_scan(enum dr_csv_isa isa, const char *p, size_t n, char delimiter, char quote,
+                 struct dr_csv_index *ret);
+void dr_csv_index_done(struct dr_csv_index *index);
+#endif

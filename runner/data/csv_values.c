@@ -1,0 +1,203 @@
+/* csv_values.c - adding, growing and settling of one column's values. */
+#include "data/csv_values.h"
+#include "base/hash.h"
+#include "data/csv_cells.h"
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define FIRST(n) (UINT64_MAX >> (64 - 8 * (n)))
+#else
+#define FIRST(n) (UINT64_MAX << (64 - 8 * (n)))
+#endif
+#define NONE_OF_8 0, 0, 0, 0, 0, 0, 0, 0
+#define UP_TO_8 FIRST(1), FIRST(2), FIRST(3), FIRST(4), FIRST(5), FIRST(6), FIRST(7), FIRST(8)
+#define ALL_8 FIRST(8), FIRST(8), FIRST(8), FIRST(8), FIRST(8), FIRST(8), FIRST(8), FIRST(8)
+const uint64_t dr_csv_mask[3][DR_CSV_SHORT + 1] = { { 0, UP_TO_8, ALL_8, ALL_8 },
+                                                    { 0, NONE_OF_8, UP_TO_8, ALL_8 },
+                                                    { 0, NONE_OF_8, NONE_OF_8, UP_TO_8 } };
+
+enum { UNSETTLED = -2, FIRST_SLOT_BITS = 6, ROOMY_SLOT_BITS = 11, FIRST_LONGS = 64 };
+
+/* ---- values by id ---------------------------------------------------------- */
+
+static void note_unsettled(struct dr_csv_values *v, int32_t id)
+{
+    if (v->unsettled_n == v->unsettled_cap) {
+        v->unsettled_cap = v->unsettled_cap ? v->unsettled_cap * 2 : 64;
+        v->unsettled = dr_realloc(v->unsettled, (size_t)v->unsettled_cap * sizeof *v->unsettled);
+    }
+    v->unsettled[v->unsettled_n++] = id;
+}
+
+/* A new value; returns its id. */
+static int32_t add_value(struct dr_csv_values *v, struct dr_str s, bool missing)
+{
+    if (v->n == v->cap) {
+        if (v->cap >= DR_CSV_PROVISIONAL / 2)
+            dr_die_oom((size_t)v->cap * sizeof *v->all);
+        v->cap = v->cap ? v->cap * 2 : 64;
+        v->all = dr_realloc(v->all, (size_t)v->cap * sizeof *v->all);
+    }
+    int32_t id = v->n++;
+    v->all[id] = (struct dr_csv_value){ .code = missing ? DR_CSV_NULL : UNSETTLED };
+    v->all[id].text = (struct dr_str){ s.n ? dr_arena_dup(&v->bytes, s.p, s.n) : "", s.n };
+    if (!missing)
+        note_unsettled(v, id);
+    return id;
+}
+
+static int32_t code_of(const struct dr_csv_values *v, int32_t id)
+{
+    int32_t code = v->all[id].code;
+    return code == UNSETTLED ? id | DR_CSV_PROVISIONAL : code;
+}
+
+/* ---- short texts ------------------------------------------------------------- */
+
+/* A large table is asked in no order: huge pages spare most of the address
+ * translations that would miss. */
+static struct dr_csv_slot *new_slots(size_t n)
+{
+    enum { HUGE_PAGE = 2 << 20 };
+    size_t bytes = n * sizeof(struct dr_csv_slot);
+    struct dr_csv_slot *slots = bytes < HUGE_PAGE ? dr_malloc(bytes) : aligned_alloc(HUGE_PAGE, bytes);
+    if (!slots)
+        dr_die_oom(bytes);
+    if (bytes >= HUGE_PAGE)
+        (void)madvise(slots, bytes, MADV_HUGEPAGE); /* a wish */
+    for (size_t i = 0; i < n; i++)
+        slots[i] = (struct dr_csv_slot){ .code = DR_CSV_NULL };
+    return slots;
+}
+
+/* The slot of a key, to be written. */
+static struct dr_csv_slot *own_slot(struct dr_csv_values *v, const struct dr_csv_key *key)
+{
+    struct dr_csv_finder f = dr_csv_finder_of(v);
+    return v->slots + (dr_csv_slot_of(&f, key) - f.slots);
+}
+
+static void grow_slots(struct dr_csv_values *v)
+{
+    struct dr_csv_slot *old = v->slots;
+    size_t n = (size_t)1 << (64 - v->shift);
+    v->slots = new_slots(n * 2);
+    v->shift--;
+    struct dr_csv_finder f = dr_csv_finder_of(v);
+    for (size_t i = 0; i < n; i++) {
+        if (old[i].word[0]) {
+            struct dr_csv_key key = dr_csv_key_of(&f, (const char *)old[i].word, DR_CSV_SHORT);
+            *own_slot(v, &key) = old[i];
+        }
+    }
+    free(old);
+}
+
+int32_t dr_csv_values_add_short(struct dr_csv_values *v, struct dr_str s, const struct dr_csv_key *key)
+{
+    int load = 64 - v->shift <= ROOMY_SLOT_BITS ? 3 : 1; /* at most 1/8 full, at most 1/2 */
+    if (v->used + 1 > (uint32_t)1 << (64 - v->shift - load))
+        grow_slots(v);
+    struct dr_csv_slot *slot = own_slot(v, key);
+    bool missing = dr_csv_is_null(v->format, s);
+    int32_t code = missing ? DR_CSV_NULL : code_of(v, add_value(v, s, false));
+    *slot = (struct dr_csv_slot){ { key->a, key->b, key->c }, code };
+    v->used++;
+    return code;
+}
+
+static void set_short_code(struct dr_csv_values *v, struct dr_str s, int32_t code)
+{
+    char text[DR_CSV_SHORT] = { 0 };
+    struct dr_csv_finder f = dr_csv_finder_of(v);
+    memcpy(text, s.p, s.n);
+    struct dr_csv_key key = dr_csv_key_of(&f, text, s.n);
+    own_slot(v, &key)->code = code;
+}
+
+/* ---- long texts --------------------------------------------------------------- */
+
+static void grow_longs(struct dr_csv_values *v)
+{
+    struct dr_csv_long_slot *old = v->longs;
+    uint32_t n = v->longs_cap;
+    v->longs_cap = n ? n * 2 : FIRST_LONGS;
+    v->longs = dr_calloc(v->longs_cap, sizeof *v->longs);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t to = (uint32_t)old[i].hash & (v->longs_cap - 1);
+        if (!old[i].id)
+            continue;
+        while (v->longs[to].id)
+            to = (to + 1) & (v->longs_cap - 1);
+        v->longs[to] = old[i];
+    }
+    free(old);
+}
+
+int32_t dr_csv_values_long(struct dr_csv_values *v, struct dr_str s)
+{
+    if (v->longs_used >= v->longs_cap / 2)
+        grow_longs(v);
+    uint64_t hash = dr_hash(s.p, s.n) ^ v->seed[0];
+    uint32_t i = (uint32_t)hash & (v->longs_cap - 1);
+    for (; v->longs[i].id; i = (i + 1) & (v->longs_cap - 1))
+        if (v->longs[i].hash == hash && dr_str_eq(v->all[v->longs[i].id - 1].text, s))
+            return code_of(v, v->longs[i].id - 1);
+    int32_t id = add_value(v, s, dr_csv_is_null(v->format, s));
+    v->longs[i] = (struct dr_csv_long_slot){ hash, id + 1 };
+    v->longs_used++;
+    return code_of(v, id);
+}
+
+int32_t dr_csv_values_empty(struct dr_csv_values *v)
+{
+    if (!v->empty)
+        v->empty = add_value(v, DR_LIT(""), false) + 1;
+    return code_of(v, v->empty - 1);
+}
+
+/* ---- life ----------------------------------------------------------------------- */
+
+void dr_csv_values_init(struct dr_csv_values *v, const struct dr_csv_format *f)
+{
+    *v = (struct dr_csv_values){ .format = f, .shift = 64 - FIRST_SLOT_BITS };
+    v->slots = new_slots((size_t)1 << FIRST_SLOT_BITS);
+    /* Unforeseeable, so that a file cannot be made whose values all collide. */
+    if (getrandom(v->seed, sizeof v->seed, GRND_NONBLOCK) != (ssize_t)sizeof v->seed)
+        v->seed[0] = (uint64_t)(uintptr_t)v->slots;
+    v->seed[1] |= 1; /* short texts have only this one to be multiplied by */
+}
+
+void dr_csv_values_done(struct dr_csv_values *v)
+{
+    free(v->all);
+    free(v->slots);
+    free(v->longs);
+    free(v->unsettled);
+    dr_arena_done(&v->bytes);
+    *v = (struct dr_csv_values){ 0 };
+}
+
+void dr_csv_values_refresh(struct dr_csv_values *v)
+{
+    int32_t kept = 0;
+    for (int32_t i = 0; i < v->unsettled_n; i++) {
+        int32_t id = v->unsettled[i];
+        int32_t code = code_of(v, id);
+        struct dr_str text = v->all[id].text;
+        if (code & DR_CSV_PROVISIONAL)
+            v->unsettled[kept++] = id;
+        else if (text.n > 0 && text.n <= DR_CSV_SHORT)
+            set_short_code(v, text, code);
+    }
+    v->unsettled_n = kept;
+}
+
+int32_t dr_csv_values_settle(struct dr_csv_values *v, int32_t code, struct dr_dict *dict)
+{
+    struct dr_csv_value *value = v->all + (code & ~DR_CSV_PROVISIONAL);
+    if (value->code == UNSETTLED)
+        value->code = dr_dict_put(dict, value->text);
+    return value->code;
+}

@@ -1,0 +1,129 @@
+/* csv_values.h - the distinct texts of one column as one thread has met them,
+ * and their codes. Layer: data.
+ *
+ * Texts of up to 24 bytes lie in the table itself, padded with NULs (which a CSV
+ * cannot hold), so that finding one is three masked loads, a multiplication and
+ * a comparison. Longer ones are found by hash. */
+#ifndef DR_CSV_VALUES_H
+#define DR_CSV_VALUES_H
+#include "data/kernel.h"
+
+#define DR_CSV_PROVISIONAL ((int32_t)1 << 30) /* bit of a code that is not yet the dictionary's */
+#define DR_CSV_NULL INT32_MIN                 /* code of a missing value */
+
+struct dr_csv_format;
+enum { DR_CSV_SHORT = 24 };
+struct dr_csv_slot {
+    uint64_t word[3]; /* word[0] is 0: free */
+    int32_t code;     /* of a free slot: NULL, which is what an empty field is */
+};
+struct dr_csv_long_slot {
+    uint64_t hash;
+    int32_t id; /* + 1; 0: free */
+};
+struct dr_csv_value {
+    struct dr_str text;
+    int32_t code; /* the dictionary's, NULL, or UNSETTLED */
+};
+struct dr_csv_values {
+    const struct dr_csv_format *format; /* borrowed */
+    struct dr_csv_slot *slots;          /* owned; a power of two, at most half used */
+    uint32_t used;
+    int shift; /* 64 - log2 of the number of slots */
+    uint64_t seed[2];
+    struct dr_csv_long_slot *longs; /* owned; NULL until needed */
+    uint32_t longs_used, longs_cap;
+    struct dr_csv_value *all; /* owned, by id */
+    int32_t n, cap;
+    int32_t *unsettled; /* owned: ids that had no code when last looked at */
+    int32_t unsettled_n, unsettled_cap;
+    int32_t empty; /* id + 1 of the empty text where it is not a missing value */
+    struct dr_arena bytes;
+};
+void dr_csv_values_init(struct dr_csv_values *v, const struct dr_csv_format *f);
+void dr_csv_values_done(struct dr_csv_values *v);
+/* Take over codes that have been settled since. */
+void dr_csv_values_refresh(struct dr_csv_values *v);
+/* The dictionary's code for a provisional one; adds the text where it is new. */
+int32_t dr_csv_values_settle(struct dr_csv_values *v, int32_t code, struct dr_dict *dict);
+
+/* A text of up to DR_CSV_SHORT bytes, and its hash. */
+struct dr_csv_key {
+    uint64_t a, b, c, hash;
+};
+/* What finding a key needs, in a local copy: a loop that stores codes would
+ * have to load it again for each row. Adding a value makes copies stale. */
+struct dr_csv_finder {
+    const struct dr_csv_slot *slots;
+    uint64_t seed[2];
+    int shift;
+};
+static inline struct dr_csv_finder dr_csv_finder_of(const struct dr_csv_values *v)
+{
+    return (struct dr_csv_finder){ v->slots, { v->seed[0], v->seed[1] }, v->shift };
+}
+/* The slow parts of finding a code. */
+int32_t dr_csv_values_add_short(struct dr_csv_values *v, struct dr_str s, const struct dr_csv_key *key);
+int32_t dr_csv_values_long(struct dr_csv_values *v, struct dr_str s);
+int32_t dr_csv_values_empty(struct dr_csv_values *v); /* of "" that is a value */
+
+__extension__ typedef unsigned __int128 dr_csv_product;
+/* The bytes of a text of n bytes in each of its words. */
+extern const uint64_t dr_csv_mask[3][DR_CSV_SHORT + 1];
+
+static inline uint64_t dr_csv_word(const void *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+/* The key of p[0, n), with DR_CSV_SHORT readable bytes at p. */
+static inline __attribute__((always_inline)) struct dr_csv_key dr_csv_key_of(const struct dr_csv_finder *f,
+                                                                             const char *p, size_t n)
+{
+    struct dr_csv_key key;
+    key.a = dr_csv_word(p) & dr_csv_mask[0][n];
+    key.b = dr_csv_word(p + 8) & dr_csv_mask[1][n];
+    key.c = 0;
+    dr_csv_product product = (dr_csv_product)(key.a ^ f->seed[0]) * (key.b ^ f->seed[1]);
+    key.hash = (uint64_t)product ^ (uint64_t)(product >> 64);
+    if (n > 16) {
+        key.c = dr_csv_word(p + 16) & dr_csv_mask[2][n];
+        key.hash += key.c * f->seed[1];
+    }
+    return key;
+}
+/* The slot of a key: where it is, or the free one where it belongs. */
+static inline __attribute__((always_inline)) const struct dr_csv_slot *dr_csv_slot_of(
+    const struct dr_csv_finder *f, const struct dr_csv_key *key)
+{
+    size_t last = ((size_t)1 << (64 - f->shift)) - 1;
+    for (size_t i = key->hash >> f->shift;; i = (i + 1) & last) {
+        const struct dr_csv_slot *slot = f->slots + i;
+        uint64_t differ = (slot->word[0] ^ key->a) | (slot->word[1] ^ key->b) | (slot->word[2] ^ key->c);
+        if (__builtin_expect(differ == 0, 1) || slot->word[0] == 0)
+            return slot;
+    }
+}
+static inline __attribute__((always_inline)) int32_t dr_csv_code_of_key(struct dr_csv_values *v,
+                                                                        struct dr_csv_finder *f,
+                                                                        struct dr_str s,
+                                                                        const struct dr_csv_key *key)
+{
+    const struct dr_csv_slot *slot = dr_csv_slot_of(f, key);
+    if (__builtin_expect(slot->word[0] == key->a, 1))
+        return slot->code;
+    int32_t code = dr_csv_values_add_short(v, s, key);
+    *f = dr_csv_finder_of(v);
+    return code;
+}
+/* The code of a text with DR_CSV_SHORT readable bytes; an empty one is missing. */
+static inline __attribute__((always_inline)) int32_t dr_csv_code(struct dr_csv_values *v,
+                                                                 struct dr_csv_finder *f, struct dr_str s)
+{
+    if (__builtin_expect(s.n > DR_CSV_SHORT, 0))
+        return dr_csv_values_long(v, s);
+    struct dr_csv_key key = dr_csv_key_of(f, s.p, s.n);
+    return dr_csv_code_of_key(v, f, s, &key);
+}
+#endif

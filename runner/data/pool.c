@@ -1,0 +1,130 @@
+/* pool.c - threads that take task numbers from a shared counter.
+ *
+ * A run is announced by a new generation number under the lock; each helper
+ * joins a generation once, draws numbers until none is left, and says so. The
+ * caller draws too and then waits for the helpers, so a run is over for all
+ * when it is over for the caller. Only one run is in progress: one that starts
+ * meanwhile (nested, or on another thread) does its work inline. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include "base/mem.h"
+#include "data/pool.h"
+
+#define MAX_THREADS 256
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t work, idle;
+    pthread_t thread[MAX_THREADS];
+    int32_t helpers;     /* threads besides the caller */
+    int32_t working;     /* helpers that have not finished this generation */
+    uint64_t generation; /* of the run announced last */
+    bool stop;
+    atomic_bool running;
+    void (*fn)(void *, int64_t);
+    void *ctx;
+    int64_t n;
+    atomic_int_least64_t next;
+} pool = { .lock = PTHREAD_MUTEX_INITIALIZER,
+           .work = PTHREAD_COND_INITIALIZER,
+           .idle = PTHREAD_COND_INITIALIZER };
+
+static void draw_tasks(void)
+{
+    for (;;) {
+        int64_t i = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed);
+        if (i >= pool.n)
+            return;
+        pool.fn(pool.ctx, i);
+    }
+}
+
+static void *helper_main(void *start)
+{
+    uint64_t seen = *(uint64_t *)start;
+    free(start);
+    pthread_mutex_lock(&pool.lock);
+    for (;;) {
+        while (!pool.stop && pool.generation == seen)
+            pthread_cond_wait(&pool.work, &pool.lock);
+        if (pool.stop)
+            break;
+        seen = pool.generation;
+        pthread_mutex_unlock(&pool.lock);
+        draw_tasks();
+        pthread_mutex_lock(&pool.lock);
+        if (--pool.working == 0)
+            pthread_cond_signal(&pool.idle);
+    }
+    pthread_mutex_unlock(&pool.lock);
+    return NULL;
+}
+
+void dr_pool_done(void)
+{
+    pthread_mutex_lock(&pool.lock);
+    pool.stop = true;
+    pthread_cond_broadcast(&pool.work);
+    pthread_mutex_unlock(&pool.lock);
+    for (int32_t i = 0; i < pool.helpers; i++)
+        pthread_join(pool.thread[i], NULL);
+    pool.helpers = 0;
+    pool.stop = false;
+}
+
+void dr_pool_init(int32_t threads)
+{
+    dr_pool_done();
+    if (threads > MAX_THREADS)
+        threads = MAX_THREADS;
+    /* Signals are for the thread that started the pool. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (pool.helpers < threads - 1) {
+        uint64_t *start = dr_malloc(sizeof *start);
+        *start = pool.generation;
+        if (pthread_create(&pool.thread[pool.helpers], NULL, helper_main, start)) {
+            free(start);
+            break;
+        }
+        pool.helpers++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+int32_t dr_pool_threads(void)
+{
+    return pool.helpers + 1;
+}
+
+static void run_shared(int64_t n, void (*fn)(void *, int64_t), void *ctx)
+{
+    pthread_mutex_lock(&pool.lock);
+    pool.fn = fn;
+    pool.ctx = ctx;
+    pool.n = n;
+    atomic_store(&pool.next, 0);
+    pool.working = pool.helpers;
+    pool.generation++;
+    pthread_cond_broadcast(&pool.work);
+    pthread_mutex_unlock(&pool.lock);
+    draw_tasks();
+    pthread_mutex_lock(&pool.lock);
+    while (pool.working)
+        pthread_cond_wait(&pool.idle, &pool.lock);
+    pthread_mutex_unlock(&pool.lock);
+}
+
+void dr_pool_run(int64_t n, void (*fn)(void *ctx, int64_t i), void *ctx)
+{
+    if (n > 1 && pool.helpers && !atomic_exchange(&pool.running, true)) {
+        run_shared(n, fn, ctx);
+        atomic_store(&pool.running, false);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        fn(ctx, i);
+}

@@ -1,0 +1,43 @@
+/* stream.h - tables in pieces: what is too large to hold is read and written
+ * batch by batch. Layer: data.
+ *
+ * A batch is a struct dr_table of at most a few chunks. Batches of one stream
+ * share column names and types; DICT columns of one stream share one
+ * dictionary, which only grows. */
+#ifndef DR_STREAM_H
+#define DR_STREAM_H
+#include "data/column.h"
+
+struct dr_reader {
+    /* The next batch (one reference) or NULL at the end. */
+    int32_t (*next)(struct dr_reader *r, struct dr_table **ret, struct dr_err *err);
+    void (*close)(struct dr_reader *r); /* frees r */
+    /* Bytes read and in all (0 where unknown), for progress. */
+    int64_t done, total;
+};
+/* Records kept aside by a forgiving read: line, reason and text. */
+struct dr_rejects {
+    struct dr_builder *line, *reason, *text; /* owned; NULL until the first */
+    int64_t n;
+};
+void dr_rejects_add(struct dr_rejects *r, int64_t line, const char *reason, struct dr_str text);
+/* The table of them (never NULL; columns line, reason, text) ; empties r. */
+int32_t dr_rejects_finish(struct dr_rejects *r, struct dr_table **ret, struct dr_err *err);
+/* See dr_csv_options in dagrun/table.h. rejects is borrowed, may be NULL. */
+int32_t dr_csv_open(const char *path, const struct dr_csv_options *opts, struct dr_rejects *rejects,
+                    struct dr_reader **ret, struct dr_err *err);
+int32_t dr_arrow_open(const char *path, struct dr_reader **ret, struct dr_err *err);
+void dr_reader_close(struct dr_reader *r); /* NULL is fine */
+/* All batches as one table; closes r. */
+int32_t dr_reader_collect(struct dr_reader *r, struct dr_table **ret, struct dr_err *err);
+
+struct dr_writer {
+    int32_t (*write)(struct dr_writer *w, const struct dr_table *batch, struct dr_err *err);
+    int32_t (*commit)(struct dr_writer *w, struct dr_err *err); /* whole file in place; frees w */
+    void (*abort)(struct dr_writer *w);                          /* nothing remains; frees w */
+};
+/* The schema is that of the first batch; a file without batches cannot be
+ * committed, so write an empty table to say its columns. */
+int32_t dr_csv_writer(const char *path, struct dr_writer **ret, struct dr_err *err);
+int32_t dr_arrow_writer(const char *path, struct dr_writer **ret, struct dr_err *err);
+#endif

@@ -1,0 +1,161 @@
+/* task_check.c - checks and the account of rows, in the worker: runs a suite and
+ * sends each result to the runner. Values of sensitive columns are already
+ * masked in what the expectation engine gives. */
+#include "exec/task_impl.h"
+#include "base/json.h"
+#include "expect/expect.h"
+#include <dagrun/task.h>
+
+enum { PARTIAL_UNEXPECTED = 20, JSON_MAX = 8 << 20 };
+/* By convention the column that dr_table_read_csv was asked to put line numbers in. */
+static const char line_column[] = "_line";
+
+static int32_t load_suite(struct dr_task *t, const char *name, const struct dr_suite **ret)
+{
+    struct dr_diags diags = { .arena = &t->arena };
+    struct dr_suite *suite = dr_suite_load(&t->arena, t->job->home, name, dr_expect_source(), &diags);
+    if (!suite)
+        return dr_diags_fail(&diags, &t->err);
+    *ret = suite;
+    return DR_OK;
+}
+
+static void send_result(struct dr_task *t, const struct dr_suite *suite, const char *dataset,
+                        const struct dr_check *c, int32_t position)
+{
+    const struct dr_expectation *e = c->expectation;
+    DR_AUTO_BUF kwargs = { .max = JSON_MAX };
+    DR_AUTO_BUF result = { .max = JSON_MAX };
+    dr_json_put_node(&kwargs, e->kwargs, 0);
+    dr_json_put_node(&result, c->result, 0);
+    struct dr_msg m = {
+        .type = DR_MSG_RESULT,
+        .result = {
+            .suite = suite->name,
+            .suite_hash = suite->hash,
+            .dataset = dataset,
+            .expectation_id = e->id,
+            .expectation_type = e->type,
+            .column = c->column,
+            .severity = dr_severity_name(e->severity),
+            .on_failure = dr_on_failure_name(e->on_failure),
+            .description = e->description,
+            .owner = e->owner,
+            .kwargs = dr_buf_ok(&kwargs) ? dr_buf_cstr(&kwargs) : "{}",
+            .result = dr_buf_ok(&result) ? dr_buf_cstr(&result) : "{}",
+            .sentence = c->sentence,
+            .exception = c->exception,
+            .success = c->success,
+            .element_count = c->element_count,
+            .unexpected_count = c->unexpected_count,
+            .missing_count = c->missing_count,
+            .position = position,
+        },
+    };
+    dr_task_send(t, &m);
+}
+
+static void log_check(struct dr_task *t, const struct dr_check *c)
+{
+    const struct dr_expectation *e = c->expectation;
+    if (c->success)
+        return;
+    dr_task_log(t, c->exception || e->severity == DR_SEVERITY_CRITICAL ? DR_ERROR : DR_WARN, "%s (%s): %s",
+                e->description ? e->description : e->type, dr_severity_name(e->severity),
+                c->exception  ? c->exception
+                : c->sentence ? c->sentence
+                              : "did not hold");
+}
+
+static void fill_validation(struct dr_validation *v, const struct dr_results *r, int64_t quarantined)
+{
+    uint32_t size = v->size;
+    *v = (struct dr_validation){
+        .size = size,
+        .evaluated = r->passed + r->failed,
+        .failed = r->failed,
+        .failed_critical = r->failed_by_severity[DR_SEVERITY_CRITICAL],
+        .failed_warning = r->failed_by_severity[DR_SEVERITY_WARNING],
+        .errors = r->errors,
+        .quarantined = quarantined,
+        .must_fail = r->must_fail,
+    };
+}
+
+static int32_t run_suite(struct dr_task *t, const struct dr_suite *suite, const struct dr_table *table,
+                         struct dr_results **ret)
+{
+    const char *lines = dr_table_find(table, line_column) >= 0 ? line_column : NULL;
+    struct dr_expect_options options = {
+        .result_format = DR_RESULT_SUMMARY,
+        .partial_unexpected_count = PARTIAL_UNEXPECTED,
+        .row_key = lines,
+        .line_column = lines,
+        .evaluation_parameters = t->job->subst->params,
+    };
+    return dr_expect_run(suite, table, &options, ret, &t->err);
+}
+
+static void report_results(struct dr_task *t, const struct dr_suite *suite, const char *dataset,
+                           const struct dr_results *results)
+{
+    for (int32_t i = 0; i < results->n; i++) {
+        send_result(t, suite, dataset, &results->checks[i], i);
+        log_check(t, &results->checks[i]);
+    }
+    dr_task_log(t, DR_INFO,
+                "suite %s on %s: %d expectations, %d passed, %d failed, %d could not be evaluated",
+                suite->name, dataset, (int)results->n, (int)results->passed, (int)results->failed,
+                (int)results->errors);
+}
+
+/* Give the caller what it asked for and drop the rest. */
+static void hand_over(struct dr_table *table, struct dr_table **ret)
+{
+    if (ret)
+        *ret = table;
+    else
+        dr_table_unref(table);
+}
+
+int32_t dr_task_validate(struct dr_task *t, const char *suite_name, const char *dataset,
+                         const struct dr_table *table, struct dr_validation *ret, struct dr_table **ret_valid,
+                         struct dr_table **ret_quarantined)
+{
+    const struct dr_suite *suite = NULL;
+    struct dr_results *results;
+    struct dr_table *valid, *quarantined;
+    if (ret->size != sizeof(*ret))
+        return dr_fail(&t->err, DR_EPLUGIN, "struct dr_validation: size is %u, expected %zu", ret->size,
+                       sizeof(*ret));
+    DR_TRY(load_suite(t, suite_name, &suite));
+    DR_TRY(run_suite(t, suite, table, &results));
+    report_results(t, suite, dataset, results);
+    int32_t rc = dr_expect_split(results, table, &valid, &quarantined, &t->err);
+    if (rc == DR_OK) {
+        fill_validation(ret, results, dr_table_rows(quarantined));
+        hand_over(valid, ret_valid);
+        hand_over(quarantined, ret_quarantined);
+    }
+    dr_results_free(results);
+    return rc;
+}
+
+void dr_task_account(struct dr_task *t, const char *dataset, const char *group, const char *stage,
+                     int64_t rows)
+{
+    static const char *const stages[] = { "raw", "clean", "quarantined", "duplicates" };
+    bool known = false;
+    for (size_t i = 0; i < sizeof(stages) / sizeof(*stages); i++)
+        known |= dr_streq(stage, stages[i]);
+    if (!known || rows < 0) {
+        (void)dr_task_fail_final(
+            t,
+            "dr_task_account: stage '%s' with %lld rows; a stage is raw, clean, quarantined "
+            "or duplicates",
+            stage, (long long)rows);
+        return;
+    }
+    struct dr_msg m = { .type = DR_MSG_ACCOUNT, .account = { dataset, group, stage, rows } };
+    dr_task_send(t, &m);
+}

@@ -1,0 +1,53 @@
+/* task_impl.h - what stands behind the struct dr_task of a plugin. Internal to
+ * the worker: worker.c, task_api.c, task_files.c and task_check.c. Layer: exec. */
+#ifndef DR_TASK_IMPL_H
+#define DR_TASK_IMPL_H
+#include "exec/msg.h"
+#include "exec/worker.h"
+
+/* A binding of the DAG with its ${...} replaced. Texts in the task's arena. */
+struct dr_task_file {
+    const char *port;
+    const char *name; /* the dataset, or the path as written */
+    const char *path; /* absolute; inputs: NULL until asked for */
+    int32_t producer; /* inputs: index of the task, or -1 */
+    bool recorded;    /* the runner was told of it */
+    bool used;        /* outputs: written, or its path was asked for */
+};
+/* Folders are made when first needed: most tasks of a wide DAG need none. */
+struct dr_task_folders {
+    const char *attempt, *work, *out; /* out is work/out; absolute */
+    bool made_work, made_out;
+};
+struct dr_task {
+    struct dr_arena arena;
+    const struct dr_worker_job *job; /* borrowed */
+    struct dr_task_info info;
+    struct dr_task_folders *folders;
+    const struct dr_node *params; /* MAP: `with`, substituted and checked */
+    struct dr_task_file *inputs, *outputs;
+    int32_t n_inputs, n_outputs;
+    struct dr_msg_writer msg;
+    int log_fd;                /* the attempt's log, kept apart from 1 and 2, which are the plugin's */
+    uint64_t log_dev, log_ino; /* of the log: see dr_msg_writer */
+    struct dr_err err;         /* for table functions; dr_task_err */
+    struct dr_err broken;      /* the first message that could not be sent */
+    enum dr_msg_how how;       /* what the plugin said of its end, with */
+    const char *reason;        /* why; NULL: nothing said */
+    struct {
+        int64_t done, total, sent_us;
+        bool waits; /* the last values were not sent */
+    } progress;
+};
+
+/* Send; a failure is kept in broken, and fails the attempt at its end. */
+void dr_task_send(struct dr_task *t, const struct dr_msg *m);
+/* Send the progress that throttling kept back. */
+void dr_task_flush_progress(struct dr_task *t);
+int32_t dr_task_make_work(const struct dr_task *t, struct dr_err *err);
+/* Resolve the bindings of the DAG. */
+int32_t dr_task_bind(struct dr_task *t, struct dr_err *err);
+/* After run gave 0: every output that the DAG names must be there; records
+ * those that the plugin wrote as files. */
+int32_t dr_task_check_outputs(struct dr_task *t, struct dr_err *err);
+#endif

@@ -1,0 +1,236 @@
+/* worker.c - one task attempt, in its own process.
+ *
+ *     log file, environment, limits -> bindings and parameters -> dlopen -> run
+ *     -> outputs checked -> the final message -> exit
+ *
+ * The final message is the proof that the attempt came to its end: a plugin that
+ * calls exit(0), or a process that dies on the way, never sends it. */
+#include "exec/worker.h"
+#include "exec/executor.h"
+#include "exec/plugin_open.h"
+#include "exec/task_impl.h"
+#include "base/date.h"
+#include "base/file.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- the attempt's folder ---- */
+
+static int32_t make_dir(const char *path, bool *ret_new, struct dr_err *err)
+{
+    *ret_new = mkdir(path, 0777) == 0;
+    if (!*ret_new && errno != EEXIST)
+        return dr_fail_sys(err, "cannot make '%s'", path);
+    return DR_OK;
+}
+
+/* The task's and the attempt's folder. The latter may be there already: made ahead by
+ * the runner, or by an attempt of this number that a dead runner had started and
+ * not recorded. What that one left is removed, its log goes on. */
+static int32_t make_folders(struct dr_task *t, struct dr_err *err)
+{
+    const struct dr_worker_job *j = t->job;
+    char *task = dr_exec_dir(&t->arena, j->home, j->dag->dag_id, j->subst->run_id, j->def->id, 0);
+    struct dr_task_folders *f = DR_NEW(&t->arena, struct dr_task_folders);
+    f->attempt = dr_arena_printf(&t->arena, "%s/%d", task, (int)j->attempt);
+    f->work = dr_arena_printf(&t->arena, "%s/work", f->attempt);
+    f->out = dr_arena_printf(&t->arena, "%s/out", f->work);
+    t->folders = f;
+    bool is_new;
+    DR_TRY(make_dir(task, &is_new, err));
+    DR_TRY(make_dir(f->attempt, &is_new, err));
+    return is_new ? DR_OK : dr_remove_tree(f->work, err);
+}
+
+/* stdout and stderr are the log file itself: no pipe that could fill up, no
+ * limit, and it outlives the runner. O_APPEND keeps lines of several processes apart. */
+static int32_t open_log(struct dr_task *t, struct dr_err *err)
+{
+    char *path = dr_path_join(&t->arena, t->folders->attempt, "log");
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (fd < 0)
+        return dr_fail_sys(err, "cannot make the log '%s'", path);
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return dr_fail_sys(err, "the log '%s'", path);
+    t->log_fd = fd;
+    t->log_dev = st.st_dev;
+    t->log_ino = st.st_ino;
+    if (dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
+        return dr_fail_sys(err, "cannot direct output to '%s'", path);
+    /* What was printed before a crash should be in the log. A buffer of our own,
+     * since glibc does not change the mode of one that was in use already. */
+    static char line_buffer[BUFSIZ];
+    setvbuf(stdout, line_buffer, _IOLBF, sizeof(line_buffer));
+    return DR_OK;
+}
+
+/* ---- its surroundings ---- */
+
+static int32_t set_environment(struct dr_task *t, struct dr_err *err)
+{
+    setenv("DAGRUN_ATTEMPT_DIR", t->folders->attempt, 1);
+    const struct dr_node *env = t->job->def->env;
+    for (int64_t i = 0; i < dr_node_size(env); i++) {
+        const char *value;
+        const struct dr_node *item = dr_node_at(env, i);
+        DR_TRY(dr_subst_text(&t->arena, dr_str_of(dr_node_str(item, "")), t->job->subst, &value, err));
+        if (setenv(dr_node_key(env, i), value, 1) < 0)
+            return dr_fail_sys(err, "env: cannot set '%s'", dr_node_key(env, i));
+    }
+    return DR_OK;
+}
+
+static int32_t set_limits(const struct dr_task *t, struct dr_err *err)
+{
+    int64_t limit = t->job->def->memory_limit;
+    if (limit <= 0)
+        return DR_OK;
+    struct rlimit as = { .rlim_cur = (rlim_t)limit, .rlim_max = (rlim_t)limit };
+    if (setrlimit(RLIMIT_AS, &as) < 0)
+        return dr_fail_sys(err, "cannot limit memory to %lld bytes", (long long)limit);
+    return DR_OK;
+}
+
+static void fill_info(struct dr_task *t)
+{
+    const struct dr_worker_job *j = t->job;
+    t->info = (struct dr_task_info){
+        .dag_id = j->dag->dag_id,
+        .run_id = j->subst->run_id,
+        .task_id = j->def->id,
+        .attempt = j->attempt,
+        .threads = j->threads,
+        .logical_date = j->subst->logical_date,
+        .data_interval_start = j->subst->data_interval_start,
+        .data_interval_end = j->subst->data_interval_end,
+        .home = j->home->path,
+        .work_dir = t->folders->work,
+    };
+}
+
+/* `with` was checked when the DAG was loaded, but only now are ${...} known. */
+static int32_t set_params(struct dr_task *t, struct dr_err *err)
+{
+    const struct dr_task_def *def = t->job->def;
+    struct dr_node *with = NULL;
+    if (def->with)
+        DR_TRY(dr_subst_node(&t->arena, def->with, t->job->subst, &with, err));
+    if (!def->spec || (def->spec->n_params == 0 && dr_node_size(with) == 0))
+        return DR_OK;
+    struct dr_diags diags = { .arena = &t->arena };
+    t->params = dr_spec_check_with(&t->arena, def->spec, with, t->job->home, def->mark, &diags);
+    return diags.errors > 0 ? dr_diags_fail(&diags, err) : DR_OK;
+}
+
+static int32_t find_plugin(struct dr_task *t, const char **ret, struct dr_err *err)
+{
+    const struct dr_task_def *def = t->job->def;
+    if (def->spec && def->spec->path) {
+        *ret = def->spec->path;
+        return DR_OK;
+    }
+    return dr_home_plugin(&t->arena, t->job->home, def->plugin, ret, err);
+}
+
+static int32_t prepare(struct dr_task *t, const struct dr_plugin **ret, struct dr_err *err)
+{
+    const char *path;
+    DR_TRY(make_folders(t, err));
+    DR_TRY(open_log(t, err));
+    if (chdir(t->job->home->path) < 0)
+        return dr_fail_sys(err, "cannot enter '%s'", t->job->home->path);
+    DR_TRY(set_environment(t, err));
+    DR_TRY(dr_task_bind(t, err));
+    fill_info(t);
+    DR_TRY(set_params(t, err));
+    DR_TRY(find_plugin(t, &path, err));
+    DR_TRY(dr_plugin_open(path, t->job->def->plugin, ret, err));
+    return set_limits(t, err);
+}
+
+/* ---- its end ---- */
+
+static void end_failed(struct dr_task *t, bool final, const struct dr_err *err)
+{
+    if (t->reason)
+        return;
+    (void)(final ? dr_task_fail_final(t, "%s", err->msg) : dr_task_fail(t, "%s", err->msg));
+}
+
+/* What run gave, as an end with a reason. */
+static void judge_run(struct dr_task *t, int32_t rc)
+{
+    struct dr_err err = { 0 };
+    if (t->reason)
+        return;
+    if (rc != 0 && t->err.rc != DR_OK)
+        end_failed(t, t->err.rc == DR_EDEF, &t->err);
+    else if (rc != 0)
+        (void)dr_task_fail(t, "plugin '%s' returned %d without saying why", t->job->def->plugin, (int)rc);
+    else if (dr_task_check_outputs(t, &err))
+        end_failed(t, false, &err);
+}
+
+/* Leave of work/ what the runner will put in place: out/ after a success,
+ * nothing otherwise. */
+static void clean_work(struct dr_task *t, bool keep_out)
+{
+    struct dr_task_folders *f = t->folders;
+    struct dr_err err;
+    char **names;
+    size_t n;
+    if (!f || !f->made_work)
+        return;
+    if (!keep_out || !f->made_out) {
+        if (dr_remove_tree(f->work, &err))
+            dr_task_log(t, DR_WARN, "dagrun: %s", err.msg);
+        return;
+    }
+    if (dr_list_dir(&t->arena, f->work, NULL, &names, &n, &err))
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (!dr_streq(names[i], "out"))
+            (void)dr_remove_tree(dr_path_join(&t->arena, f->work, names[i]), NULL);
+}
+
+static int finish(struct dr_task *t)
+{
+    fflush(NULL);
+    dr_task_flush_progress(t);
+    if (t->broken.rc != DR_OK && !t->reason)
+        end_failed(t, false, &t->broken);
+    bool success = !t->reason;
+    clean_work(t, success);
+    struct dr_msg m = {
+        .type = DR_MSG_END,
+        .end = { .how = success ? DR_END_SUCCESS : t->how,
+                 .reason = t->reason,
+                 .has_outputs = success && t->folders->made_out },
+    };
+    if (!success)
+        dr_task_log(t, t->how == DR_END_SKIPPED ? DR_INFO : DR_ERROR, "%s%s",
+                    t->how == DR_END_SKIPPED ? "skipped: " : "", t->reason);
+    struct dr_err err;
+    if (dr_msg_send(&t->msg, &m, &err))
+        dr_task_log(t, DR_ERROR, "dagrun: %s", err.msg);
+    return success || t->how == DR_END_SKIPPED ? 0 : 1;
+}
+
+int dr_worker_run(void *ctx)
+{
+    struct dr_task t = { .job = ctx, .log_fd = -1 };
+    const struct dr_plugin *plugin;
+    struct dr_err err = { 0 };
+    if (dr_msg_writer_init(&t.msg, t.job->msg_fd, &err))
+        return 1;
+    if (prepare(&t, &plugin, &err))
+        /* A disk may have room again; a definition stays wrong. */
+        end_failed(&t, err.rc != DR_ESYS, &err);
+    else
+        judge_run(&t, plugin->run(&t));
+    return finish(&t); /* the process ends: nothing is freed */
+}

@@ -1,0 +1,20 @@
+/* worker.h - the child side of a task attempt: everything that happens in the
+ * process that loads the plugin. Layer: exec. */
+#ifndef DR_WORKER_H
+#define DR_WORKER_H
+#include "model/dag.h"
+
+/* What the runner knows at the fork; the child has it in its copy of memory, so
+ * nothing is parsed or sent again. All borrowed. */
+struct dr_worker_job {
+    const struct dr_home *home;
+    const struct dr_dag *dag;
+    const struct dr_task_def *def;
+    const struct dr_subst *subst; /* the run's ${...} */
+    int32_t attempt, threads;
+    int msg_fd; /* the pipe to the runner: messages of exec/msg.h */
+};
+/* The attempt, from its log file to its final message; gives the exit code. ctx
+ * is a struct dr_worker_job; fits struct dr_process_spec. */
+int dr_worker_run(void *ctx);
+#endif

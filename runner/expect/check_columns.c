@@ -1,0 +1,252 @@
+/* check_columns.c - row-level expectations on two or more columns. */
+#include "expect/check.h"
+
+static bool missing(const struct dr_source *s, int64_t row)
+{
+    return s->null && dr_row_get(s->null, row);
+}
+
+/* ---- compound keys ---- */
+
+/* First rows of each key by open addressing. A slot keeps part of the hash, so
+ * that rows are looked at again only where they are most likely equal. */
+struct slot {
+    uint32_t tag;
+    uint32_t row; /* + 1; 0: free */
+};
+struct key_table {
+    const struct dr_eval *e;
+    const uint64_t **keys; /* of each column */
+    struct slot *slots;
+    size_t cap;
+};
+
+static uint64_t row_hash(const struct key_table *t, int64_t row)
+{
+    uint64_t h = 0;
+    for (int32_t k = 0; k < t->e->n_columns; k++) {
+        h = (h ^ t->keys[k][row] ^ (uint64_t)missing(t->e->columns[k], row) << 63) *
+            UINT64_C(0x9E3779B97F4A7C15);
+        h ^= h >> 29;
+    }
+    return h ^ h >> 32;
+}
+
+static bool same_row(const struct key_table *t, int64_t x, int64_t y)
+{
+    for (int32_t k = 0; k < t->e->n_columns; k++)
+        if (t->keys[k][x] != t->keys[k][y] || missing(t->e->columns[k], x) != missing(t->e->columns[k], y))
+            return false;
+    return true;
+}
+
+/* Rows that the frame will count: only among these must keys be unique. */
+static void candidates(const struct dr_eval *e, uint64_t *rows)
+{
+    int64_t n = e->plan->table->rows;
+    const char *rule = dr_eval_text(e, "ignore_row_if", "all_values_are_missing");
+    bool any = dr_streq(rule, "any_value_is_missing"), never = dr_streq(rule, "never");
+    uint64_t *absent = dr_plan_bits(e->plan);
+    if (e->domain->rows)
+        memcpy(rows, e->domain->rows, (size_t)dr_words(n) * 8);
+    else
+        dr_rows_fill(rows, n);
+    if (!any)
+        dr_rows_fill(absent, n);
+    for (int32_t k = 0; k < e->n_columns && !never; k++) {
+        if (any && e->columns[k]->null)
+            dr_rows_or(absent, e->columns[k]->null, n);
+        else if (!any && !e->columns[k]->null)
+            return;
+        else if (!any)
+            dr_rows_and(absent, e->columns[k]->null, n);
+    }
+    if (!never)
+        dr_rows_and_not(rows, absent, n);
+}
+
+static void find_repeated(struct key_table *t, const uint64_t *in, uint64_t *unexpected)
+{
+    int64_t rows = t->e->plan->table->rows;
+    for (int64_t r = dr_rows_next(in, rows, 0); r >= 0; r = dr_rows_next(in, rows, r + 1)) {
+        uint64_t h = row_hash(t, r);
+        uint32_t tag = (uint32_t)(h >> 32);
+        size_t at = h & (t->cap - 1);
+        while (t->slots[at].row && (t->slots[at].tag != tag || !same_row(t, t->slots[at].row - 1, r)))
+            at = (at + 1) & (t->cap - 1);
+        if (t->slots[at].row) {
+            dr_row_set(unexpected, t->slots[at].row - 1);
+            dr_row_set(unexpected, r);
+        } else {
+            t->slots[at] = (struct slot){ tag, (uint32_t)r + 1 };
+        }
+    }
+}
+
+static int32_t compound_unique(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)
+{
+    int64_t rows = e->plan->table->rows;
+    struct key_table t = { .e = e, .cap = 64 };
+    uint64_t *in = dr_plan_bits(e->plan);
+    if (rows >= UINT32_MAX)
+        return dr_fail(err, DR_ELIMIT, "combinations can be compared in at most %u rows", UINT32_MAX - 1);
+    t.keys = dr_arena_array(&e->plan->scratch, (size_t)e->n_columns, sizeof *t.keys);
+    for (int32_t k = 0; k < e->n_columns; k++)
+        t.keys[k] = dr_source_keys(e->plan, e->columns[k]);
+    candidates(e, in);
+    while (t.cap < (size_t)rows * 2)
+        t.cap *= 2;
+    t.slots = dr_calloc(t.cap, sizeof *t.slots);
+    find_repeated(&t, in, unexpected);
+    free(t.slots);
+    return DR_OK;
+}
+
+static void put_names(const struct dr_eval *e, struct dr_buf *out)
+{
+    for (int32_t k = 0; k < e->n_columns; k++)
+        (void)dr_buf_printf(out, "%s%s",
+                            k == 0                 ? ""
+                            : k + 1 < e->n_columns ? ", "
+                                                   : " and ",
+                            e->columns[k]->name);
+}
+
+static void say_compound(const struct dr_eval *e, enum dr_say how, struct dr_buf *out)
+{
+    bool bad = e->check->unexpected_count > 0, one = how == DR_SAY_ONE;
+    if (bad)
+        (void)dr_buf_puts(out, one ? "shares its combination of " : "share their combination of ");
+    else
+        (void)dr_buf_puts(out, one ? "has a combination of " : "have a combination of ");
+    put_names(e, out);
+    (void)dr_buf_puts(out, bad ? " with another" : one ? " of its own" : " of their own");
+}
+
+/* ---- distinct within a record ---- */
+
+static int32_t distinct_in_row(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)
+{
+    int32_t n = e->n_columns, *hints = dr_arena_array(&e->plan->scratch, (size_t)n, sizeof *hints);
+    struct dr_value *v = dr_arena_array(&e->plan->scratch, (size_t)n, sizeof *v);
+    (void)err;
+    for (int64_t row = 0; row < e->plan->table->rows; row++)
+        for (int32_t k = 0; k < n; k++) {
+            v[k] = dr_source_value(e->columns[k], row, &hints[k]);
+            for (int32_t j = 0; j < k; j++)
+                if (dr_value_equal(&v[j], &v[k]))
+                    dr_row_set(unexpected, row);
+        }
+    return DR_OK;
+}
+
+static void say_distinct(const struct dr_eval *e, enum dr_say how, struct dr_buf *out)
+{
+    bool bad = e->check->unexpected_count > 0;
+    (void)dr_buf_printf(out, "%s %s in ", how == DR_SAY_ONE ? "has" : "have",
+                        bad ? "equal values" : "different values");
+    put_names(e, out);
+}
+
+/* ---- sums ---- */
+
+static int32_t need_numbers(const struct dr_eval *e, struct dr_err *err)
+{
+    for (int32_t k = 0; k < e->n_columns; k++) {
+        const struct dr_source *s = e->columns[k];
+        if (s->class != DR_CLASS_NUMBER && s->class != DR_CLASS_EMPTY)
+            return dr_fail(err, DR_EINPUT,
+                           "TypeError: unsupported operand type(s) for +: column '%s' holds %s, not numbers; "
+                           "declare its "
+                           "type in the suite (columns: {%s: {type: float64}})",
+                           s->name, dr_class_name(s->class), s->name);
+    }
+    return DR_OK;
+}
+
+static int32_t sum_equal(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)
+{
+    double total = dr_eval_number(e, "sum_total", 0);
+    int32_t *hints = dr_arena_array(&e->plan->scratch, (size_t)e->n_columns, sizeof *hints);
+    DR_TRY(need_numbers(e, err));
+    for (int64_t row = 0; row < e->plan->table->rows; row++) {
+        double sum = 0;
+        for (int32_t k = 0; k < e->n_columns; k++)
+            sum += dr_source_value(e->columns[k], row, &hints[k]).f; /* 0 for a missing value */
+        if (sum != total)
+            dr_row_set(unexpected, row);
+    }
+    return DR_OK;
+}
+
+static void say_sum(const struct dr_eval *e, enum dr_say how, struct dr_buf *out)
+{
+    struct dr_value total = dr_value_of_float(dr_eval_number(e, "sum_total", 0));
+    bool bad = e->check->unexpected_count > 0;
+    (void)dr_buf_printf(out, "%s ",
+                        bad                 ? (how == DR_SAY_ONE ? "does not have" : "do not have")
+                        : how == DR_SAY_ONE ? "has"
+                                            : "have");
+    put_names(e, out);
+    (void)dr_buf_puts(out, " adding up to ");
+    dr_value_say(&total, out);
+}
+
+/* ---- declarations ---- */
+
+#define LIST_ARG                                                                                             \
+    {                                                                                                        \
+        "column_list", "columns", NULL, "The columns, at least two.", true                                   \
+    }
+#define IGNORE_ARG                                                                                           \
+    {                                                                                                        \
+        "ignore_row_if", "choice all_values_are_missing|any_value_is_missing|never",                         \
+            "all_values_are_missing", "Which rows are left out.", false                                      \
+    }
+static const struct dr_expect_arg list_args[] = { LIST_ARG, IGNORE_ARG, DR_ARG_MOSTLY, DR_ARG_CONDITION,
+                                                  DR_ARG_FORMAT };
+static const struct dr_expect_arg sum_args[] = {
+    LIST_ARG,
+    { "sum_total", "number", NULL, "What the values of a row must add up to, exactly.", true },
+    IGNORE_ARG,
+    DR_ARG_MOSTLY,
+    DR_ARG_CONDITION,
+    DR_ARG_FORMAT
+};
+
+static const struct dr_check_type types[] = {
+    { .info = { "expect_compound_columns_to_be_unique", "multicolumn",
+                "No combination of values occurs twice.",
+                "Every row of a combination that occurs more than once is unexpected. Values are compared as "
+                "they are "
+                "written; missing values equal each other.",
+                "expect_compound_columns_to_be_unique: {column_list: [patient_id, measurement_date, "
+                "vital_type]}",
+                DR_ARGS(list_args) },
+      .domain = DR_ON_COLUMNS,
+      .flags = DR_CHECK_TEXT,
+      .rows = compound_unique,
+      .say = say_compound },
+    { .info = { "expect_select_column_values_to_be_unique_within_record", "multicolumn",
+                "The values of a row differ from each other.", "Missing values equal each other.",
+                "expect_select_column_values_to_be_unique_within_record: {column_list: [sender, receiver]}",
+                DR_ARGS(list_args) },
+      .domain = DR_ON_COLUMNS,
+      .rows = distinct_in_row,
+      .say = say_distinct },
+    { .info = { "expect_multicolumn_values_to_be_unique", "multicolumn",
+                "The values of a row differ from each other.",
+                "An older name of expect_select_column_values_to_be_unique_within_record.",
+                "expect_multicolumn_values_to_be_unique: {column_list: [a, b, c]}", DR_ARGS(list_args) },
+      .domain = DR_ON_COLUMNS,
+      .rows = distinct_in_row,
+      .say = say_distinct },
+    { .info = { "expect_multicolumn_sum_to_equal", "multicolumn", "The values of each row add up to a total.",
+                "A missing value adds nothing. The comparison is exact, as floating point has it.",
+                "expect_multicolumn_sum_to_equal: {column_list: [share_a, share_b], sum_total: 100}",
+                DR_ARGS(sum_args) },
+      .domain = DR_ON_COLUMNS,
+      .rows = sum_equal,
+      .say = say_sum },
+};
+const struct dr_check_group dr_checks_columns = { types, (int32_t)(sizeof types / sizeof types[0]) };

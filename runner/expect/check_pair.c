@@ -1,0 +1,257 @@
+/* check_pair.c - row-level expectations on two columns. */
+#include <math.h>
+#include "expect/check.h"
+
+struct cursor {
+    int32_t a, b; /* chunk hints */
+};
+
+static struct dr_value side(const struct dr_eval *e, int which, int64_t row, struct cursor *c)
+{
+    return dr_source_value(e->columns[which], row, which ? &c->b : &c->a);
+}
+
+/* Two columns of one type and no refused text: no need for single values. */
+static bool both_are(const struct dr_eval *e, int32_t type)
+{
+    return e->columns[0]->typed->type == type && e->columns[1]->typed->type == type &&
+           !e->columns[0]->of_code && !e->columns[1]->of_code;
+}
+
+static uint64_t f64_word(const double *a, const double *b, int m, bool equal, bool or_equal)
+{
+    uint64_t w = 0;
+    for (int j = 0; j < m; j++)
+        w |= (uint64_t)(equal ? a[j] == b[j] : or_equal ? a[j] >= b[j] : a[j] > b[j]) << j;
+    return w;
+}
+
+static uint64_t i64_word(const int64_t *a, const int64_t *b, int m, bool equal, bool or_equal)
+{
+    uint64_t w = 0;
+    for (int j = 0; j < m; j++)
+        w |= (uint64_t)(equal ? a[j] == b[j] : or_equal ? a[j] >= b[j] : a[j] > b[j]) << j;
+    return w;
+}
+
+/* The columns of a table share their chunks; a cast keeps them. */
+static void compare_bulk(const struct dr_eval *e, bool equal, bool or_equal, uint64_t *holds)
+{
+    const struct dr_column *a = e->columns[0]->typed, *b = e->columns[1]->typed;
+    struct dr_rows_out out = { holds, 0 };
+    for (int32_t k = 0; k < a->n; k++)
+        for (int64_t i = 0; i < a->chunk[k]->n; i += 64) {
+            int m = a->chunk[k]->n - i < 64 ? (int)(a->chunk[k]->n - i) : 64;
+            const void *x = (const int64_t *)a->chunk[k]->values + i,
+                       *y = (const int64_t *)b->chunk[k]->values + i;
+            dr_rows_put(&out,
+                        a->type == DR_TYPE_FLOAT64 ? f64_word(x, y, m, equal, or_equal)
+                                                   : i64_word(x, y, m, equal, or_equal),
+                        m);
+        }
+}
+
+static bool same_chunks(const struct dr_eval *e)
+{
+    const struct dr_column *a = e->columns[0]->typed, *b = e->columns[1]->typed;
+    return a->n == b->n && memcmp(a->start, b->start, (size_t)(a->n + 1) * sizeof *a->start) == 0;
+}
+
+static void unless_both_present(const struct dr_eval *e, uint64_t *unexpected)
+{
+    for (int k = 0; k < 2; k++)
+        if (e->columns[k]->null)
+            dr_rows_or(unexpected, e->columns[k]->null, e->plan->table->rows);
+}
+
+static bool bulk(const struct dr_eval *e, bool equal, bool or_equal, uint64_t *unexpected)
+{
+    if (!same_chunks(e) ||
+        !(both_are(e, DR_TYPE_FLOAT64) || both_are(e, DR_TYPE_INT64) || both_are(e, DR_TYPE_TIMESTAMP)))
+        return false;
+    compare_bulk(e, equal, or_equal, unexpected);
+    dr_rows_not(unexpected, e->plan->table->rows);
+    unless_both_present(e, unexpected);
+    return true;
+}
+
+/* ---- equal ---- */
+
+static int32_t equal(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)
+{
+    struct cursor c = { 0 };
+    (void)err;
+    if (bulk(e, true, true, unexpected))
+        return DR_OK;
+    for (int64_t row = 0; row < e->plan->table->rows; row++) {
+        struct dr_value a = side(e, 0, row, &c), b = side(e, 1, row, &c);
+        if (a.kind == DR_VALUE_NULL || !dr_value_equal(&a, &b))
+            dr_row_set(unexpected, row);
+    }
+    return DR_OK;
+}
+
+static void say_equal(const struct dr_eval *e, enum dr_say how, struct dr_buf *out)
+{
+    (void)dr_buf_printf(out, "%s %s values in %s and %s", how == DR_SAY_ONE ? "has" : "have",
+                        e->check->unexpected_count ? "different" : "equal", e->columns[0]->name,
+                        e->columns[1]->name);
+}
+
+/* ---- greater ---- */
+
+static int32_t greater(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)
+{
+    bool or_equal = dr_eval_flag(e, "or_equal", false);
+    struct cursor c = { 0 };
+    if (bulk(e, false, or_equal, unexpected))
+        return DR_OK;
+    for (int64_t row = 0; row < e->plan->table->rows; row++) {
+        struct dr_value a = side(e, 0, row, &c), b = side(e, 1, row, &c);
+        int order = -1;
+        bool known = dr_value_compare(&a, &b, &order);
+        bool refused = (e->columns[0]->refused && dr_row_get(e->columns[0]->refused, row)) ||
+                       (e->columns[1]->refused && dr_row_get(e->columns[1]->refused, row));
+        if (!known && !refused && a.kind != DR_VALUE_NULL && b.kind != DR_VALUE_NULL)
+            return dr_fail(
+                err, DR_EINPUT, "TypeError: '>' not supported between a %s in '%s' and a %s in '%s'",
+                dr_value_kind_name(&a), e->columns[0]->name, dr_value_kind_name(&b), e->columns[1]->name);
+        if (!known || !(order > 0 || (or_equal && order == 0)))
+            dr_row_set(unexpected, row);
+    }
+    return DR_OK;
+}
+
+static void say_greater(const struct dr_eval *e, enum dr_say how, struct dr_buf *out)
+{
+    bool bad = e->check->unexpected_count > 0, or_equal = dr_eval_flag(e, "or_equal", false);
+    (void)dr_buf_printf(out, "%s %s %s%s than %s%s", how == DR_SAY_ONE ? "has" : "have", e->columns[0]->name,
+                        bad ? "not " : "", "greater", or_equal ? "or equal to " : "", e->columns[1]->name);
+}
+
+/* ---- in set ---- */
+
+/* A pair as text that is equal where both values are: numbers by value. */
+static void put_pair_key(const struct dr_value *a, const struct dr_value *b, struct dr_buf *out)
+{
+    const struct dr_value *const v[2] = { a, b };
+    dr_buf_clear(out);
+    for (int k = 0; k < 2; k++) {
+        struct dr_value x = *v[k];
+        if (dr_value_is_number(&x) && x.kind != DR_VALUE_INT)
+            x = dr_value_of_float(x.f);
+        if (x.kind == DR_VALUE_FLOAT && fabs(x.f) < 9e15 && x.f == floor(x.f))
+            x = dr_value_of_int((int64_t)x.f);
+        (void)dr_buf_printf(out, "%d:", dr_value_is_time(&x) ? DR_VALUE_TIME : (int)x.kind);
+        if (dr_value_is_time(&x))
+            (void)dr_buf_printf(out, "%lld", (long long)x.i);
+        else if (x.kind == DR_VALUE_TEXT)
+            (void)dr_buf_printf(out, "%zu:", x.s.n);
+        if (!dr_value_is_time(&x))
+            dr_value_put_text(&x, out);
+        (void)dr_buf_putc(out, 0);
+    }
+}
+
+static void add_pairs(struct dr_eval *e, const struct dr_node *list, struct dr_map *map)
+{
+    DR_AUTO_BUF key = { 0 };
+    for (int64_t i = 0; i < dr_node_size(list); i++) {
+        struct dr_value v[2];
+        for (int k = 0; k < 2; k++) {
+            v[k] = dr_value_of_node(dr_node_at(dr_node_at(list, i), k));
+            if (e->columns[k]->class == DR_CLASS_TIME)
+                (void)dr_value_to_time(&v[k]);
+        }
+        put_pair_key(&v[0], &v[1], &key);
+        (void)dr_map_put(map, (struct dr_str){ dr_arena_dup(&e->plan->scratch, key.p, key.n), key.n }, NULL);
+    }
+}
+
+static int32_t in_set(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)
+{
+    const struct dr_node *list = dr_eval_arg(e, "value_pairs_set");
+    struct dr_map map = { 0 };
+    DR_AUTO_BUF key = { 0 };
+    struct cursor c = { 0 };
+    (void)err;
+    if (!list)
+        return DR_OK;
+    add_pairs(e, list, &map);
+    for (int64_t row = 0; row < e->plan->table->rows; row++) {
+        struct dr_value a = side(e, 0, row, &c), b = side(e, 1, row, &c);
+        put_pair_key(&a, &b, &key);
+        if (!dr_map_get(&map, dr_buf_str(&key)))
+            dr_row_set(unexpected, row);
+    }
+    dr_map_done(&map);
+    return DR_OK;
+}
+
+static void say_in_set(const struct dr_eval *e, enum dr_say how, struct dr_buf *out)
+{
+    (void)dr_buf_printf(out, "%s %s and %s %s ", how == DR_SAY_ONE ? "has" : "have", e->columns[0]->name,
+                        e->columns[1]->name, e->check->unexpected_count ? "not among" : "among");
+    dr_list_say(dr_eval_arg(e, "value_pairs_set"), out);
+}
+
+/* ---- declarations ---- */
+
+#define PAIR_ARGS                                                                                            \
+    { "column_A", "column", NULL, "The first column.", true },                                               \
+    {                                                                                                        \
+        "column_B", "column", NULL, "The second column.", true                                               \
+    }
+#define IGNORE_ARG                                                                                           \
+    {                                                                                                        \
+        "ignore_row_if", "choice both_values_are_missing|either_value_is_missing|neither",                   \
+            "both_values_are_missing", "Which rows are left out.", false                                     \
+    }
+static const struct dr_expect_arg equal_args[] = { PAIR_ARGS, IGNORE_ARG, DR_ARG_MOSTLY, DR_ARG_CONDITION,
+                                                   DR_ARG_FORMAT };
+static const struct dr_expect_arg greater_args[] = {
+    PAIR_ARGS,
+    { "or_equal", "boolean", "false", "Equal values are fine too.", false },
+    { "parse_strings_as_datetimes", "boolean", "false",
+      "Read a column of text as dates and times, as dateutil does. Better: declare its type in the suite.",
+      false },
+    IGNORE_ARG,
+    DR_ARG_MOSTLY,
+    DR_ARG_CONDITION,
+    DR_ARG_FORMAT
+};
+static const struct dr_expect_arg set_args[] = {
+    PAIR_ARGS,
+    { "value_pairs_set", "pairs", NULL, "The pairs allowed; null in a pair is a missing value.", true },
+    IGNORE_ARG,
+    DR_ARG_MOSTLY,
+    DR_ARG_CONDITION,
+    DR_ARG_FORMAT
+};
+#define MISSING_DOC "A row that is not left out and lacks a value is unexpected."
+
+static const struct dr_check_type types[] = {
+    { .info = { "expect_column_pair_values_to_be_equal", "column_pair", "Two columns agree in each row.",
+                MISSING_DOC, "expect_column_pair_values_to_be_equal: {column_A: id, column_B: patient_id}",
+                DR_ARGS(equal_args) },
+      .domain = DR_ON_PAIR,
+      .rows = equal,
+      .say = say_equal },
+    { .info = { "expect_column_pair_values_a_to_be_greater_than_b", "column_pair",
+                "The first column exceeds the second in each row.", MISSING_DOC,
+                "expect_column_pair_values_a_to_be_greater_than_b: {column_A: systolic, column_B: diastolic}",
+                DR_ARGS(greater_args) },
+      .domain = DR_ON_PAIR,
+      .rows = greater,
+      .say = say_greater },
+    { .info = { "expect_column_pair_values_to_be_in_set", "column_pair",
+                "The two values of each row form one of the given pairs.", NULL,
+                "expect_column_pair_values_to_be_in_set: {column_A: vital_type, column_B: unit, "
+                "value_pairs_set: "
+                "[[heart_rate, bpm], [spo2, '%']]}",
+                DR_ARGS(set_args) },
+      .domain = DR_ON_PAIR,
+      .rows = in_set,
+      .say = say_in_set },
+};
+const struct dr_check_group dr_checks_pair = { types, (int32_t)(sizeof types / sizeof types[0]) };

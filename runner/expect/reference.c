@@ -1,0 +1,134 @@
+/* reference.c - docs/expectations.md, made from the registry so that it cannot
+ * differ from what the engine takes. A test compares the file with this. */
+#include "expect/check.h"
+
+static const char intro[] =
+    "# Expectations\n\n"
+    "<!-- Made from the registry in runner/expect: UPDATE_DOCS=1 build/tests/unit/test_expect_reference "
+    "-->\n\n"
+    "An expectation states what good data looks like. Suites (`expectations/NAME.yaml`) list them; names, "
+    "arguments,\n"
+    "treatment of missing values and result fields are those of Great Expectations 1.2.\n\n"
+    "```yaml\n"
+    "suite: vitals\n"
+    "key: [hospital_id, patient_id]                 # names rows in results\n"
+    "columns:\n"
+    "  patient_id: {sensitive: true}                # shown as *** everywhere\n"
+    "  value: {type: float64}                       # how text is read\n"
+    "  measured_on: {type: date, format: '%d.%m.%Y'}\n"
+    "null_values: [NA, n/a]                         # these mean: missing\n"
+    "expectations:\n"
+    "  - expect_column_values_to_not_be_null: {column: patient_id}\n"
+    "    severity: critical                         # info, warning (default), critical\n"
+    "  - expect_column_values_to_be_between: {column: value, min_value: 20, max_value: 250, mostly: 0.99}\n"
+    "    row_condition: vital_type == \"heart_rate\"\n"
+    "    on_failure: quarantine                     # record (default), quarantine, fail\n"
+    "    description: A heart rate is 20 to 250 bpm\n"
+    "```\n\n"
+    "## Rules that hold for all\n\n"
+    "- **Missing values** (an empty field, NaN, or one of `null_values`) are left out, except where an "
+    "expectation is\n"
+    "  about them. Where nothing is left to check, a row-level expectation succeeds and a measure fails.\n"
+    "- **Declared types.** A column of a CSV file is text until the suite declares its type. Then checks see "
+    "typed\n"
+    "  values; a text that does not spell the type is unexpected in every check of values, listed as it is\n"
+    "  written, and left out of measures, which say so in `details.unreadable_count`. Patterns, lengths, "
+    "formats and\n"
+    "  uniqueness look at the text itself.\n"
+    "- **mostly** is the share of values that must be as expected: (counted - unexpected) / counted >= "
+    "mostly.\n"
+    "- **Quarantine** takes every row that breaks the rule, also where `mostly` is met: a row that breaks a "
+    "rule must\n"
+    "  not enter the clean table. The quarantined rows carry all their reasons.\n"
+    "- **What cannot be evaluated** (a missing column, numbers compared with text, a wrong argument) is a "
+    "result of\n"
+    "  its own with the reason, never a pass.\n"
+    "- **result_format**: `BOOLEAN_ONLY` gives success alone; `BASIC` counts and up to 20 values; `SUMMARY` "
+    "(default)\n"
+    "  also the most common unexpected values and rows; `COMPLETE` every one of them.\n"
+    "- **Evaluation parameters**: `{\"$PARAMETER\": \"name\"}`, or an expression such as\n"
+    "  `now() - timedelta(days=7)`, stands for any argument. `now()` is UTC.\n\n"
+    "## row_condition\n\n"
+    "One language reads both of Great Expectations' (`condition_parser: pandas` and "
+    "`great_expectations`).\n\n"
+    "    vital_type == \"heart_rate\" and value > 20       and or not, also & | ~\n"
+    "    unit in [\"bpm\", \"/min\"]                         == != < <= > >=, chained: 0 < value <= 5\n"
+    "    col(\"value\").notNull() & col(\"unit\") == \"bpm\"    isnull() isna() notnull() notna() isin([..]) "
+    "between(a, b)\n"
+    "    name.str.contains(\"^A\") or `my column` is null   .str.match .startswith .endswith .len() .lower() "
+    ".upper() .strip()\n"
+    "    systolic - diastolic > 20                        + - * / % on numbers; date(\"2024-01-31\")\n\n"
+    "`&` binds as `and` does, as in pandas' `query`. A comparison with a missing value is false and `!=` is "
+    "true. Text\n"
+    "never equals a number; asking which is larger is an error.\n\n"
+    "## Where this differs from Great Expectations 1.2 on purpose\n\n"
+    "- Row counts obey `row_condition` (there it is ignored).\n"
+    "- The mean, sum, median or deviation of text is an error on every source (on SQL there it may be 0).\n"
+    "- Pairs of columns are compared row by row whatever rows are missing before (there pairs after a "
+    "missing row\n"
+    "  may shift).\n"
+    "- A text that is not JSON is unexpected for a JSON schema (there one such text stops the whole check).\n"
+    "- `partial_unexpected_counts` counts all unexpected rows (up to 100,000), not only the first 20.\n"
+    "- A regular expression that needs too many steps is an error; there it may not end.\n"
+    "\n";
+
+static void put_argument(struct dr_buf *out, const struct dr_expect_arg *a)
+{
+    bool choice = strncmp(a->type, "choice ", strlen("choice ")) == 0;
+    const char *type = choice ? a->type + strlen("choice ") : a->type;
+    (void)dr_buf_printf(out, "- `%s` (", a->name);
+    for (; *type; type++)
+        (void)dr_buf_puts(out, *type == '|' ? " or " : (char[]){ *type, 0 });
+    (void)dr_buf_puts(out, a->required ? ", required" : "");
+    if (a->fallback)
+        (void)dr_buf_printf(out, ", default %s", a->fallback);
+    (void)dr_buf_printf(out, "): %s\n", a->doc);
+}
+
+/* Arguments of every type, told once. */
+static bool is_shared(const char *name)
+{
+    static const char *const shared[] = { "row_condition", "condition_parser", "result_format",
+                                          "catch_exceptions", "mostly" };
+    for (size_t k = 0; k < sizeof shared / sizeof shared[0]; k++)
+        if (dr_streq(name, shared[k]))
+            return true;
+    return false;
+}
+
+static void put_section(struct dr_buf *out, const struct dr_expect_info *info)
+{
+    bool mostly = false;
+    (void)dr_buf_printf(out, "### %s\n\n%s%s%s\n\n", info->name, info->summary, info->doc ? " " : "",
+                        info->doc ? info->doc : "");
+    for (int32_t k = 0; k < info->n_args; k++) {
+        mostly |= dr_streq(info->args[k].name, "mostly");
+        if (!is_shared(info->args[k].name))
+            put_argument(out, &info->args[k]);
+    }
+    (void)dr_buf_printf(out, "%s\n```yaml\n- %s\n```\n\n", mostly ? "- `mostly`\n" : "", info->example);
+}
+
+void dr_expect_put_reference(struct dr_buf *out)
+{
+    static const struct {
+        const char *domain, *title;
+    } domains[] = { { "table", "Tables" },
+                    { "column_map", "Values of a column" },
+                    { "column_aggregate", "Measures of a column" },
+                    { "column_pair", "Pairs of columns" },
+                    { "multicolumn", "Several columns" } };
+    int32_t n;
+    const struct dr_expect_info *infos = dr_expect_infos(&n);
+    (void)dr_buf_puts(out, intro);
+    (void)dr_buf_puts(
+        out,
+        "All take `row_condition`, `condition_parser`, `result_format` and `catch_exceptions` where rows "
+        "are concerned.\n\n");
+    for (size_t d = 0; d < sizeof domains / sizeof domains[0]; d++) {
+        (void)dr_buf_printf(out, "## %s\n\n", domains[d].title);
+        for (int32_t k = 0; k < n; k++)
+            if (dr_streq(infos[k].domain, domains[d].domain))
+                put_section(out, &infos[k]);
+    }
+}

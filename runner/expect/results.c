@@ -1,0 +1,251 @@
+/* results.c - what is done with results: JSON in Great Expectations' shape, and
+ * the split of a table into rows that pass and rows that are quarantined. */
+#include "base/hash.h"
+#include "base/json.h"
+#include "data/kernel.h"
+#include "expect/check.h"
+
+/* ---- JSON ---- */
+
+static void put_config(struct dr_json *j, const struct dr_expectation *x)
+{
+    dr_json_key(j, "expectation_config");
+    dr_json_object(j);
+    dr_json_key(j, "type");
+    dr_json_cstr(j, x->type);
+    dr_json_key(j, "kwargs");
+    dr_json_node(j, x->kwargs);
+    dr_json_key(j, "id");
+    dr_json_cstr(j, x->id);
+    dr_json_key(j, "severity");
+    dr_json_cstr(j, dr_severity_name(x->severity));
+    dr_json_key(j, "on_failure");
+    dr_json_cstr(j, dr_on_failure_name(x->on_failure));
+    if (x->description) {
+        dr_json_key(j, "description");
+        dr_json_cstr(j, x->description);
+    }
+    if (x->meta) {
+        dr_json_key(j, "meta");
+        dr_json_node(j, x->meta);
+    }
+    dr_json_end_object(j);
+}
+
+static void put_check(struct dr_json *j, const struct dr_check *c)
+{
+    dr_json_object(j);
+    dr_json_key(j, "success");
+    dr_json_bool(j, c->success);
+    put_config(j, c->expectation);
+    dr_json_key(j, "result");
+    dr_json_node(j, c->result);
+    dr_json_key(j, "exception_info");
+    dr_json_object(j);
+    dr_json_key(j, "raised_exception");
+    dr_json_bool(j, c->exception != NULL);
+    dr_json_key(j, "exception_message");
+    dr_json_cstr(j, c->exception);
+    dr_json_end_object(j);
+    dr_json_key(j, "sentence");
+    dr_json_cstr(j, c->sentence);
+    dr_json_end_object(j);
+}
+
+static void put_statistics(struct dr_json *j, const struct dr_results *r)
+{
+    dr_json_key(j, "statistics");
+    dr_json_object(j);
+    dr_json_key(j, "evaluated_expectations");
+    dr_json_int(j, r->n);
+    dr_json_key(j, "successful_expectations");
+    dr_json_int(j, r->passed);
+    dr_json_key(j, "unsuccessful_expectations");
+    dr_json_int(j, r->n - r->passed);
+    dr_json_key(j, "success_percent");
+    if (r->n)
+        dr_json_float(j, (double)r->passed / r->n * 100);
+    else
+        dr_json_null(j);
+    dr_json_end_object(j);
+}
+
+void dr_results_put_json(const struct dr_results *r, struct dr_buf *out, int indent)
+{
+    struct dr_json j = { .out = out, .indent = indent };
+    dr_json_object(&j);
+    dr_json_key(&j, "success");
+    dr_json_bool(&j, r->passed == r->n);
+    dr_json_key(&j, "suite_name");
+    dr_json_cstr(&j, r->suite->name);
+    dr_json_key(&j, "rows");
+    dr_json_int(&j, r->rows);
+    put_statistics(&j, r);
+    dr_json_key(&j, "results");
+    dr_json_array(&j);
+    for (int32_t k = 0; k < r->n; k++)
+        put_check(&j, &r->checks[k]);
+    dr_json_end_array(&j);
+    dr_json_end_object(&j);
+}
+
+/* ---- the split ---- */
+
+/* Rows break few different sets of rules, so the texts are made once per set. */
+struct quarantine {
+    const struct dr_check **checks; /* those that quarantine */
+    int32_t n;
+    int64_t rows, n_bad;
+    uint64_t *bad;
+    struct dr_arena arena;
+    struct dr_map sets; /* bits of checks to index into reasons and ids */
+    struct dr_str *reasons, *ids;
+    int64_t n_sets, cap;
+};
+
+static void quarantine_done(struct quarantine *q)
+{
+    free(q->reasons);
+    free(q->ids);
+    dr_map_done(&q->sets);
+    dr_arena_done(&q->arena);
+}
+
+static void find_bad(struct quarantine *q, const struct dr_results *r)
+{
+    q->rows = r->rows;
+    q->checks = dr_arena_array(&q->arena, (size_t)r->n + 1, sizeof *q->checks);
+    q->bad = dr_arena_array(&q->arena, (size_t)dr_words(r->rows) + 1, sizeof *q->bad);
+    for (int32_t k = 0; k < r->n; k++) {
+        const struct dr_check *c = &r->checks[k];
+        if (c->expectation->on_failure != DR_ON_FAILURE_QUARANTINE || !c->unexpected ||
+            c->unexpected_count <= 0)
+            continue;
+        q->checks[q->n++] = c;
+        for (int64_t w = 0; w < dr_words(r->rows); w++) {
+            uint64_t word;
+            memcpy(&word, c->unexpected + w * 8, sizeof word);
+            q->bad[w] |= word;
+        }
+    }
+    q->n_bad = dr_rows_count(q->bad, r->rows);
+}
+
+static int64_t add_set(struct quarantine *q, struct dr_str bits)
+{
+    DR_AUTO_BUF reasons = { 0 };
+    DR_AUTO_BUF ids = { 0 };
+    for (int32_t k = 0; k < q->n; k++) {
+        if (!dr_bit((const uint8_t *)bits.p, k))
+            continue;
+        const struct dr_check *c = q->checks[k];
+        (void)dr_buf_printf(&reasons, "%s%s", reasons.n ? "; " : "",
+                            c->reason ? c->reason : c->expectation->type);
+        (void)dr_buf_printf(&ids, "%s%s", ids.n ? ", " : "", c->expectation->id);
+    }
+    if (q->n_sets == q->cap) {
+        q->cap = q->cap * 2 + 16;
+        q->reasons = dr_realloc(q->reasons, (size_t)q->cap * sizeof *q->reasons);
+        q->ids = dr_realloc(q->ids, (size_t)q->cap * sizeof *q->ids);
+    }
+    q->reasons[q->n_sets] =
+        (struct dr_str){ dr_arena_dup(&q->arena, dr_buf_cstr(&reasons), reasons.n), reasons.n };
+    q->ids[q->n_sets] = (struct dr_str){ dr_arena_dup(&q->arena, dr_buf_cstr(&ids), ids.n), ids.n };
+    return q->n_sets++;
+}
+
+static int64_t set_of_row(struct quarantine *q, int64_t row, uint8_t *bits, size_t size)
+{
+    memset(bits, 0, size);
+    for (int32_t k = 0; k < q->n; k++)
+        if (dr_bit(q->checks[k]->unexpected, row))
+            dr_bit_set(bits, k);
+    struct dr_str key = { (const char *)bits, size };
+    int64_t *known = dr_map_get(&q->sets, key);
+    if (known)
+        return *known;
+    int64_t at = add_set(q, key);
+    *dr_map_put(&q->sets, (struct dr_str){ dr_arena_dup(&q->arena, key.p, key.n), key.n }, NULL) = at;
+    return at;
+}
+
+/* The set of each quarantined row, in order. */
+static int32_t *sets_of_rows(struct quarantine *q)
+{
+    int32_t *of = dr_malloc(((size_t)q->n_bad + 1) * sizeof *of);
+    size_t size = (size_t)(q->n + 7) / 8;
+    uint8_t *bits = dr_arena_alloc(&q->arena, size + 1);
+    int64_t n = 0;
+    for (int64_t r = dr_rows_next(q->bad, q->rows, 0); r >= 0; r = dr_rows_next(q->bad, q->rows, r + 1))
+        of[n++] = (int32_t)set_of_row(q, r, bits, size);
+    return of;
+}
+
+/* A dictionary column that gives each row the text of its set. Two sets may
+ * have one text (equal descriptions), which a dictionary holds once. */
+static struct dr_column *text_column(const struct quarantine *q, const struct dr_str *texts,
+                                     const int32_t *of)
+{
+    struct dr_dict *dict = dr_dict_new();
+    int32_t *code = dr_malloc(((size_t)q->n_sets + 1) * sizeof *code), n = 0;
+    struct dr_array **chunk = dr_calloc((size_t)(q->n_bad / DR_CHUNK_ROWS) + 2, sizeof *chunk);
+    for (int64_t k = 0; k < q->n_sets; k++)
+        code[k] = dr_dict_put(dict, texts[k]);
+    for (int64_t from = 0; from < q->n_bad; from += DR_CHUNK_ROWS) {
+        int64_t rows = q->n_bad - from < DR_CHUNK_ROWS ? q->n_bad - from : DR_CHUNK_ROWS;
+        struct dr_array *a = dr_array_new(DR_TYPE_DICT, rows, dict);
+        int32_t *codes = a->mem[1]->p;
+        for (int64_t i = 0; i < rows; i++)
+            codes[i] = code[of[from + i]];
+        chunk[n++] = dr_array_seal(a);
+    }
+    struct dr_column *c = dr_column_new(DR_TYPE_DICT, n, chunk, dict);
+    dr_dict_unref(dict);
+    free(chunk);
+    free(code);
+    return c;
+}
+
+static int32_t with_reasons(struct quarantine *q, const struct dr_table *table, struct dr_table **ret,
+                            struct dr_err *err)
+{
+    struct dr_table *rows = NULL, *one = NULL;
+    int32_t *of = sets_of_rows(q);
+    struct dr_column *reasons = text_column(q, q->reasons, of);
+    struct dr_column *ids = text_column(q, q->ids, of);
+    free(of);
+    int32_t rc = dr_table_filter(table, (const uint8_t *)q->bad, &rows, err);
+    if (!rc)
+        rc = dr_table_with(rows, "_reasons", reasons, &one, err);
+    if (!rc)
+        rc = dr_table_with(one, "_expectations", ids, ret, err);
+    dr_table_unref(rows);
+    dr_table_unref(one);
+    dr_column_unref(reasons);
+    dr_column_unref(ids);
+    return rc;
+}
+
+int32_t dr_expect_split(const struct dr_results *r, const struct dr_table *table, struct dr_table **ret_valid,
+                        struct dr_table **ret_quarantined, struct dr_err *err)
+{
+    struct quarantine q = { 0 };
+    struct dr_table *bad = NULL, *good = NULL;
+    if (table->rows != r->rows)
+        return dr_fail(err, DR_EBUG, "the results are of a table of %lld rows, this one has %lld",
+                       (long long)r->rows, (long long)table->rows);
+    find_bad(&q, r);
+    int32_t rc = with_reasons(&q, table, &bad, err);
+    if (!rc) {
+        dr_rows_not(q.bad, q.rows);
+        rc = dr_table_filter(table, (const uint8_t *)q.bad, &good, err);
+    }
+    quarantine_done(&q);
+    if (rc) {
+        dr_table_unref(bad);
+        return rc;
+    }
+    *ret_valid = good;
+    *ret_quarantined = bad;
+    return DR_OK;
+}

@@ -1,0 +1,401 @@
+/* rows.c - the frame of row-level checks: which rows count, which of them are
+ * unexpected, whether that is few enough, and the lists that show them. The
+ * fields are Great Expectations', with its definitions:
+ *
+ *     element_count       rows that the row_condition keeps
+ *     missing_count       of them, without a value (one column), or left out by
+ *                         ignore_row_if (several columns)
+ *     unexpected_percent  of the others; null where there are none
+ *
+ * A check succeeds where the share of expected rows reaches `mostly`, and where
+ * there is nothing to check. */
+#include "expect/check.h"
+#include "base/num.h"
+
+#define COUNTED_ROWS_MAX 100000 /* that value counts look at, except with COMPLETE */
+
+struct tally {
+    int64_t elements, missing, counted, unexpected;
+};
+
+/* ---- rows that count ---- */
+
+static void domain_rows(const struct dr_eval *e, uint64_t *rows)
+{
+    int64_t n = e->plan->table->rows;
+    if (e->domain->rows)
+        memcpy(rows, e->domain->rows, (size_t)dr_words(n) * 8);
+    else
+        dr_rows_fill(rows, n);
+}
+
+/* Rows where any, or all, of the columns lack a value. */
+static void rows_missing(const struct dr_eval *e, bool any, uint64_t *missing)
+{
+    int64_t rows = e->plan->table->rows;
+    if (!any)
+        dr_rows_fill(missing, rows);
+    for (int32_t k = 0; k < e->n_columns; k++) {
+        const uint64_t *null = e->columns[k]->null;
+        if (any && null)
+            dr_rows_or(missing, null, rows);
+        else if (!any && null)
+            dr_rows_and(missing, null, rows);
+        else if (!any)
+            memset(missing, 0, (size_t)dr_words(rows) * 8);
+    }
+}
+
+static void ignored_rows(const struct dr_eval *e, uint64_t *ignored)
+{
+    const char *rule = dr_eval_text(e, "ignore_row_if", "");
+    if (dr_streq(rule, "neither") || dr_streq(rule, "never"))
+        return;
+    if (e->n_columns == 1 || dr_streq(rule, "either_value_is_missing") ||
+        dr_streq(rule, "any_value_is_missing"))
+        rows_missing(e, true, ignored);
+    else
+        rows_missing(e, false, ignored);
+}
+
+static void add_refused(const struct dr_eval *e, uint64_t *unexpected)
+{
+    for (int32_t k = 0; k < e->n_columns; k++)
+        if (e->columns[k]->refused)
+            dr_rows_or(unexpected, e->columns[k]->refused, e->plan->table->rows);
+}
+
+/* ---- values of a row ---- */
+
+static struct dr_node *cell(struct dr_eval *e, struct dr_source *s, int64_t row, int32_t *hint)
+{
+    struct dr_value v = dr_source_value(s, row, hint);
+    return dr_eval_value(e, s, &v);
+}
+
+/* One value; a list of two for a pair; a map for several columns, or, as_list, a list. */
+static struct dr_node *row_value(struct dr_eval *e, int64_t row, bool as_list)
+{
+    int32_t hint = 0;
+    if (e->n_columns == 1)
+        return cell(e, e->columns[0], row, &hint);
+    bool list = as_list || e->type->domain == DR_ON_PAIR;
+    struct dr_node *n = dr_node_new(e->arena, list ? DR_NODE_LIST : DR_NODE_MAP);
+    for (int32_t k = 0; k < e->n_columns; k++) {
+        hint = 0;
+        struct dr_node *value = cell(e, e->columns[k], row, &hint);
+        if (list)
+            dr_node_add(e->arena, n, value);
+        else
+            dr_node_set(e->arena, n, dr_str_of(e->columns[k]->name), value);
+    }
+    return n;
+}
+
+static void set_index(struct dr_eval *e, struct dr_node *map, int64_t row)
+{
+    for (int32_t k = 0; k < e->format.n_index; k++) {
+        struct dr_source *s;
+        int32_t hint = 0;
+        if (!dr_plan_source(e->plan, e->format.index[k], &s, NULL))
+            dr_node_set(e->arena, map, dr_str_of(s->name), cell(e, s, row, &hint));
+    }
+}
+
+/* {"value": 7, "id": 12}, or the row's number from 0 where nothing names rows. */
+static struct dr_node *row_index(struct dr_eval *e, int64_t row)
+{
+    if (!e->format.n_index)
+        return dr_node_new_int(e->arena, row);
+    struct dr_node *map = dr_node_new(e->arena, DR_NODE_MAP);
+    int32_t hint;
+    for (int32_t k = 0; k < e->n_columns; k++) {
+        hint = 0;
+        dr_node_set(e->arena, map, dr_str_of(e->columns[k]->name), cell(e, e->columns[k], row, &hint));
+    }
+    set_index(e, map, row);
+    return map;
+}
+
+static struct dr_node *whole_row(struct dr_eval *e, int64_t row)
+{
+    struct dr_node *map = dr_node_new(e->arena, DR_NODE_MAP);
+    for (int32_t k = 0; k < e->plan->table->n; k++) {
+        struct dr_source *s;
+        int32_t hint = 0;
+        if (!dr_plan_source(e->plan, e->plan->table->names[k], &s, NULL))
+            dr_node_set(e->arena, map, dr_str_of(s->name), cell(e, s, row, &hint));
+    }
+    return map;
+}
+
+/* ---- value counts ---- */
+
+struct counted {
+    int64_t row, count, at; /* first row with the value; order of appearance */
+    const struct dr_eval *e;
+};
+
+static int order_rows(const struct counted *x, const struct counted *y)
+{
+    for (int32_t k = 0; k < x->e->n_columns; k++) {
+        int32_t hint = 0;
+        struct dr_value a = dr_source_value(x->e->columns[k], x->row, &hint);
+        hint = 0;
+        struct dr_value b = dr_source_value(x->e->columns[k], y->row, &hint);
+        int order = dr_value_order(&a, &b);
+        if (order)
+            return order;
+    }
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+static int most_common(const void *a, const void *b)
+{
+    const struct counted *x = a, *y = b;
+    if (x->count != y->count)
+        return x->count > y->count ? -1 : 1;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+static int by_count_and_value(const void *a, const void *b)
+{
+    const struct counted *x = a, *y = b;
+    if (x->count != y->count)
+        return x->count > y->count ? -1 : 1;
+    return order_rows(x, y);
+}
+
+/* Whether a row's values equal another row's. A missing number equals nothing,
+ * not even another missing one, as NaN does not in Great Expectations. */
+static bool same_values(const struct dr_eval *e, const uint64_t *const *keys, int64_t x, int64_t y)
+{
+    for (int32_t k = 0; k < e->n_columns; k++) {
+        const struct dr_source *s = e->columns[k];
+        bool null = s->null && dr_row_get(s->null, x), other = s->null && dr_row_get(s->null, y);
+        if (null != other || (null && s->class == DR_CLASS_NUMBER) || keys[k][x] != keys[k][y])
+            return false;
+    }
+    return true;
+}
+
+static uint64_t hash_values(const struct dr_eval *e, const uint64_t *const *keys, int64_t row)
+{
+    uint64_t h = 0;
+    for (int32_t k = 0; k < e->n_columns; k++) {
+        const struct dr_source *s = e->columns[k];
+        bool lone = s->null && s->class == DR_CLASS_NUMBER && dr_row_get(s->null, row);
+        h = (h ^ (lone ? (uint64_t)row : keys[k][row])) * UINT64_C(0x9E3779B97F4A7C15);
+        h ^= h >> 29;
+    }
+    return h ^ h >> 32;
+}
+
+/* Counts by value in an open-addressed table of indices into *ret. */
+static int64_t count_values(struct dr_eval *e, const uint64_t *unexpected, struct counted **ret)
+{
+    int64_t rows = e->plan->table->rows, left = e->check->unexpected_count, n = 0;
+    const uint64_t **keys = dr_arena_array(&e->plan->scratch, (size_t)e->n_columns, sizeof *keys);
+    size_t cap = 64;
+    if (e->format.level != DR_RESULT_COMPLETE && left > COUNTED_ROWS_MAX)
+        left = COUNTED_ROWS_MAX;
+    while (cap < (size_t)left * 2)
+        cap *= 2;
+    for (int32_t k = 0; k < e->n_columns; k++)
+        keys[k] = dr_source_keys(e->plan, e->columns[k]);
+    int64_t *slot = dr_calloc(cap, sizeof *slot); /* index + 1 */
+    struct counted *list = dr_malloc(((size_t)left + 1) * sizeof *list);
+    for (int64_t r = dr_rows_next(unexpected, rows, 0); r >= 0 && left-- > 0;
+         r = dr_rows_next(unexpected, rows, r + 1)) {
+        size_t at = hash_values(e, keys, r) & (cap - 1);
+        while (slot[at] && !same_values(e, keys, list[slot[at] - 1].row, r))
+            at = (at + 1) & (cap - 1);
+        if (!slot[at]) {
+            list[n] = (struct counted){ r, 0, n, e };
+            slot[at] = ++n;
+        }
+        list[slot[at] - 1].count++;
+    }
+    free(slot);
+    *ret = list;
+    return n;
+}
+
+static struct dr_node *value_counts(struct dr_eval *e, const uint64_t *unexpected)
+{
+    struct dr_node *out = dr_node_new(e->arena, DR_NODE_LIST);
+    struct counted *list;
+    int64_t n = count_values(e, unexpected, &list);
+    if (n > 1)
+        qsort(list, (size_t)n, sizeof *list, most_common);
+    if (n > e->format.partial)
+        n = e->format.partial;
+    if (n > 1)
+        qsort(list, (size_t)n, sizeof *list, by_count_and_value);
+    for (int64_t i = 0; i < n; i++) {
+        struct dr_node *entry = dr_node_new(e->arena, DR_NODE_MAP);
+        dr_node_set(e->arena, entry, DR_LIT("value"), row_value(e, list[i].row, true));
+        dr_node_set(e->arena, entry, DR_LIT("count"), dr_node_new_int(e->arena, list[i].count));
+        dr_node_add(e->arena, out, entry);
+    }
+    free(list);
+    return out;
+}
+
+/* ---- lists ---- */
+
+enum listed { LIST_VALUES, LIST_INDEX, LIST_ROWS };
+static struct dr_node *list_of(struct dr_eval *e, const uint64_t *unexpected, enum listed what, int64_t limit)
+{
+    struct dr_node *list = dr_node_new(e->arena, DR_NODE_LIST);
+    int64_t rows = e->plan->table->rows;
+    for (int64_t r = dr_rows_next(unexpected, rows, 0); r >= 0 && limit-- > 0;
+         r = dr_rows_next(unexpected, rows, r + 1))
+        dr_node_add(e->arena, list,
+                    what == LIST_VALUES  ? row_value(e, r, false)
+                    : what == LIST_INDEX ? row_index(e, r)
+                                         : whole_row(e, r));
+    return list;
+}
+
+static struct dr_node *index_names(struct dr_eval *e)
+{
+    struct dr_node *list = dr_node_new(e->arena, DR_NODE_LIST);
+    for (int32_t k = 0; k < e->format.n_index; k++)
+        dr_node_add(e->arena, list, dr_node_new_str(e->arena, dr_str_of(e->format.index[k])));
+    return list;
+}
+
+static void set_count(struct dr_eval *e, const char *key, int64_t n)
+{
+    dr_eval_set(e, key, dr_node_new_int(e->arena, n));
+}
+
+static void set_percent(struct dr_eval *e, const char *key, int64_t part, int64_t whole)
+{
+    dr_eval_set(e, key,
+                whole ? dr_node_new_float(e->arena, (double)part / (double)whole * 100)
+                      : dr_node_new(e->arena, DR_NODE_NULL));
+}
+
+static void put_lists(struct dr_eval *e, const uint64_t *unexpected)
+{
+    bool complete = e->format.level == DR_RESULT_COMPLETE;
+    dr_eval_set(e, "partial_unexpected_counts", value_counts(e, unexpected));
+    dr_eval_set(e, "partial_unexpected_index_list", list_of(e, unexpected, LIST_INDEX, e->format.partial));
+    if (complete) {
+        dr_eval_set(e, "unexpected_list", list_of(e, unexpected, LIST_VALUES, INT64_MAX));
+        dr_eval_set(e, "unexpected_index_list", list_of(e, unexpected, LIST_INDEX, INT64_MAX));
+    }
+}
+
+static void put_result(struct dr_eval *e, const struct tally *t, const uint64_t *unexpected)
+{
+    bool nulls = e->type->flags & DR_CHECK_NULLS;
+    if (e->format.level == DR_RESULT_BOOLEAN_ONLY)
+        return;
+    set_count(e, "element_count", t->elements);
+    set_count(e, "unexpected_count", t->unexpected);
+    set_percent(e, "unexpected_percent", t->unexpected, t->counted);
+    dr_eval_set(e, "partial_unexpected_list", list_of(e, unexpected, LIST_VALUES, e->format.partial));
+    if (e->format.n_index)
+        dr_eval_set(e, "unexpected_index_column_names", index_names(e));
+    if (!nulls) {
+        set_count(e, "missing_count", t->missing);
+        set_percent(e, "missing_percent", t->missing, t->elements);
+        set_percent(e, "unexpected_percent_total", t->unexpected, t->elements);
+        set_percent(e, "unexpected_percent_nonmissing", t->unexpected, t->counted);
+    }
+    if (e->format.level >= DR_RESULT_SUMMARY)
+        put_lists(e, unexpected);
+    if (e->format.rows)
+        dr_eval_set(e, "unexpected_rows",
+                    list_of(e, unexpected, LIST_ROWS,
+                            e->format.level == DR_RESULT_COMPLETE ? INT64_MAX : e->format.partial));
+}
+
+/* ---- the sentence ---- */
+
+static void put_columns(const struct dr_eval *e, struct dr_buf *b)
+{
+    for (int32_t k = 0; k < e->n_columns; k++)
+        (void)dr_buf_printf(b, "%s%s",
+                            k == 0                 ? ""
+                            : k + 1 < e->n_columns ? ", "
+                                                   : " and ",
+                            e->columns[k]->name);
+}
+
+static void put_subject(const struct dr_eval *e, const struct tally *t, struct dr_buf *b)
+{
+    bool column = e->n_columns == 1 && !(e->type->flags & DR_CHECK_NULLS);
+    if (t->unexpected && t->counted > 1) {
+        dr_buf_put_count(b, t->unexpected);
+        (void)dr_buf_puts(b, " of ");
+    } else if (t->counted > 1) {
+        (void)dr_buf_puts(b, "All ");
+    }
+    if (t->counted == 1)
+        (void)dr_buf_puts(b, "The only ");
+    else
+        dr_buf_put_count(b, t->counted);
+    (void)dr_buf_puts(b, column            ? (t->counted == 1 ? "value of " : " values of ")
+                         : t->counted == 1 ? "row"
+                                           : " rows");
+    if (column)
+        put_columns(e, b);
+}
+
+static void put_sentence(struct dr_eval *e, const struct tally *t)
+{
+    DR_AUTO_BUF b = { 0 };
+    if (t->counted == 0) {
+        (void)dr_buf_puts(&b, t->elements ? "Nothing to check: no value of " : "Nothing to check: no row");
+        if (t->elements)
+            put_columns(e, &b);
+    } else {
+        put_subject(e, t, &b);
+        (void)dr_buf_putc(&b, ' ');
+        bool one = t->counted == 1 || t->unexpected == 1;
+        e->type->say(e,
+                     !t->unexpected ? (t->counted == 1 ? DR_SAY_ONE : DR_SAY_GOOD)
+                     : one          ? DR_SAY_ONE
+                                    : DR_SAY_MANY,
+                     &b);
+    }
+    if (e->domain->condition)
+        (void)dr_buf_printf(&b, " where %s", e->domain->condition);
+    if (t->unexpected && e->check->success)
+        (void)dr_buf_printf(&b, ", within the %.6g %% that may", (1 - e->mostly) * 100);
+    (void)dr_buf_putc(&b, '.');
+    e->check->sentence = dr_arena_dup(e->arena, dr_buf_cstr(&b), b.n);
+}
+
+int32_t dr_eval_rows(struct dr_eval *e, int32_t (*fn)(struct dr_eval *, uint64_t *, struct dr_err *),
+                     struct dr_err *err)
+{
+    int64_t rows = e->plan->table->rows;
+    uint64_t *unexpected = dr_arena_array(e->arena, (size_t)dr_words(rows) + 1, sizeof *unexpected);
+    uint64_t *counted = dr_plan_bits(e->plan), *ignored = dr_plan_bits(e->plan);
+    struct tally t = { .elements = e->domain->n };
+    bool nulls = e->type->flags & DR_CHECK_NULLS;
+    domain_rows(e, counted);
+    if (!nulls)
+        ignored_rows(e, ignored);
+    dr_rows_and_not(counted, ignored, rows);
+    DR_TRY(fn(e, unexpected, err));
+    if (!(e->type->flags & (DR_CHECK_TEXT | DR_CHECK_NULLS)))
+        add_refused(e, unexpected);
+    dr_rows_and(unexpected, counted, rows);
+    t.counted = dr_rows_count(counted, rows);
+    t.missing = t.elements - t.counted;
+    t.unexpected = dr_rows_count(unexpected, rows);
+    e->check->success = t.counted == 0 || (double)(t.counted - t.unexpected) / (double)t.counted >= e->mostly;
+    e->check->element_count = t.elements;
+    e->check->unexpected_count = t.unexpected;
+    e->check->missing_count = t.missing;
+    e->check->unexpected = (const uint8_t *)unexpected;
+    put_result(e, &t, unexpected);
+    put_sentence(e, &t);
+    return DR_OK;
+}

@@ -1,0 +1,187 @@
+/* export - datasets as files for people and other programs, all of them or none.
+ *
+ * The files are written into a new folder FOLDER/DAG/RUN_ID.ATTEMPT, and then the link
+ * FOLDER/DAG/latest is swung to it by a rename. A reader who follows `latest` sees
+ * either the old files or the new ones; a run that fails leaves it where it was. */
+#include <dagrun/task.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct dr_param params[] = {
+    { "folder", DR_PARAM_STRING, 0, "var/published", NULL, "Where the DAG's folder is made, from the home" },
+    { "formats", DR_PARAM_LIST, 0, "[csv, arrow]", NULL, "csv, arrow" },
+    { "keep", DR_PARAM_INT, 0, "3", NULL, "How many exports to keep; older ones are removed" },
+    { 0 },
+};
+static const struct dr_port inputs[] = {
+    { "tables", DR_REQUIRED | DR_MANY, 0, "Datasets; each becomes a file of its name in each format" },
+    { 0 },
+};
+
+#define PATH_SIZE 4096
+
+struct place {
+    char dag[PATH_SIZE];    /* FOLDER/DAG */
+    char name[512];         /* RUN_ID.ATTEMPT */
+    char folder[PATH_SIZE]; /* FOLDER/DAG/RUN_ID.ATTEMPT */
+};
+
+static int32_t join(struct dr_task *t, char to[PATH_SIZE], const char *folder, const char *name)
+{
+    if (snprintf(to, PATH_SIZE, "%s/%s", folder, name) >= PATH_SIZE)
+        return dr_task_fail_final(t, "the path '%s/%s' is too long", folder, name);
+    return 0;
+}
+
+static int32_t make_folders(struct dr_task *t, const char *path)
+{
+    char part[PATH_SIZE];
+    for (size_t i = 1;; i++) {
+        if (path[i] != '/' && path[i] != 0)
+            continue;
+        memcpy(part, path, i);
+        part[i] = 0;
+        if (mkdir(part, 0777) && errno != EEXIST)
+            return dr_task_fail(t, "cannot make folder '%s': %s", part, strerror(errno));
+        if (path[i] == 0)
+            return 0;
+    }
+}
+
+static int32_t find_place(struct dr_task *t, struct place *p)
+{
+    const struct dr_task_info *info = dr_task_info(t);
+    const char *folder = dr_node_str(dr_task_param(t, "folder"), "var/published");
+    char root[PATH_SIZE];
+    if (folder[0] == '/')
+        snprintf(root, sizeof root, "%s", folder);
+    else
+        DR_TRY(join(t, root, info->home, folder));
+    DR_TRY(join(t, p->dag, root, info->dag_id));
+    snprintf(p->name, sizeof p->name, "%s.%d", info->run_id, info->attempt);
+    DR_TRY(join(t, p->folder, p->dag, p->name));
+    return make_folders(t, p->folder);
+}
+
+static int32_t write_formats(struct dr_task *t, const struct place *p, const char *name,
+                             const struct dr_table *table)
+{
+    const struct dr_node *formats = dr_task_param(t, "formats");
+    for (int64_t k = 0; k < dr_node_size(formats); k++) {
+        const char *format = dr_node_str(dr_node_at(formats, k), "");
+        char path[PATH_SIZE + 600];
+        snprintf(path, sizeof path, "%s/%s.%s", p->folder, name, format);
+        if (strcmp(format, "csv") == 0)
+            DR_TRY(dr_table_write_csv(table, path, dr_task_err(t)));
+        else if (strcmp(format, "arrow") == 0)
+            DR_TRY(dr_table_write_arrow(table, path, dr_task_err(t)));
+        else
+            return dr_task_fail_final(t, "formats: '%s' is not one of csv, arrow", format);
+    }
+    return 0;
+}
+
+static int32_t write_all(struct dr_task *t, const struct place *p)
+{
+    int32_t n = dr_task_input_count(t, "tables");
+    for (int32_t i = 0; i < n; i++) {
+        struct dr_table *table = NULL;
+        DR_TRY(dr_task_read(t, "tables", i, NULL, &table, NULL));
+        int32_t rc = write_formats(t, p, dr_task_input_name(t, "tables", i), table);
+        dr_table_unref(table);
+        DR_TRY(rc);
+        dr_task_progress(t, i + 1, n);
+    }
+    return 0;
+}
+
+static int32_t swing_latest(struct dr_task *t, const struct place *p)
+{
+    char link[PATH_SIZE + 16], fresh[PATH_SIZE + 16];
+    snprintf(link, sizeof link, "%s/latest", p->dag);
+    snprintf(fresh, sizeof fresh, "%s/latest.new", p->dag);
+    unlink(fresh); /* of an attempt that died between the two calls below */
+    if (symlink(p->name, fresh) || rename(fresh, link))
+        return dr_task_fail(t, "cannot point '%s' to this run: %s", link, strerror(errno));
+    dr_task_log(t, DR_INFO, "files are in %s", link);
+    return 0;
+}
+
+/* ---- removing old exports ---- */
+
+struct old {
+    char name[256];
+    struct timespec made;
+};
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct old *x = a, *y = b;
+    if (x->made.tv_sec != y->made.tv_sec)
+        return x->made.tv_sec < y->made.tv_sec ? 1 : -1;
+    return x->made.tv_nsec < y->made.tv_nsec ? 1 : x->made.tv_nsec > y->made.tv_nsec ? -1 : 0;
+}
+
+static void remove_flat_folder(int dag, const char *name)
+{
+    int fd = openat(dag, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d)
+        return;
+    for (struct dirent *e; (e = readdir(d));)
+        unlinkat(fd, e->d_name, 0);
+    closedir(d);
+    unlinkat(dag, name, AT_REMOVEDIR);
+}
+
+/* Best effort: an old export that stays is no failure of this run. */
+static void remove_old(struct dr_task *t, const struct place *p)
+{
+    int64_t keep = dr_node_int(dr_task_param(t, "keep"), 3);
+    DIR *d = opendir(p->dag);
+    struct old *found = NULL;
+    size_t n = 0;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        struct stat st;
+        if (e->d_name[0] == '.' || strcmp(e->d_name, p->name) == 0 ||
+            fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode))
+            continue;
+        struct old *more = realloc(found, (n + 1) * sizeof *found);
+        if (!more)
+            break;
+        found = more;
+        snprintf(found[n].name, sizeof found[n].name, "%s", e->d_name);
+        found[n++].made = st.st_mtim;
+    }
+    if (n)
+        qsort(found, n, sizeof *found, newest_first);
+    for (size_t i = keep > 1 ? (size_t)keep - 1 : 0; d && i < n; i++)
+        remove_flat_folder(dirfd(d), found[i].name);
+    free(found);
+    if (d)
+        closedir(d);
+}
+
+static int32_t export_files(struct dr_task *t)
+{
+    static struct place p;
+    DR_TRY(find_place(t, &p));
+    int32_t rc = write_all(t, &p);
+    if (!rc)
+        rc = swing_latest(t, &p);
+    if (rc)
+        remove_flat_folder(AT_FDCWD, p.folder);
+    else
+        remove_old(t, &p);
+    return rc;
+}
+
+DR_PLUGIN(.name = "export", .summary = "Write datasets as CSV and Arrow files, all of them or none",
+          .doc = "The files are under FOLDER/DAG/latest/, a link that moves when all of them are complete.",
+          .params = params, .inputs = inputs, .run = export_files);

@@ -1,0 +1,406 @@
+/* transform - clean a table by declared steps, and account for every row.
+ *
+ * Design. The steps work on one table whose rows keep their order. A step that
+ * meets a cell it cannot use makes the cell missing and notes a reason against
+ * the row; nothing is dropped yet, so a row collects every reason that applies.
+ * Rows with reasons leave the table at `settle`, which runs before steps that
+ * compare rows with each other (ordered_pair, distinct) and at the end. The three outputs
+ * partition the input: clean + rejected + duplicates = input, which is checked.
+ *
+ * `origin` remembers, for each row still in the table, which input row it was:
+ * rejected rows and duplicates are written as they came in. */
+#include "transform/transform.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct dr_param params[] = {
+    { "steps", DR_PARAM_LIST, DR_REQUIRED, NULL, NULL,
+      "Clean-up steps in order, each {name: {arguments}}; see docs/transform.md" },
+    { "dataset", DR_PARAM_STRING, 0, NULL, NULL,
+      "What the account of rows calls the data; the input's name without it" },
+    { "account_by", DR_PARAM_STRING, 0, NULL, NULL,
+      "Count rows into the run's account for each value of this column" },
+    { 0 },
+};
+static const struct dr_port inputs[] = {
+    { "table", DR_REQUIRED, 0, "The valid rows" },
+    { 0 },
+};
+static const struct dr_port outputs[] = {
+    { "clean", DR_REQUIRED, 0, "The cleaned rows" },
+    { "rejected", 0, 0, "Input rows that could not be cleaned, with _reasons" },
+    { "duplicates", 0, 0, "Input rows left out as duplicates, with _reasons" },
+    { 0 },
+};
+
+void *need(void *p)
+{
+    if (!p) {
+        fputs("transform: out of memory\n", stderr);
+        abort();
+    }
+    return p;
+}
+
+int get_bit(const uint8_t *bits, int64_t i)
+{
+    return bits[i >> 3] >> (i & 7) & 1;
+}
+
+void set_bit(uint8_t *bits, int64_t i)
+{
+    bits[i >> 3] |= (uint8_t)(1u << (i & 7));
+}
+
+int cell_present(const struct dr_chunk *c, int64_t i)
+{
+    return c->type != DR_TYPE_NULL && (!c->validity || get_bit(c->validity, i));
+}
+
+size_t bitmap_bytes(int64_t rows)
+{
+    return (size_t)(rows + 7) / 8 + 1;
+}
+
+/* ---- notes ---- */
+
+int32_t reason_index(struct work *w, const char *text)
+{
+    for (int32_t i = 0; i < w->n_reasons; i++)
+        if (strcmp(w->reasons[i], text) == 0)
+            return i;
+    w->reasons = need(realloc(w->reasons, ((size_t)w->n_reasons + 1) * sizeof *w->reasons));
+    w->reasons[w->n_reasons] = need(strdup(text));
+    return w->n_reasons++;
+}
+
+void note(struct notes *notes, int64_t row, int32_t reason)
+{
+    if (notes->n == notes->cap) {
+        notes->cap = notes->cap ? notes->cap * 2 : 1024;
+        notes->items = need(realloc(notes->items, (size_t)notes->cap * sizeof *notes->items));
+    }
+    notes->items[notes->n] = (struct note){ row, reason, (int32_t)notes->n };
+    notes->n++;
+}
+
+int64_t origin_of(const struct work *w, int64_t row)
+{
+    return w->origin ? w->origin[row] : row;
+}
+
+void refuse(struct work *w, int64_t row, int32_t reason)
+{
+    if (!get_bit(w->bad, row)) {
+        set_bit(w->bad, row);
+        w->n_bad++;
+    }
+    note(&w->rejected, origin_of(w, row), reason);
+}
+
+/* Note a reason "COLUMN WHAT" against every row whose bit is 1. */
+void refuse_bits(struct work *w, const uint8_t *bits, const char *column, const char *what)
+{
+    char text[400];
+    snprintf(text, sizeof text, "%s %s", column, what);
+    int32_t reason = -1;
+    int64_t rows = dr_table_rows(w->table);
+    for (int64_t byte = 0; byte * 8 < rows; byte++) {
+        if (!bits[byte])
+            continue;
+        if (reason < 0)
+            reason = reason_index(w, text);
+        for (int64_t i = byte * 8; i < rows && i < byte * 8 + 8; i++)
+            if (get_bit(bits, i))
+                refuse(w, i, reason);
+    }
+}
+
+/* ---- the table at work ---- */
+
+int32_t find_column(struct work *w, const char *name, const struct dr_column **ret)
+{
+    int32_t i = name ? dr_table_find(w->table, name) : -1;
+    if (i < 0) {
+        char have[600] = "";
+        for (int32_t k = 0; k < dr_table_columns(w->table); k++) {
+            size_t n = strlen(have);
+            snprintf(have + n, sizeof have - n, "%s%s", k ? ", " : "", dr_table_column_name(w->table, k));
+        }
+        return dr_task_fail_final(w->t, "step %s: the table has no column '%s'; it has %s", w->step,
+                                  name ? name : "(none named)", have);
+    }
+    *ret = dr_table_column(w->table, i);
+    return 0;
+}
+
+static int is_text(const struct dr_column *c)
+{
+    int32_t type = dr_column_type(c);
+    return type == DR_TYPE_DICT || type == DR_TYPE_STRING || type == DR_TYPE_NULL;
+}
+
+/* A text column as DICT, one reference for the caller. */
+int32_t text_column(struct work *w, const char *name, struct dr_column **ret)
+{
+    const struct dr_column *c = NULL;
+    DR_TRY(find_column(w, name, &c));
+    if (!is_text(c))
+        return dr_task_fail_final(w->t, "step %s: column '%s' is no longer text", w->step, name);
+    return dr_column_cast(c, DR_TYPE_DICT, NULL, ret, dr_task_err(w->t));
+}
+
+int32_t number_column(struct work *w, const char *name, const struct dr_column **ret)
+{
+    DR_TRY(find_column(w, name, ret));
+    if (dr_column_type(*ret) != DR_TYPE_FLOAT64)
+        return dr_task_fail_final(w->t, "step %s: column '%s' is not a number yet; put parse_number before",
+                                  w->step, name);
+    return 0;
+}
+
+int32_t replace_table(struct work *w, int32_t rc, struct dr_table *with)
+{
+    if (rc)
+        return rc;
+    dr_table_unref(w->table);
+    w->table = with;
+    return 0;
+}
+
+/* Put a column, taking over the caller's reference. */
+int32_t put_column(struct work *w, const char *name, struct dr_column *c)
+{
+    struct dr_table *wider = NULL;
+    int32_t rc = dr_table_with(w->table, name, c, &wider, dr_task_err(w->t));
+    dr_column_unref(c);
+    return replace_table(w, rc, wider);
+}
+
+/* Drop the rows that have a reason. */
+int32_t settle(struct work *w)
+{
+    if (!w->n_bad)
+        return 0;
+    int64_t rows = dr_table_rows(w->table), kept = 0;
+    int64_t *origin = need(malloc((size_t)(rows - w->n_bad + 1) * sizeof *origin));
+    for (int64_t i = 0; i < rows; i++)
+        if (!get_bit(w->bad, i))
+            origin[kept++] = origin_of(w, i);
+    for (size_t i = 0; i < bitmap_bytes(rows); i++)
+        w->bad[i] = (uint8_t)~w->bad[i];
+    struct dr_table *left = NULL;
+    int32_t rc = dr_table_filter(w->table, w->bad, &left, dr_task_err(w->t));
+    free(w->origin);
+    w->origin = origin;
+    memset(w->bad, 0, bitmap_bytes(rows));
+    w->n_bad = 0;
+    return replace_table(w, rc, left);
+}
+
+/* ---- arguments of a step ---- */
+
+const char *arg_text(const struct dr_node *args, const char *key)
+{
+    return dr_node_str(dr_node_get(args, key), NULL);
+}
+
+/* ---- the steps ---- */
+
+static const struct step {
+    const char *name;
+    int32_t (*apply)(struct work *w, const struct dr_node *args);
+    const char *keys; /* the arguments it knows, between blanks */
+} steps[] = {
+    { "trim", step_trim, " columns " },
+    { "upper", step_upper, " columns " },
+    { "lower", step_lower, " columns " },
+    { "missing", step_missing, " columns values " },
+    { "replace", step_replace, " columns values " },
+    { "parse_date", step_parse_date, " column formats earliest latest required " },
+    { "parse_number", step_parse_number, " column required " },
+    { "parse_range", step_parse_range, " column low high " },
+    { "measure", step_measure, " reference name value unit low high decimals " },
+    { "ordered_pair", step_ordered_pair, " key name value low high " },
+    { "distinct", step_distinct, " key conflicts ignore " },
+    { "month", step_month, " column into " },
+    { "rename", step_rename, " columns " },
+    { "select", step_select, " columns " },
+    { "sort", step_sort, " columns " },
+};
+#define N_STEPS (sizeof steps / sizeof steps[0])
+
+static int32_t check_keys(struct dr_task *t, const struct step *s, const struct dr_node *args)
+{
+    for (int64_t i = 0; i < dr_node_size(args); i++) {
+        char wanted[80];
+        snprintf(wanted, sizeof wanted, " %.70s ", dr_node_key(args, i));
+        if (!strstr(s->keys, wanted))
+            return dr_task_fail_final(t, "%s: step %s has no argument '%s'; it has%s", dr_node_where(t, args),
+                                      s->name, dr_node_key(args, i), s->keys);
+    }
+    return 0;
+}
+
+/* The step that an entry of `steps` names; every entry is checked before any runs. */
+static int32_t find_step(struct dr_task *t, const struct dr_node *entry, const struct step **ret)
+{
+    const char *name = dr_node_size(entry) == 1 ? dr_node_key(entry, 0) : NULL;
+    if (!name)
+        return dr_task_fail_final(t, "%s: a step is {name: {arguments}}", dr_node_where(t, entry));
+    for (size_t i = 0; i < N_STEPS; i++) {
+        if (strcmp(steps[i].name, name) == 0) {
+            *ret = &steps[i];
+            return check_keys(t, &steps[i], dr_node_at(entry, 0));
+        }
+    }
+    return dr_task_fail_final(t, "%s: there is no step '%s'; see docs/transform.md", dr_node_where(t, entry),
+                              name);
+}
+
+/* `origin` follows the input's order, so nothing may come after a sort. */
+static int32_t check_steps(struct work *w, const struct dr_node *list)
+{
+    const struct step *step = NULL;
+    for (int64_t i = 0; i < dr_node_size(list); i++) {
+        DR_TRY(find_step(w->t, dr_node_at(list, i), &step));
+        if (step->apply == step_sort && i + 1 < dr_node_size(list))
+            return dr_task_fail_final(w->t, "%s: sort must be the last step",
+                                      dr_node_where(w->t, dr_node_at(list, i)));
+    }
+    return 0;
+}
+
+static int32_t run_steps(struct work *w)
+{
+    const struct dr_node *list = dr_task_param(w->t, "steps");
+    const struct step *step = NULL;
+    DR_TRY(check_steps(w, list));
+    for (int64_t i = 0; i < dr_node_size(list); i++) {
+        DR_TRY(find_step(w->t, dr_node_at(list, i), &step));
+        w->step = step->name;
+        int64_t refused = w->rejected.n, repeated = w->duplicates.n;
+        DR_TRY(step->apply(w, dr_node_at(dr_node_at(list, i), 0)));
+        if (w->rejected.n > refused || w->duplicates.n > repeated)
+            dr_task_log(w->t, DR_INFO, "step %s: %lld reasons to refuse a row, %lld duplicates", step->name,
+                        (long long)(w->rejected.n - refused), (long long)(w->duplicates.n - repeated));
+        dr_task_progress(w->t, i + 1, dr_node_size(list));
+    }
+    return settle(w);
+}
+
+/* ---- outputs ---- */
+
+static int by_row(const void *a, const void *b)
+{
+    const struct note *x = a, *y = b;
+    if (x->row != y->row)
+        return x->row < y->row ? -1 : 1;
+    return x->order < y->order ? -1 : 1;
+}
+
+/* The reasons of the notes first..last - 1, all of one row, "; " between. */
+static void append_reasons(const struct work *w, const struct note *first, const struct note *last,
+                           struct dr_builder *to)
+{
+    char text[1000];
+    size_t n = 0;
+    for (const struct note *x = first; x < last && n < sizeof text; x++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", x == first ? "" : "; ",
+                              w->reasons[x->reason]);
+    dr_builder_append_bytes(to, text, (int64_t)(n < sizeof text ? n : sizeof text - 1));
+}
+
+/* The input rows that notes name, each once, with their reasons. */
+static int32_t noted_rows(const struct work *w, struct notes *notes, struct dr_table **ret)
+{
+    if (notes->n)
+        qsort(notes->items, (size_t)notes->n, sizeof *notes->items, by_row);
+    int64_t *rows = need(malloc(((size_t)notes->n + 1) * sizeof *rows)), n = 0;
+    struct dr_builder *reasons = dr_builder_new(DR_TYPE_DICT);
+    for (int64_t i = 0; i < notes->n;) {
+        int64_t k = i;
+        while (k < notes->n && notes->items[k].row == notes->items[i].row)
+            k++;
+        rows[n++] = notes->items[i].row;
+        append_reasons(w, notes->items + i, notes->items + k, reasons);
+        i = k;
+    }
+    struct dr_column *column = dr_builder_finish(reasons);
+    struct dr_table *taken = NULL;
+    int32_t rc = dr_table_take(w->input, n, rows, &taken, dr_task_err(w->t));
+    if (!rc)
+        rc = dr_table_with(taken, "_reasons", column, ret, dr_task_err(w->t));
+    dr_table_unref(taken);
+    dr_column_unref(column);
+    free(rows);
+    return rc;
+}
+
+static int32_t write_one(const struct work *w, const char *output, const char *stage, const char *dataset,
+                         const struct dr_table *table)
+{
+    const char *by = dr_node_str(dr_task_param(w->t, "account_by"), NULL);
+    char metric[80];
+    snprintf(metric, sizeof metric, "rows_%s", output);
+    dr_task_metric(w->t, metric, (double)dr_table_rows(table));
+    if (by)
+        DR_TRY(dr_task_account_table(w->t, dataset, stage, table, by));
+    return dr_task_has_output(w->t, output) ? dr_task_write(w->t, output, table) : 0;
+}
+
+static int32_t write_outputs(struct work *w)
+{
+    const char *dataset = dr_node_str(dr_task_param(w->t, "dataset"), dr_task_input_name(w->t, "table", 0));
+    struct dr_table *rejected = NULL, *duplicates = NULL;
+    int32_t rc = noted_rows(w, &w->rejected, &rejected);
+    if (!rc)
+        rc = noted_rows(w, &w->duplicates, &duplicates);
+    if (!rc) {
+        long long in = dr_table_rows(w->input), clean = dr_table_rows(w->table);
+        long long out = dr_table_rows(rejected), repeated = dr_table_rows(duplicates);
+        if (in != clean + out + repeated)
+            rc = dr_task_fail_final(w->t,
+                                    "rows do not add up: %lld in, %lld clean, %lld rejected, %lld duplicates",
+                                    in, clean, out, repeated);
+        else
+            dr_task_log(w->t, DR_INFO, "%lld rows in: %lld clean, %lld rejected, %lld duplicates", in, clean,
+                        out, repeated);
+    }
+    if (!rc)
+        rc = write_one(w, "clean", "clean", dataset, w->table);
+    if (!rc)
+        rc = write_one(w, "rejected", "quarantined", dataset, rejected);
+    if (!rc)
+        rc = write_one(w, "duplicates", "duplicates", dataset, duplicates);
+    dr_table_unref(rejected);
+    dr_table_unref(duplicates);
+    return rc;
+}
+
+static int32_t transform(struct dr_task *t)
+{
+    struct dr_table *input = NULL;
+    DR_TRY(dr_task_read(t, "table", 0, NULL, &input, NULL));
+    struct work w = { .t = t, .input = input, .table = dr_table_ref(input), .step = "" };
+    w.bad = need(calloc(1, bitmap_bytes(dr_table_rows(input))));
+    int32_t rc = run_steps(&w);
+    if (!rc)
+        rc = write_outputs(&w);
+    dr_table_unref(w.table);
+    dr_table_unref(input);
+    free(w.origin);
+    free(w.bad);
+    free(w.rejected.items);
+    free(w.duplicates.items);
+    for (int32_t i = 0; i < w.n_reasons; i++)
+        free(w.reasons[i]);
+    free(w.reasons);
+    return rc;
+}
+
+DR_PLUGIN(.name = "transform", .summary = "Clean a table by declared steps, and account for every row",
+          .doc = "Each step is {name: {arguments}}. A row that a step cannot use leaves with its reasons, a\n"
+                 "duplicate with its reason; clean + rejected + duplicates = input, exactly.",
+          .params = params, .inputs = inputs, .outputs = outputs, .run = transform);

@@ -1,0 +1,372 @@
+/* The measure step: canonical names, units and plausible ranges, from a
+ * reference file (data/reference/ explains its form).
+ *
+ * A name and a unit are looked up once for each distinct text; a row then costs
+ * two table look-ups and one multiplication. */
+#include "transform.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct conversion {
+    int known;
+    double factor, offset;
+};
+struct measure {
+    const char *name, *unit;
+    double plausible[2], usual[2]; /* NaN: open */
+    struct conversion *by_spelling;
+};
+struct catalogue {
+    struct measure *measures;
+    int32_t n;
+    const char **spellings; /* of units, over all measures */
+    int32_t n_spellings;
+    const struct dr_node *root;
+};
+
+static int same_letters(const char *a, const char *b, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        char x = a[i], y = b[i];
+        x = x >= 'A' && x <= 'Z' ? (char)(x - 'A' + 'a') : x;
+        y = y >= 'A' && y <= 'Z' ? (char)(y - 'A' + 'a') : y;
+        if (x != y)
+            return 0;
+    }
+    return 1;
+}
+
+static int matches(const char *text, const char *p, int64_t n)
+{
+    return (int64_t)strlen(text) == n && same_letters(text, p, n);
+}
+
+static int32_t find_spelling(const struct catalogue *c, const char *p, int64_t n)
+{
+    for (int32_t i = 0; i < c->n_spellings; i++)
+        if (matches(c->spellings[i], p, n))
+            return i;
+    return -1;
+}
+
+static int32_t find_measure(const struct catalogue *c, const char *p, int64_t n)
+{
+    const struct dr_node *all = dr_node_get(c->root, "measures");
+    for (int32_t i = 0; i < c->n; i++) {
+        if (matches(c->measures[i].name, p, n))
+            return i;
+        const struct dr_node *aliases = dr_node_get(dr_node_at(all, i), "aliases");
+        for (int64_t k = 0; k < dr_node_size(aliases); k++)
+            if (matches(dr_node_str(dr_node_at(aliases, k), ""), p, n))
+                return i;
+    }
+    return -1;
+}
+
+static void read_pair(const struct dr_node *list, double to[2])
+{
+    to[0] = dr_node_float(dr_node_at(list, 0), __builtin_nan(""));
+    to[1] = dr_node_float(dr_node_at(list, 1), __builtin_nan(""));
+}
+
+static void collect_spellings(struct catalogue *c, const struct dr_node *all)
+{
+    for (int32_t i = 0; i < c->n; i++) {
+        const struct dr_node *units = dr_node_get(dr_node_at(all, i), "units");
+        for (int64_t k = 0; k < dr_node_size(units); k++) {
+            const char *unit = dr_node_key(units, k);
+            if (find_spelling(c, unit, (int64_t)strlen(unit)) >= 0)
+                continue;
+            c->spellings = need(realloc(c->spellings, ((size_t)c->n_spellings + 1) * sizeof *c->spellings));
+            c->spellings[c->n_spellings++] = unit;
+        }
+    }
+}
+
+static void read_measure(struct catalogue *c, int32_t i, const char *name, const struct dr_node *def)
+{
+    struct measure *m = &c->measures[i];
+    m->name = name;
+    m->unit = dr_node_str(dr_node_get(def, "unit"), "");
+    read_pair(dr_node_get(def, "plausible"), m->plausible);
+    read_pair(dr_node_get(def, "usual"), m->usual);
+    m->by_spelling = need(calloc((size_t)c->n_spellings + 1, sizeof *m->by_spelling));
+    const struct dr_node *units = dr_node_get(def, "units");
+    for (int64_t k = 0; k < dr_node_size(units); k++) {
+        const char *unit = dr_node_key(units, k);
+        const struct dr_node *how = dr_node_at(units, k);
+        m->by_spelling[find_spelling(c, unit, (int64_t)strlen(unit))] =
+            (struct conversion){ 1, dr_node_float(dr_node_get(how, "factor"), 1),
+                                 dr_node_float(dr_node_get(how, "offset"), 0) };
+    }
+}
+
+static int32_t read_catalogue(struct work *w, const char *path, struct catalogue *c)
+{
+    if (!path)
+        return dr_task_fail_final(w->t, "step measure: give reference: FILE");
+    DR_TRY(dr_task_load_yaml(w->t, path, &c->root));
+    const struct dr_node *all = dr_node_get(c->root, "measures");
+    c->n = (int32_t)dr_node_size(all);
+    if (!c->n)
+        return dr_task_fail_final(w->t, "%s: has no measures", path);
+    collect_spellings(c, all);
+    c->measures = need(calloc((size_t)c->n, sizeof *c->measures));
+    for (int32_t i = 0; i < c->n; i++)
+        read_measure(c, i, dr_node_key(all, i), dr_node_at(all, i));
+    return 0;
+}
+
+static void free_catalogue(struct catalogue *c)
+{
+    for (int32_t i = 0; c->measures && i < c->n; i++)
+        free(c->measures[i].by_spelling);
+    free(c->measures);
+    free(c->spellings);
+}
+
+/* For each code of a DICT column, what find gives for its text. */
+static int32_t *index_codes(const struct catalogue *c, const struct dr_column *column,
+                            int32_t (*find)(const struct catalogue *, const char *, int64_t))
+{
+    int32_t n = dr_column_dict_size(column);
+    int32_t *index = need(malloc(((size_t)n + 1) * sizeof *index));
+    for (int32_t i = 0; i < n; i++) {
+        int64_t size;
+        const char *p = dr_column_dict_get(column, i, &size);
+        index[i] = find(c, p, size);
+    }
+    return index;
+}
+
+enum measure_reason {
+    NAME_MISSING,
+    NAME_UNKNOWN,
+    UNIT_MISSING,
+    UNIT_WRONG,
+    VALUE_IMPLAUSIBLE,
+    MEASURE_REASONS
+};
+
+struct measuring {
+    struct catalogue c;
+    struct dr_column *name, *unit;              /* DICT, owned */
+    const struct dr_column *value, *low, *high; /* FLOAT64; low and high may be NULL */
+    int32_t *measure_of, *spelling_of;          /* by code, owned */
+    int32_t reasons[MEASURE_REASONS];
+    double rounding; /* 10^decimals */
+    struct dr_builder *out_name, *out_unit, *out_value, *out_in_range, *out_low, *out_high, *out_flag,
+        *out_source;
+};
+
+/* A conversion adds no precision; what binary arithmetic leaves behind the
+ * last decimal (37.00000000000001) is rounded away. */
+static double convert(const struct measuring *m, const struct conversion *how, double v)
+{
+    if (how->factor == 1 && how->offset == 0)
+        return v;
+    return __builtin_round((v * how->factor + how->offset) * m->rounding) / m->rounding;
+}
+
+static void append_number(struct dr_builder *b, double v)
+{
+    if (v == v)
+        dr_builder_append_float(b, v);
+    else
+        dr_builder_append_null(b);
+}
+
+static void append_text(struct dr_builder *b, const char *text)
+{
+    dr_builder_append_bytes(b, text, (int64_t)strlen(text));
+}
+
+static void append_nothing(struct measuring *m)
+{
+    struct dr_builder *all[] = { m->out_name, m->out_unit, m->out_value, m->out_in_range,
+                                 m->out_low,  m->out_high, m->out_flag,  m->out_source };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i])
+            dr_builder_append_null(all[i]);
+}
+
+/* L, N or H by the range that was delivered, else by the handbook's. */
+static void append_flag(struct measuring *m, const struct measure *x, double v, double low, double high)
+{
+    int delivered = low == low || high == high;
+    if (!delivered) {
+        low = x->usual[0];
+        high = x->usual[1];
+    }
+    int known = low == low || high == high;
+    const char *flag = v < low ? "L" : v > high ? "H" : "N"; /* comparisons with NaN are false */
+    if (known)
+        dr_builder_append_int(m->out_in_range, flag[0] == 'N');
+    else
+        dr_builder_append_null(m->out_in_range);
+    if (!m->out_flag)
+        return;
+    append_number(m->out_low, low);
+    append_number(m->out_high, high);
+    if (known)
+        append_text(m->out_flag, flag);
+    else
+        dr_builder_append_null(m->out_flag);
+    if (known)
+        append_text(m->out_source, delivered ? "delivered" : "handbook");
+    else
+        dr_builder_append_null(m->out_source);
+}
+
+static double number_at(const struct dr_chunk *c, int64_t i)
+{
+    return cell_present(c, i) ? ((const double *)c->values)[i] : __builtin_nan("");
+}
+
+struct measure_chunks {
+    struct dr_chunk name, unit, value, low, high;
+};
+
+/* The reason against row i of the chunks, or -1, and its measure and conversion. */
+static int find_conversion(const struct measuring *m, const struct measure_chunks *x, int64_t i,
+                           const struct measure **ret, const struct conversion **ret_how)
+{
+    if (!cell_present(&x->name, i))
+        return NAME_MISSING;
+    int32_t at = m->measure_of[((const int32_t *)x->name.values)[i]];
+    if (at < 0)
+        return NAME_UNKNOWN;
+    if (!cell_present(&x->unit, i))
+        return UNIT_MISSING;
+    int32_t spelling = m->spelling_of[((const int32_t *)x->unit.values)[i]];
+    *ret = &m->c.measures[at];
+    *ret_how = spelling < 0 ? NULL : &m->c.measures[at].by_spelling[spelling];
+    return *ret_how && (*ret_how)->known ? -1 : UNIT_WRONG;
+}
+
+static void measure_row(struct work *w, struct measuring *m, const struct measure_chunks *x, int64_t i,
+                        int64_t row)
+{
+    const struct measure *what = NULL;
+    const struct conversion *how = NULL;
+    int reason = find_conversion(m, x, i, &what, &how);
+    double v = number_at(&x->value, i);
+    if (reason < 0 && v == v) {
+        v = convert(m, how, v);
+        if (v < what->plausible[0] || v > what->plausible[1])
+            reason = VALUE_IMPLAUSIBLE;
+    }
+    if (reason >= 0)
+        refuse(w, row, m->reasons[reason]);
+    if (reason >= 0 || v != v) { /* a missing value has its reason from parse_number */
+        append_nothing(m);
+        return;
+    }
+    append_text(m->out_name, what->name);
+    append_text(m->out_unit, what->unit);
+    dr_builder_append_float(m->out_value, v);
+    double low = m->low ? number_at(&x->low, i) : __builtin_nan("");
+    double high = m->high ? number_at(&x->high, i) : __builtin_nan("");
+    append_flag(m, what, v, convert(m, how, low), convert(m, how, high));
+}
+
+static void measure_rows(struct work *w, struct measuring *m)
+{
+    int64_t row = 0;
+    for (int32_t k = 0; k < dr_column_chunks(m->value); k++) {
+        struct measure_chunks x;
+        dr_column_chunk(m->name, k, &x.name);
+        dr_column_chunk(m->unit, k, &x.unit);
+        dr_column_chunk(m->value, k, &x.value);
+        if (m->low)
+            dr_column_chunk(m->low, k, &x.low);
+        if (m->high)
+            dr_column_chunk(m->high, k, &x.high);
+        for (int64_t i = 0; i < x.value.length; i++)
+            measure_row(w, m, &x, i, row + i);
+        row += x.value.length;
+    }
+}
+
+static int32_t open_measuring(struct work *w, const struct dr_node *args, struct measuring *m)
+{
+    const char *name = arg_text(args, "name"), *unit = arg_text(args, "unit"),
+               *value = arg_text(args, "value");
+    const char *low = arg_text(args, "low"), *high = arg_text(args, "high");
+    DR_TRY(read_catalogue(w, arg_text(args, "reference"), &m->c));
+    DR_TRY(text_column(w, name, &m->name));
+    DR_TRY(text_column(w, unit, &m->unit));
+    DR_TRY(number_column(w, value, &m->value));
+    if (low)
+        DR_TRY(number_column(w, low, &m->low));
+    if (high)
+        DR_TRY(number_column(w, high, &m->high));
+    m->measure_of = index_codes(&m->c, m->name, find_measure);
+    m->spelling_of = index_codes(&m->c, m->unit, find_spelling);
+    m->rounding = 1;
+    for (int64_t i = dr_node_int(dr_node_get(args, "decimals"), 4); i > 0 && i < 16; i--)
+        m->rounding *= 10;
+    static const char *const what[MEASURE_REASONS] = { "%s is missing", "%s is not a known measure",
+                                                       "%s is missing", "%s does not belong to the measure",
+                                                       "%s is outside the plausible range of the measure" };
+    const char *const column[MEASURE_REASONS] = { name, name, unit, unit, value };
+    for (int i = 0; i < MEASURE_REASONS; i++) {
+        char text[300];
+        size_t n = (size_t)snprintf(text, sizeof text, "%.200s", column[i]);
+        snprintf(text + n, sizeof text - n, "%s", what[i] + 2);
+        m->reasons[i] = reason_index(w, text);
+    }
+    m->out_name = dr_builder_new(DR_TYPE_DICT);
+    m->out_unit = dr_builder_new(DR_TYPE_DICT);
+    m->out_value = dr_builder_new(DR_TYPE_FLOAT64);
+    m->out_in_range = dr_builder_new(DR_TYPE_BOOL);
+    if (low || high) {
+        m->out_low = dr_builder_new(DR_TYPE_FLOAT64);
+        m->out_high = dr_builder_new(DR_TYPE_FLOAT64);
+        m->out_flag = dr_builder_new(DR_TYPE_DICT);
+        m->out_source = dr_builder_new(DR_TYPE_DICT);
+    }
+    return 0;
+}
+
+static int32_t put_built(struct work *w, const char *name, struct dr_builder **b)
+{
+    if (!*b || !name)
+        return 0;
+    struct dr_column *c = dr_builder_finish(*b);
+    *b = NULL;
+    return put_column(w, name, c);
+}
+
+static int32_t close_measuring(struct work *w, const struct dr_node *args, struct measuring *m)
+{
+    DR_TRY(put_built(w, arg_text(args, "name"), &m->out_name));
+    DR_TRY(put_built(w, arg_text(args, "unit"), &m->out_unit));
+    DR_TRY(put_built(w, arg_text(args, "value"), &m->out_value));
+    DR_TRY(put_built(w, "in_range", &m->out_in_range));
+    DR_TRY(put_built(w, arg_text(args, "low"), &m->out_low));
+    DR_TRY(put_built(w, arg_text(args, "high"), &m->out_high));
+    DR_TRY(put_built(w, "flag", &m->out_flag));
+    return put_built(w, "range_source", &m->out_source);
+}
+
+int32_t step_measure(struct work *w, const struct dr_node *args)
+{
+    struct measuring m = { 0 };
+    int32_t rc = open_measuring(w, args, &m);
+    if (!rc) {
+        measure_rows(w, &m);
+        rc = close_measuring(w, args, &m);
+    }
+    struct dr_builder *left[] = { m.out_name, m.out_unit, m.out_value, m.out_in_range,
+                                  m.out_low,  m.out_high, m.out_flag,  m.out_source };
+    for (size_t i = 0; i < sizeof left / sizeof left[0]; i++)
+        dr_builder_free(left[i]);
+    dr_column_unref(m.name);
+    dr_column_unref(m.unit);
+    free(m.measure_of);
+    free(m.spelling_of);
+    free_catalogue(&m.c);
+    return rc;
+}

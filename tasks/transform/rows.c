@@ -1,0 +1,276 @@
+/* Steps that compare rows with each other or shape the table: ordered_pair,
+ * distinct, month, rename, select, sort. */
+#include "transform.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_COLUMNS 128
+
+struct names {
+    const char *items[MAX_COLUMNS];
+    int32_t n;
+};
+
+/* The texts of a list argument, each the name of a column there is. */
+static int32_t column_list(struct work *w, const struct dr_node *args, const char *key, struct names *ret)
+{
+    const struct dr_node *list = dr_node_get(args, key);
+    int64_t n = dr_node_size(list);
+    if (n < 1 || n > MAX_COLUMNS)
+        return dr_task_fail_final(w->t, "step %s: give %s: a list of 1 to %d columns", w->step, key,
+                                  MAX_COLUMNS);
+    ret->n = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const struct dr_column *c = NULL;
+        const char *name = dr_node_str(dr_node_at(list, i), "");
+        DR_TRY(find_column(w, name, &c));
+        ret->items[ret->n++] = name;
+    }
+    return 0;
+}
+
+static void unref_all(struct dr_table **tables, int n)
+{
+    for (int i = 0; i < n; i++)
+        dr_table_unref(tables[i]);
+}
+
+/* ---- ordered_pair ---- */
+
+/* The rows whose text in `name` is `wanted`: key columns, value and _row, their
+ * row in the table at work. */
+static int32_t rows_named(struct work *w, const struct names *key, const char *name, const char *wanted,
+                          const char *value, struct dr_table **ret)
+{
+    struct dr_column *names = NULL;
+    DR_TRY(text_column(w, name, &names));
+    int64_t rows = dr_table_rows(w->table), row = 0;
+    uint8_t *chosen = need(calloc(1, bitmap_bytes(rows)));
+    struct dr_builder *index = dr_builder_new(DR_TYPE_INT64);
+    for (int32_t k = 0; k < dr_column_chunks(names); k++) {
+        struct dr_chunk c;
+        dr_column_chunk(names, k, &c);
+        for (int64_t i = 0; i < c.length; i++, row++) {
+            int64_t n = 0;
+            const char *p =
+                cell_present(&c, i) ? dr_column_dict_get(names, ((const int32_t *)c.values)[i], &n) : NULL;
+            if (!p || n != (int64_t)strlen(wanted) || memcmp(p, wanted, (size_t)n) != 0)
+                continue;
+            set_bit(chosen, row);
+            dr_builder_append_int(index, row);
+        }
+    }
+    struct dr_table *steps[2] = { NULL, NULL };
+    struct dr_column *at = dr_builder_finish(index);
+    struct names columns = *key;
+    columns.items[columns.n++] = value;
+    int32_t rc = dr_table_select(w->table, columns.n, columns.items, &steps[0], dr_task_err(w->t));
+    if (!rc)
+        rc = dr_table_filter(steps[0], chosen, &steps[1], dr_task_err(w->t));
+    if (!rc)
+        rc = dr_table_with(steps[1], "_row", at, ret, dr_task_err(w->t));
+    unref_all(steps, 2);
+    dr_column_unref(at);
+    dr_column_unref(names);
+    free(chosen);
+    return rc;
+}
+
+static void refuse_unordered(struct work *w, const struct dr_table *pairs, const char *value, int32_t reason)
+{
+    char value_right[300];
+    snprintf(value_right, sizeof value_right, "%s_right", value);
+    const struct dr_column *low = dr_table_column(pairs, dr_table_find(pairs, value));
+    const struct dr_column *high = dr_table_column(pairs, dr_table_find(pairs, value_right));
+    const struct dr_column *low_row = dr_table_column(pairs, dr_table_find(pairs, "_row"));
+    const struct dr_column *high_row = dr_table_column(pairs, dr_table_find(pairs, "_row_right"));
+    for (int32_t k = 0; k < dr_column_chunks(low); k++) {
+        struct dr_chunk a, b, ra, rb;
+        dr_column_chunk(low, k, &a);
+        dr_column_chunk(high, k, &b);
+        dr_column_chunk(low_row, k, &ra);
+        dr_column_chunk(high_row, k, &rb);
+        for (int64_t i = 0; i < a.length; i++) {
+            if (!cell_present(&a, i) || !cell_present(&b, i) ||
+                ((const double *)a.values)[i] < ((const double *)b.values)[i])
+                continue;
+            int64_t rows[2] = { ((const int64_t *)ra.values)[i], ((const int64_t *)rb.values)[i] };
+            for (int side = 0; side < 2; side++)
+                if (!get_bit(w->bad, rows[side])) /* once, however many partners it has */
+                    refuse(w, rows[side], reason);
+        }
+    }
+}
+
+/* Of two measures of one key, one must be below the other (diastolic below
+ * systolic); where it is not, nobody can say which is wrong, so both are refused. */
+int32_t step_ordered_pair(struct work *w, const struct dr_node *args)
+{
+    struct names key;
+    const char *name = arg_text(args, "name"), *value = arg_text(args, "value");
+    const char *low = arg_text(args, "low"), *high = arg_text(args, "high");
+    const struct dr_column *c = NULL;
+    if (!low || !high)
+        return dr_task_fail_final(w->t,
+                                  "step ordered_pair: give low and high, the names of the two measures");
+    DR_TRY(settle(w));
+    DR_TRY(column_list(w, args, "key", &key));
+    if (key.n == MAX_COLUMNS)
+        return dr_task_fail_final(w->t, "step ordered_pair: key: too many columns");
+    DR_TRY(number_column(w, value, &c));
+    struct dr_table *tables[3] = { NULL, NULL, NULL };
+    int32_t rc = rows_named(w, &key, name, low, value, &tables[0]);
+    if (!rc)
+        rc = rows_named(w, &key, name, high, value, &tables[1]);
+    if (!rc)
+        rc = dr_table_join(tables[0], tables[1], key.n, key.items, key.items, DR_JOIN_INNER, &tables[2],
+                           dr_task_err(w->t));
+    if (!rc) {
+        char text[300];
+        snprintf(text, sizeof text, "%.120s is not below %.120s of the same day", low, high);
+        refuse_unordered(w, tables[2], value, reason_index(w, text));
+    }
+    unref_all(tables, 3);
+    return rc;
+}
+
+/* ---- distinct ---- */
+
+/* Rows that distinct did not keep are noted as duplicates and leave. */
+static int32_t drop_repeats(struct work *w, const struct names *key, int32_t keep, struct notes *notes,
+                            const char *reason)
+{
+    int64_t rows = dr_table_rows(w->table), kept = 0;
+    int64_t *instead = need(malloc(((size_t)rows + 1) * sizeof *instead));
+    struct dr_table *left = NULL;
+    int32_t rc = dr_table_distinct(w->table, key->n, key->items, keep, instead, &left, dr_task_err(w->t));
+    if (!rc) {
+        int32_t index = reason_index(w, reason);
+        int64_t *origin = need(malloc(((size_t)rows + 1) * sizeof *origin));
+        for (int64_t i = 0; i < rows; i++) {
+            if (instead[i] < 0)
+                origin[kept++] = origin_of(w, i);
+            else
+                note(notes, origin_of(w, i), index);
+        }
+        free(w->origin);
+        w->origin = origin;
+    }
+    free(instead);
+    return replace_table(w, rc, left);
+}
+
+/* Every column but those that say where a row came from. */
+static void all_but(const struct work *w, const struct dr_node *ignored, struct names *ret)
+{
+    ret->n = 0;
+    for (int32_t i = 0; i < dr_table_columns(w->table) && ret->n < MAX_COLUMNS; i++) {
+        const char *name = dr_table_column_name(w->table, i);
+        int skip = !ignored && strcmp(name, "_line") == 0;
+        for (int64_t k = 0; k < dr_node_size(ignored); k++)
+            skip |= strcmp(dr_node_str(dr_node_at(ignored, k), ""), name) == 0;
+        if (!skip)
+            ret->items[ret->n++] = name;
+    }
+}
+
+/* First rows that repeat another in every column, then rows that share its key
+ * but differ: of those the first or the last stays, or none. */
+int32_t step_distinct(struct work *w, const struct dr_node *args)
+{
+    struct names key, all;
+    const char *rule = dr_node_str(dr_node_get(args, "conflicts"), "last");
+    int32_t keep = strcmp(rule, "first") == 0  ? DR_KEEP_FIRST
+                   : strcmp(rule, "last") == 0 ? DR_KEEP_LAST
+                   : strcmp(rule, "none") == 0 ? DR_KEEP_NONE
+                                               : -1;
+    if (keep < 0)
+        return dr_task_fail_final(w->t, "step distinct: conflicts: '%s' is not one of first, last, none",
+                                  rule);
+    DR_TRY(settle(w));
+    DR_TRY(column_list(w, args, "key", &key));
+    all_but(w, dr_node_get(args, "ignore"), &all);
+    DR_TRY(drop_repeats(w, &all, DR_KEEP_FIRST, &w->duplicates, "repeats an earlier row"));
+    if (keep == DR_KEEP_NONE)
+        return drop_repeats(w, &key, keep, &w->rejected, "contradicts another row of the same key");
+    return drop_repeats(w, &key, keep, &w->duplicates,
+                        keep == DR_KEEP_LAST ? "replaced by a later row of the same key"
+                                             : "gives way to an earlier row of the same key");
+}
+
+/* ---- shape ---- */
+
+static void month_cell(void *ctx, int32_t n_args, const struct dr_cell *args, struct dr_cell *ret)
+{
+    char *text = ctx;
+    (void)n_args;
+    *ret = args[0];
+    if (!args[0].state)
+        return;
+    /* Days to a civil date; H. Hinnant (2014), as in parse.c, backwards. */
+    int64_t z = args[0].i + 719468, era = (z >= 0 ? z : z - 146096) / 146097, doe = z - era * 146097;
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+    int64_t month = mp < 10 ? mp + 3 : mp - 9, year = yoe + era * 400 + (month <= 2);
+    snprintf(text, 16, "%04u-%02u", (unsigned)year % 10000, (unsigned)month % 100);
+    ret->p = text;
+    ret->n = 7;
+}
+
+int32_t step_month(struct work *w, const struct dr_node *args)
+{
+    const struct dr_column *in = NULL;
+    struct dr_column *out = NULL;
+    char text[16];
+    DR_TRY(find_column(w, arg_text(args, "column"), &in));
+    if (dr_column_type(in) != DR_TYPE_DATE)
+        return dr_task_fail_final(w->t, "step month: column '%s' is not a date yet; put parse_date before",
+                                  arg_text(args, "column"));
+    DR_TRY(dr_column_map(1, &in, month_cell, text, DR_TYPE_DICT, NULL, &out, dr_task_err(w->t)));
+    return put_column(w, dr_node_str(dr_node_get(args, "into"), "month"), out);
+}
+
+int32_t step_rename(struct work *w, const struct dr_node *args)
+{
+    const struct dr_node *columns = dr_node_get(args, "columns");
+    for (int64_t i = 0; i < dr_node_size(columns); i++) {
+        const char *from = dr_node_key(columns, i), *to = dr_node_str(dr_node_at(columns, i), "");
+        const struct dr_column *c = NULL;
+        struct names keep = { .n = 0 };
+        struct dr_table *left = NULL;
+        DR_TRY(find_column(w, from, &c));
+        if (dr_table_find(w->table, to) >= 0)
+            return dr_task_fail_final(w->t, "step rename: there is a column '%s' already", to);
+        DR_TRY(put_column(w, to, dr_column_ref(c)));
+        for (int32_t k = 0; k < dr_table_columns(w->table) && keep.n < MAX_COLUMNS; k++)
+            if (strcmp(dr_table_column_name(w->table, k), from) != 0)
+                keep.items[keep.n++] = dr_table_column_name(w->table, k);
+        int32_t rc = dr_table_select(w->table, keep.n, keep.items, &left, dr_task_err(w->t));
+        DR_TRY(replace_table(w, rc, left));
+    }
+    return 0;
+}
+
+int32_t step_select(struct work *w, const struct dr_node *args)
+{
+    struct names columns;
+    struct dr_table *left = NULL;
+    DR_TRY(column_list(w, args, "columns", &columns));
+    int32_t rc = dr_table_select(w->table, columns.n, columns.items, &left, dr_task_err(w->t));
+    return replace_table(w, rc, left);
+}
+
+/* Settles first, so that `origin` need not follow the new order. */
+int32_t step_sort(struct work *w, const struct dr_node *args)
+{
+    struct names columns;
+    struct dr_sort_key keys[MAX_COLUMNS];
+    struct dr_table *sorted = NULL;
+    DR_TRY(settle(w));
+    DR_TRY(column_list(w, args, "columns", &columns));
+    for (int32_t i = 0; i < columns.n; i++)
+        keys[i] = (struct dr_sort_key){ .column = columns.items[i] };
+    int32_t rc = dr_table_sort(w->table, columns.n, keys, &sorted, dr_task_err(w->t));
+    return replace_table(w, rc, sorted);
+}

@@ -1,0 +1,74 @@
+/* transform.h - what the files of the transform plugin share; the design is at
+ * the top of transform.c. */
+#ifndef TRANSFORM_H
+#define TRANSFORM_H
+#include <dagrun/task.h>
+
+/* A reason noted against an input row. */
+struct note {
+    int64_t row;
+    int32_t reason; /* index into work.reasons */
+    int32_t order;  /* notes of a row keep the order they were made in */
+};
+struct notes {
+    struct note *items; /* owned */
+    int64_t n, cap;
+};
+
+struct work {
+    struct dr_task *t;
+    const struct dr_table *input; /* borrowed */
+    struct dr_table *table;       /* owned; the rows still in */
+    int64_t *origin;              /* owned; input row of each row; NULL: the same */
+    uint8_t *bad;                 /* owned; bitmap over the table's rows: has a reason */
+    int64_t n_bad;
+    struct notes rejected, duplicates;
+    char **reasons; /* owned */
+    int32_t n_reasons;
+    const char *step; /* name of the step at work, for messages */
+};
+
+/* Memory and bits. */
+void *need(void *p); /* ends the process where p is NULL */
+int get_bit(const uint8_t *bits, int64_t i);
+void set_bit(uint8_t *bits, int64_t i);
+size_t bitmap_bytes(int64_t rows);
+int cell_present(const struct dr_chunk *c, int64_t i);
+
+/* Reasons. */
+int32_t reason_index(struct work *w, const char *text);
+void note(struct notes *notes, int64_t row, int32_t reason);
+int64_t origin_of(const struct work *w, int64_t row);
+/* Note a reason against a row of the table at work, which leaves at settle. */
+void refuse(struct work *w, int64_t row, int32_t reason);
+/* The reason "COLUMN WHAT" against every row whose bit is 1. */
+void refuse_bits(struct work *w, const uint8_t *bits, const char *column, const char *what);
+/* Drop the rows that have a reason. */
+int32_t settle(struct work *w);
+
+/* Columns of the table at work; a failure names the step and the columns there are. */
+int32_t find_column(struct work *w, const char *name, const struct dr_column **ret);
+int32_t text_column(struct work *w, const char *name, struct dr_column **ret);         /* DICT; a reference */
+int32_t number_column(struct work *w, const char *name, const struct dr_column **ret); /* FLOAT64; lent */
+int32_t put_column(struct work *w, const char *name, struct dr_column *c); /* takes the reference */
+/* Take over the table `with` unless rc is a failure, which is returned. */
+int32_t replace_table(struct work *w, int32_t rc, struct dr_table *with);
+
+/* The steps; arguments are checked by each. */
+const char *arg_text(const struct dr_node *args, const char *key);
+int32_t step_trim(struct work *w, const struct dr_node *args);
+int32_t step_upper(struct work *w, const struct dr_node *args);
+int32_t step_lower(struct work *w, const struct dr_node *args);
+int32_t step_missing(struct work *w, const struct dr_node *args);
+int32_t step_replace(struct work *w, const struct dr_node *args);
+int32_t step_parse_date(struct work *w, const struct dr_node *args);
+int32_t step_parse_number(struct work *w, const struct dr_node *args);
+int32_t step_parse_range(struct work *w, const struct dr_node *args);
+int32_t step_measure(struct work *w, const struct dr_node *args);
+int32_t step_ordered_pair(struct work *w, const struct dr_node *args);
+int32_t step_distinct(struct work *w, const struct dr_node *args);
+int32_t step_month(struct work *w, const struct dr_node *args);
+int32_t step_rename(struct work *w, const struct dr_node *args);
+int32_t step_select(struct work *w, const struct dr_node *args);
+int32_t step_sort(struct work *w, const struct dr_node *args);
+#endif

@@ -1,0 +1,210 @@
+/* validate - check a table against a suite, and set apart the rows that an
+ * expectation with `on_failure: quarantine` refuses.
+ *
+ * A CSV input is read in the forgiving mode: a record that cannot be read as
+ * one (too few or too many fields, bytes that are not text) is quarantined too,
+ * with its line and its text. Nothing is lost: raw = valid + quarantined. Rows
+ * carry their line in the column _line. */
+#include <dagrun/task.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct dr_param params[] = {
+    { "suite", DR_PARAM_SUITE, DR_REQUIRED, NULL, NULL, "The expectation suite, by name" },
+    { "dataset", DR_PARAM_STRING, 0, NULL, NULL,
+      "What the results are recorded under; the input's name without it" },
+    { "account_by", DR_PARAM_STRING, 0, NULL, NULL,
+      "Count rows into the run's account (raw, quarantined) for each value of this column" },
+    { "forgiving", DR_PARAM_BOOL, 0, "true", NULL,
+      "Quarantine records that cannot be read rather than refusing the file" },
+    { "encoding", DR_PARAM_STRING, 0, "utf-8", "utf-8|utf-16|utf-16le|utf-16be|latin-1", "Of a CSV input" },
+    { "delimiter", DR_PARAM_STRING, 0, "\",\"", NULL, "Of a CSV input; one character" },
+    { 0 },
+};
+static const struct dr_port inputs[] = {
+    { "table", DR_REQUIRED, 0, "A dataset, or a .csv or .arrow file" },
+    { 0 },
+};
+static const struct dr_port outputs[] = {
+    { "valid", 0, 0, "The rows that no quarantining expectation refuses" },
+    { "quarantined", 0, 0,
+      "The others, with _reasons, _expectations and _record (the text of unreadable records)" },
+    { 0 },
+};
+
+/* A column of n nulls, or of one text n times. */
+static struct dr_column *constant(int32_t type, int64_t n)
+{
+    struct dr_builder *b = dr_builder_new(type);
+    for (int64_t i = 0; i < n; i++)
+        dr_builder_append_null(b);
+    return dr_builder_finish(b);
+}
+
+static int32_t add_null_column(struct dr_task *t, struct dr_table **table, const char *name, int32_t type)
+{
+    struct dr_column *c = constant(type, dr_table_rows(*table));
+    struct dr_table *wider;
+    int32_t rc = dr_table_with(*table, name, c, &wider, dr_task_err(t));
+    dr_column_unref(c);
+    if (rc)
+        return rc;
+    dr_table_unref(*table);
+    *table = wider;
+    return 0;
+}
+
+/* The unreadable records in the shape of `like`: nulls, but for the line, the
+ * reason and the record's text. */
+static int32_t shape_rejects(struct dr_task *t, const struct dr_table *rejects, const struct dr_table *like,
+                             struct dr_table **ret)
+{
+    struct dr_table *shaped = NULL;
+    DR_TRY(dr_table_select(rejects, 0, NULL, &shaped, dr_task_err(t)));
+    int32_t rc = 0;
+    for (int32_t i = 0; i < dr_table_columns(like) && !rc; i++) {
+        const char *name = dr_table_column_name(like, i);
+        const char *source = strcmp(name, "_line") == 0      ? "line"
+                             : strcmp(name, "_reasons") == 0 ? "reason"
+                             : strcmp(name, "_record") == 0  ? "text"
+                                                             : NULL;
+        struct dr_column *c =
+            source ? dr_column_ref(dr_table_column(rejects, dr_table_find(rejects, source)))
+                   : constant(dr_column_type(dr_table_column(like, i)), dr_table_rows(rejects));
+        struct dr_table *wider = NULL;
+        rc = dr_table_with(shaped, name, c, &wider, dr_task_err(t));
+        dr_column_unref(c);
+        if (!rc) {
+            dr_table_unref(shaped);
+            shaped = wider;
+        }
+    }
+    if (rc)
+        dr_table_unref(shaped);
+    else
+        *ret = shaped;
+    return rc;
+}
+
+static int32_t join_quarantine(struct dr_task *t, struct dr_table **quarantined,
+                               const struct dr_table *rejects)
+{
+    DR_TRY(add_null_column(t, quarantined, "_record", DR_TYPE_STRING));
+    if (!rejects || dr_table_rows(rejects) == 0)
+        return 0;
+    struct dr_table *shaped = NULL, *both = NULL;
+    DR_TRY(shape_rejects(t, rejects, *quarantined, &shaped));
+    int32_t rc =
+        dr_table_concat(2, (const struct dr_table *[]){ *quarantined, shaped }, &both, dr_task_err(t));
+    dr_table_unref(shaped);
+    if (rc)
+        return rc;
+    dr_table_unref(*quarantined);
+    *quarantined = both;
+    return 0;
+}
+
+struct tables {
+    struct dr_table *raw, *rejects, *valid, *quarantined;
+};
+
+static int32_t account(struct dr_task *t, const char *dataset, const char *by, const struct tables *x)
+{
+    int64_t unreadable = x->rejects ? dr_table_rows(x->rejects) : 0;
+    DR_TRY(dr_task_account_table(t, dataset, "raw", x->raw, by));
+    struct dr_table *readable = x->quarantined;
+    DR_TRY(dr_task_account_table(t, dataset, "quarantined", readable, by));
+    if (unreadable) {
+        dr_task_account(t, dataset, "(unreadable)", "raw", unreadable);
+        dr_task_account(t, dataset, "(unreadable)", "quarantined", unreadable);
+    }
+    return 0;
+}
+
+static int32_t verdict(struct dr_task *t, const struct dr_validation *v, const char *suite)
+{
+    dr_task_metric(t, "expectations_evaluated", v->evaluated);
+    dr_task_metric(t, "expectations_failed", v->failed);
+    dr_task_metric(t, "expectations_not_evaluated", v->errors);
+    dr_task_log(
+        t,
+        v->must_fail ? DR_ERROR
+        : v->failed  ? DR_WARN
+                     : DR_INFO,
+        "suite %s: %d expectations evaluated, %d failed (%d critical, %d warning), %d could not be evaluated",
+        suite, v->evaluated, v->failed, v->failed_critical, v->failed_warning, v->errors);
+    if (v->must_fail)
+        return dr_task_fail_final(t,
+                                  "suite %s: %d critical expectations failed and %d could not be evaluated; "
+                                  "see the quality report",
+                                  suite, v->failed_critical, v->errors);
+    return 0;
+}
+
+/* Write what the suite set apart, also when its verdict is that the task fails:
+ * the quarantine explains why. */
+static int32_t write_outputs(struct dr_task *t, struct tables *x, const char *dataset)
+{
+    const char *by = dr_node_str(dr_task_param(t, "account_by"), NULL);
+    if (by)
+        DR_TRY(account(t, dataset, by, x));
+    DR_TRY(join_quarantine(t, &x->quarantined, x->rejects));
+    int64_t raw = dr_table_rows(x->raw) + (x->rejects ? dr_table_rows(x->rejects) : 0);
+    int64_t valid = dr_table_rows(x->valid), set_apart = dr_table_rows(x->quarantined);
+    dr_task_metric(t, "rows_raw", (double)raw);
+    dr_task_metric(t, "rows_valid", (double)valid);
+    dr_task_metric(t, "rows_quarantined", (double)set_apart);
+    if (raw != valid + set_apart)
+        return dr_task_fail_final(t, "rows do not add up: %lld raw, %lld valid, %lld quarantined",
+                                  (long long)raw, (long long)valid, (long long)set_apart);
+    if (dr_task_has_output(t, "valid"))
+        DR_TRY(dr_task_write(t, "valid", x->valid));
+    if (dr_task_has_output(t, "quarantined"))
+        DR_TRY(dr_task_write(t, "quarantined", x->quarantined));
+    return 0;
+}
+
+static int32_t read_raw(struct dr_task *t, struct tables *x)
+{
+    const char *delimiter = dr_node_str(dr_task_param(t, "delimiter"), ",");
+    if (strlen(delimiter) != 1)
+        return dr_task_fail_final(t, "delimiter: '%s' is not one character", delimiter);
+    struct dr_csv_options csv = {
+        .size = sizeof csv,
+        .delimiter = (uint8_t)delimiter[0],
+        .forgiving = (uint8_t)dr_node_bool(dr_task_param(t, "forgiving"), 1),
+        .encoding = dr_node_str(dr_task_param(t, "encoding"), NULL),
+        .line_column = "_line",
+        .hide_text = 1, /* the suite may call a column sensitive */
+    };
+    return dr_task_read(t, "table", 0, &csv, &x->raw, &x->rejects);
+}
+
+static int32_t check(struct dr_task *t, struct tables *x)
+{
+    const char *suite = dr_node_str(dr_task_param(t, "suite"), "");
+    const char *dataset = dr_node_str(dr_task_param(t, "dataset"), dr_task_input_name(t, "table", 0));
+    DR_TRY(read_raw(t, x));
+    dr_task_log(t, DR_INFO, "%lld rows and %lld unreadable records in %s", (long long)dr_table_rows(x->raw),
+                (long long)(x->rejects ? dr_table_rows(x->rejects) : 0), dr_task_input_name(t, "table", 0));
+    struct dr_validation v = { .size = sizeof v };
+    DR_TRY(dr_task_validate(t, suite, dataset, x->raw, &v, &x->valid, &x->quarantined));
+    DR_TRY(write_outputs(t, x, dataset));
+    return verdict(t, &v, suite);
+}
+
+static int32_t validate(struct dr_task *t)
+{
+    struct tables x = { 0 };
+    int32_t rc = check(t, &x);
+    dr_table_unref(x.raw);
+    dr_table_unref(x.rejects);
+    dr_table_unref(x.valid);
+    dr_table_unref(x.quarantined);
+    return rc;
+}
+
+DR_PLUGIN(.name = "validate", .summary = "Check a table against an expectation suite and quarantine bad rows",
+          .doc = "Every expectation's result is recorded with the run. The task fails when a critical\n"
+                 "expectation, or one with `on_failure: fail`, fails or cannot be evaluated.",
+          .params = params, .inputs = inputs, .outputs = outputs, .run = validate);

@@ -1,0 +1,93 @@
+#!/bin/bash
+# dagrun crontab: lines that a real cron accepts, and that run the DAG when they fire.
+. "$(dirname "$0")/lib.sh"
+new_home "cron home"
+mkdir -p "$scratch/it's 100%"
+dag nightly <<'Y'
+schedule: "30 2 * * *"
+timezone: UTC
+tasks: {a: {plugin: noop}}
+Y
+dag london <<'Y'
+schedule: "*/20 8-18 * * mon-fri"
+timezone: Europe/London
+tasks: {a: {plugin: noop}}
+Y
+dag by_hand <<'Y'
+tasks: {a: {plugin: noop}}
+Y
+crontab_lines() { clean_env TZ=UTC "$build/dagrun" crontab "$@"; }
+line_of() { grep -E "^[0-9*].* run $1 " "$out"; }
+# A cron line's command as cron hands it to the shell: after the five fields, \% is %.
+command_of() { line_of "$1" | sed -E 's/^([^ ]+ ){5}//; s/\\%/%/g'; }
+
+it "every scheduled DAG has a line, and no other"
+expect_exit 0 crontab_lines
+is "lines" "$(grep -cE '^[0-9*]' "$out")" 2
+out_has "# nightly: at 02:30 every day, UTC"
+line_of nightly | grep -q '^30 2 \* \* \* ' || note "the line is $(line_of nightly)"
+out_lacks by_hand
+
+it "the lines pass a real cron's parser"
+if crontab -V >/dev/null 2>&1 || crontab -h 2>&1 | grep -q -- '-n'; then
+    cp "$out" "$scratch/table"
+    crontab -n "$scratch/table" >"$scratch/said" 2>&1 || { note "crontab -n refuses it" && show "$scratch/said"; }
+    echo '61 * * * * true' >>"$scratch/table"
+    ! crontab -n "$scratch/table" >/dev/null 2>&1 || note "crontab -n would accept anything"
+else
+    skip "there is no crontab that can check a file"
+fi
+
+it "a line runs its DAG as cron would start it"
+expect_exit 0 crontab_lines nightly
+command=$(command_of nightly)
+env -i HOME=/ LOGNAME=nobody SHELL=/bin/sh PATH=/usr/bin:/bin /bin/sh -c "cd / && $command" || note "exit code $?: $command"
+sql_is var/dagrun.db "SELECT dag_id, state FROM v_run" "nightly|success"
+has_file var/log/nightly.log
+grep -q "success" var/log/nightly.log || show var/log/nightly.log
+
+it "a DAG in another zone runs only when its own schedule fires"
+expect_exit 0 crontab_lines london
+command=$(command_of london)
+case $command in *--if-due*) ;; *) note "the line lacks --if-due: $command" ;; esac
+at() { env -i HOME=/ PATH=/usr/bin:/bin DAGRUN_NOW="$1" timeout 60 /bin/sh -c "$command"; }
+runs() { sql var/dagrun.db "SELECT count(*) FROM dag_run WHERE dag_id = 'london'"; }
+at 2024-07-02T07:20:10Z
+is "08:20 in London's summer" "$(runs)" 1
+at 2024-07-02T18:20:10Z
+is "19:20 in London's summer" "$(runs)" 1
+at 2024-01-02T18:20:10Z
+is "18:20 in London's winter" "$(runs)" 2
+at 2024-01-06T18:20:10Z
+is "on a Saturday" "$(runs)" 2
+at 2024-01-02T18:21:10Z
+is "a minute later" "$(runs)" 2
+minutes=$(grep -E '^[0-9*].* run london ' "$out" | cut -d' ' -f1)
+case ",$minutes," in *,20,*) ;; *) note "minute 20 is not among '$minutes'" ;; esac
+
+it "--user adds cron.d's sixth field"
+expect_exit 0 crontab_lines --user nightly
+line_of nightly | grep -q "^30 2 \* \* \* $(id -un) " || note "the line is $(line_of nightly)"
+
+it "a home with blanks, quotes and percent signs"
+cp -R dags "$scratch/it's 100%/"
+cd "$scratch/it's 100%" || exit 1
+expect_exit 0 crontab_lines nightly
+command=$(command_of nightly)
+env -i HOME=/ PATH=/usr/bin:/bin /bin/sh -c "$command" || note "exit code $?: $command"
+sql_is var/dagrun.db "SELECT state FROM v_run" success
+
+it "a DAG that is wrong is said, and no half a table is printed for it"
+dag wrong <<'Y'
+schedule: "99 2 * * *"
+tasks: {a: {plugin: noop}}
+Y
+expect_exit 3 crontab_lines
+err_has "dags/wrong.yaml:2:"
+is "standard output" "$(cat "$out")" ""
+
+it "a DAG that is not there"
+expect_exit 4 crontab_lines nigthly
+err_has "did you mean 'nightly'?"
+is "standard output" "$(cat "$out")" ""
+finish

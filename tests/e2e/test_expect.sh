@@ -1,0 +1,113 @@
+#!/bin/bash
+# dagrun expect: a suite against any file, in four formats, without a DAG.
+. "$(dirname "$0")/lib.sh"
+new_home expect
+cat >data/visits.csv <<'C'
+visit_id,clinic,date,minutes
+1,north,2024-03-01,20
+2,,2024-03-01,35
+2,south,03/02/2024,15
+4,so<uth,2024-03-04,minus
+C
+cat >checks.yaml <<'Y'
+suite: checks
+key: [visit_id]
+expectations:
+  - expect_column_values_to_be_unique: {column: visit_id}
+    severity: critical
+  - expect_column_values_to_not_be_null: {column: clinic}
+  - expect_column_values_to_match_regex: {column: clinic, regex: '^[a-z]+$'}
+    severity: info
+  - expect_column_values_to_be_in_set: {column: ward, value_set: [a]}
+  - expect_table_row_count_to_be_between: {min_value: 1, max_value: 10}
+Y
+cat >good.yaml <<'Y'
+suite: good
+expectations:
+  - expect_column_to_exist: {column: visit_id}
+  - expect_column_values_to_match_regex: {column: clinic, regex: '^north$'}
+    severity: info
+Y
+
+it "text shows each check, its severity and what it found"
+expect_exit 1 dagrun expect checks.yaml data/visits.csv
+same_file "$expected/expect.txt" "$out"
+
+it "json holds Great Expectations' fields"
+expect_exit 1 dagrun expect checks.yaml data/visits.csv --json
+json_valid "$out"
+json_is "$out" '$.success' 0
+json_is "$out" '$.statistics.evaluated_expectations' 5
+json_is "$out" '$.statistics.successful_expectations' 1
+json_is "$out" '$.results[1].result.unexpected_count' 1
+json_is "$out" '$.results[1].result.unexpected_percent' 25
+json_is "$out" '$.results[3].exception_info.raised_exception' 1
+cp "$out" "$scratch/json"
+expect_exit 1 dagrun expect checks.yaml data/visits.csv --format json
+is "lines" "$(wc -l <"$out")" "$(wc -l <"$scratch/json")"
+
+it "result formats say less and more"
+expect_exit 1 dagrun expect checks.yaml data/visits.csv --json --result-format BOOLEAN_ONLY
+json_is "$out" '$.results[1].result' '{}'
+expect_exit 1 dagrun expect checks.yaml data/visits.csv --json --result-format complete
+json_is "$out" '$.results[1].result.unexpected_index_list[0]' "$(json "$out" '$.results[1].result.unexpected_index_list[0]')"
+is "complete lists every unexpected value" "$(json "$out" '$.results[0].result.unexpected_list')" '["2","2"]'
+expect_exit 2 dagrun expect checks.yaml data/visits.csv --result-format ALL
+
+it "junit is well-formed, with a failure and an error as such"
+expect_exit 1 dagrun expect checks.yaml data/visits.csv --format junit -o results.xml
+is "standard output" "$(cat "$out")" ""
+grep -q 'tests="5" failures="3" errors="1"' results.xml || note "$(head -2 results.xml)"
+is "cases" "$(grep -c '<testcase ' results.xml)" 5
+grep -q '<error message=' results.xml || note "there is no error"
+if command -v xmllint >/dev/null; then xmllint --noout results.xml 2>"$err" || show "$err"; fi
+
+it "failures of severity info do not fail the command"
+expect_exit 0 dagrun expect good.yaml data/visits.csv
+
+it "a suite of the home goes by its name"
+mv good.yaml expectations/
+expect_exit 0 dagrun expect good data/visits.csv
+expect_exit 3 dagrun expect goof data/visits.csv
+err_has "good"
+
+it "a suite that is wrong is shown with its place"
+printf 'suite: x\nexpectations:\n  - expect_column_to_exit: {column: a}\n' >x.yaml
+expect_exit 3 dagrun expect x.yaml data/visits.csv
+err_has "x.yaml:3:5: error: there is no expectation type 'expect_column_to_exit'"
+err_has "did you mean 'expect_column_to_exist'?"
+
+it "files that are not there, or cannot be read"
+expect_exit 4 dagrun expect good data/none.csv
+err_has "none.csv"
+: >data/empty.csv
+dagrun expect good data/empty.csv >"$out" 2>"$err"
+is "the exit code is not 0" "$(($? != 0))" 1
+err_has "empty"
+
+it "records that cannot be read are set aside, or refused with --strict"
+printf 'visit_id,clinic\n1,north\n2\n' >data/short.csv
+expect_exit 0 dagrun expect good data/short.csv
+out_has "1 record could not be read"
+expect_exit 1 dagrun expect good data/short.csv --strict
+err_has "data/short.csv:3: record has 1 field, the header has 2"
+
+it "other delimiters and encodings"
+printf 'visit_id;clinic\n1;n\366rth\n' >data/latin.csv
+expect_exit 0 dagrun expect good data/latin.csv --delimiter ';' --encoding latin-1
+expect_exit 2 dagrun expect good data/latin.csv --delimiter ';;'
+dagrun expect good data/latin.csv --delimiter ';' --encoding klingon >"$out" 2>"$err"
+is "the exit code is not 0" "$(($? != 0))" 1
+err_has klingon
+
+it "list and explain document every expectation"
+expect_exit 0 dagrun expect --list
+cp "$out" "$scratch/list"
+is "at least fifteen" "$(($(wc -l <"$scratch/list") > 15))" 1
+while read -r name _; do
+    dagrun expect --explain "$name" >"$out" 2>"$err" || note "$name has no explanation"
+    grep -q "$name" "$out" || note "$name is not in its explanation"
+done < <(tail -n +2 "$scratch/list")
+expect_exit 4 dagrun expect --explain expect_column_to_exit
+err_has "did you mean 'expect_column_to_exist'?"
+finish

@@ -1,0 +1,73 @@
+#!/bin/bash
+# The published files: CSV and Arrow hold what the warehouse holds.
+. "$(dirname "$0")/lib.sh"
+sample_home exports
+tables='vitals_clean labs_clean vitals_monthly labs_monthly vitals_quarantined labs_quarantined vitals_rejected labs_rejected'
+latest=var/published/healthcare_processing/latest
+
+it "the run publishes each table as CSV and as Arrow"
+expect_exit 0 dagrun run healthcare_processing
+for table in $tables; do
+    has_file $latest/$table.csv
+    has_file $latest/$table.arrow
+    is "$table.arrow begins as an Arrow file" "$(head -c 6 $latest/$table.arrow)" ARROW1
+done
+
+# Differences between two tables of text, both ways; values compared as numbers where they are.
+differences() { # DB TABLE OTHER_TABLE COLUMNS
+    sql "$1" "SELECT (SELECT count(*) FROM (SELECT $4 FROM $2 EXCEPT SELECT $4 FROM $3)) ||' '||
+                     (SELECT count(*) FROM (SELECT $4 FROM $3 EXCEPT SELECT $4 FROM $2)) ||' '||
+                     ((SELECT count(*) FROM $2) - (SELECT count(*) FROM $3))"
+}
+columns_of() { sql "$1" "SELECT group_concat(name, ', ') FROM pragma_table_info('$2')"; }
+
+for table in $tables; do
+    it "$table.csv holds what the warehouse holds"
+    rm -f copy.db
+    sqlite3 -batch var/warehouse.db ".clone copy.db" >/dev/null 2>&1
+    schema=$(sql var/warehouse.db "SELECT sql FROM sqlite_schema WHERE name = '$table'")
+    # The same columns, so that numbers written as text become numbers again; an empty field is missing.
+    sqlite3 -batch copy.db "$(sed "1s/\"$table\"/from_csv/; s/ NOT NULL//; /PRIMARY KEY/d; s/) STRICT/, dummy)/" <<<"$schema" |
+        tr '\n' ' ' | sed 's/,  *, dummy/, dummy/; s/, dummy//')" 2>"$err" || show "$err"
+    sqlite3 -batch -csv copy.db ".import --skip 1 '$PWD/$latest/$table.csv' from_csv" 2>"$err" || show "$err"
+    columns=$(columns_of var/warehouse.db $table)
+    is "columns" "$(head -1 $latest/$table.csv)" "${columns//, /,}"
+    for column in ${columns//,/}; do
+        type=$(sql var/warehouse.db "SELECT type FROM pragma_table_info('$table') WHERE name = '$column'")
+        sqlite3 -batch copy.db "UPDATE from_csv SET $column = CASE lower($column) WHEN '' THEN NULL
+            WHEN 'true' THEN iif('$type' = 'INTEGER', 1, $column) WHEN 'false' THEN iif('$type' = 'INTEGER', 0, $column) ELSE $column END"
+    done
+    is "rows that differ" "$(differences copy.db $table from_csv "$columns")" "0 0 0"
+done
+
+it "the Arrow files hold it too, read by a task of another DAG"
+{
+    echo 'tasks:'
+    for table in $tables; do
+        echo "  ${table}_read:"
+        echo '    plugin: sql'
+        echo "    inputs: {tables: [$latest/$table.arrow]}"
+        echo "    with: {query: 'SELECT * FROM \"$latest/$table.arrow\"'}"
+        echo "    outputs: {result: ${table}_again}"
+    done
+    echo '  load:'
+    echo '    plugin: load'
+    echo "    inputs: {tables: [$(for table in $tables; do printf '%s_again, ' "$table"; done)]}"
+    echo '    with: {database: var/again.db}'
+} | dag read_arrow
+expect_exit 0 dagrun run read_arrow
+for table in $tables; do
+    is "$table: rows that differ" "$(sqlite3 -batch var/warehouse.db "ATTACH 'var/again.db' AS again" \
+        "SELECT (SELECT count(*) FROM (SELECT * FROM $table EXCEPT SELECT *
+            FROM again.${table}_again)) + abs((SELECT count(*) FROM $table) - (SELECT count(*)
+            FROM again.${table}_again))" 2>&1)" 0
+done
+
+it "an export that fails leaves the last one in place"
+before=$(readlink $latest)
+sed -i 's/formats: \[csv, arrow\]/formats: [csv, parquet]/; s/retries: 2/retries: 0/' dags/healthcare_processing.yaml
+expect_exit 1 dagrun run healthcare_processing
+out_has "formats: 'parquet' is not one of csv, arrow"
+is "latest" "$(readlink $latest)" "$before"
+is "no half an export is left" "$(find var/published/healthcare_processing -mindepth 1 -maxdepth 1 -type d | wc -l)" 1
+finish

@@ -1,0 +1,83 @@
+#!/bin/bash
+# Ctrl-C, SIGTERM, a hangup: the run stops in good order, says so, and can go on.
+. "$(dirname "$0")/lib.sh"
+new_home signals
+use_plugins polite hang
+dag job <<'Y'
+tasks:
+  first: {plugin: noop}
+  waits: {plugin: shell, depends_on: [first], with: {command: 'test -e go || exec sleep 60'}}
+  last: {plugin: noop, depends_on: [waits]}
+Y
+state_of() { sql var/dagrun.db "SELECT state FROM v_task WHERE task_id = '$1' ORDER BY run_key DESC LIMIT 1"; }
+waiting() { [ "$(sqlite3 -readonly var/dagrun.db "SELECT state FROM v_task WHERE task_id = 'waits'
+    ORDER BY run_key DESC LIMIT 1")" = running ]; }
+
+for signal in INT TERM; do
+    it "SIG$signal stops a run: exit code 130, state cancelled"
+    become "$build/dagrun" run job --run-id "by_$signal" >"$out" 2>"$err" &
+    runner=$!
+    await 20 waiting || note "the task did not start"
+    start=$SECONDS
+    kill -s $signal $runner
+    wait $runner
+    is "exit code" $? 130
+    is "it took no longer than the five seconds of grace and some" "$((SECONDS - start <= 12))" 1
+    is "the run" "$(run_state)" cancelled
+    is "what had succeeded" "$(state_of first)" success
+    is "what ran" "$(state_of waits)" cancelled
+    is "what had not begun" "$(state_of last)" cancelled
+    expect_exit 1 dagrun status job "by_$signal"
+    out_has "to go on after mending: dagrun retry job by_$signal"
+    sleep 0.1
+    is "nothing is left" "$(pgrep -P $runner)" ''
+
+    it "retry goes on where SIG$signal stopped it"
+    touch go
+    expect_exit 0 dagrun retry job "by_$signal"
+    is "the run" "$(run_state)" success
+    is "attempts of what had succeeded" "$(sql var/dagrun.db "SELECT count(*) FROM v_attempt
+        WHERE run_id = 'by_$signal' AND task_id = 'first'")" 1
+    is "attempts of what was stopped" "$(sql var/dagrun.db "SELECT count(*) FROM v_attempt
+        WHERE run_id = 'by_$signal' AND task_id = 'waits'")" 2
+    rm go
+done
+
+it "a second Ctrl-C kills at once"
+cp "$build"/tests/fixtures/plugins/stubborn.so build/tasks/
+dag stubborn <<'Y'
+tasks:
+  waits: {plugin: stubborn}
+Y
+become "$build/dagrun" run stubborn >"$out" 2>"$err" &
+runner=$!
+await 20 waiting || note "the task did not start"
+start=$SECONDS
+kill -INT $runner
+sleep 0.3
+kill -INT $runner
+wait $runner
+is "exit code" $? 130
+is "it did not wait for the five seconds of grace" "$((SECONDS - start <= 3))" 1
+is "the run" "$(run_state)" cancelled
+
+it "a reader that goes away does not stop a run"
+touch go
+(become "$build/dagrun" run job --run-id pipe) 2>"$err" | head -n 1 >"$out"
+await 20 sh -c "[ \"\$(sqlite3 -readonly var/dagrun.db \"SELECT state FROM dag_run
+    WHERE run_id = 'pipe'\")\" = success ]" ||
+    note "the run is $(sql var/dagrun.db "SELECT state FROM dag_run WHERE run_id = 'pipe'")"
+
+it "runs that nobody runs any more are found by the next command that looks"
+rm go
+become "$build/dagrun" run job --run-id lost >"$out" 2>"$err" &
+runner=$!
+await 20 waiting || note "the task did not start"
+kill -KILL $runner
+wait $runner 2>/dev/null
+touch go
+expect_exit 0 dagrun retry job lost
+is "the run" "$(run_state)" success
+is "the lost attempt" "$(sql var/dagrun.db "SELECT count(*) FROM v_attempt WHERE run_id = 'lost'
+    AND task_id = 'waits' AND state = 'failed' AND reason LIKE '%lost%'")" 1
+finish

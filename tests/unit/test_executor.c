@@ -1,0 +1,322 @@
+#include "test_exec_fixture.h"
+
+/* ---- order ---- */
+
+static const char *started_in_order(struct fixture *f)
+{
+    return ask(f,
+               "SELECT group_concat(task_id, ' ') FROM (SELECT task_id FROM task_attempt"
+               " JOIN task_instance USING (instance_key) JOIN task USING (task_key) ORDER BY attempt_key)");
+}
+
+static void a_chain_runs_in_order(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(f, "  c: {plugin: noop, depends_on: [b]}\n"
+                "  b: {plugin: noop, depends_on: [a]}\n"
+                "  a: {plugin: noop}\n");
+    run_dag(f);
+    assert_int_equal(DR_RUN_SUCCESS, f->outcome.state);
+    assert_int_equal(3, f->outcome.success);
+    assert_string_equal("success", task_state(f, "c"));
+    assert_string_equal("a b c", started_in_order(f));
+}
+
+static void the_heaviest_ready_task_runs_first(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(f, "  a: {plugin: noop}\n"
+                "  b: {plugin: noop, priority_weight: 5}\n"
+                "  c: {plugin: noop, priority_weight: 9}\n"
+                "  d: {plugin: noop}\n");
+    f->options.jobs = 1;
+    run_dag(f);
+    assert_string_equal("c b a d", started_in_order(f));
+}
+
+static void no_more_attempts_run_at_once_than_allowed(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(f, "  a: {plugin: noop, with: {sleep: 20ms}}\n"
+                "  b: {plugin: noop, with: {sleep: 20ms}}\n"
+                "  c: {plugin: noop, with: {sleep: 20ms}}\n");
+    f->options.jobs = 2;
+    run_dag(f);
+    /* The third started only when one of the others had ended. */
+    assert_string_equal("1", ask(f, "SELECT max(started_at) >= min(ended_at) FROM task_attempt"));
+    assert_string_equal("1", ask(f, "SELECT count(*) FROM task_attempt WHERE started_at >="
+                                    " (SELECT min(ended_at) FROM task_attempt)"));
+}
+
+static void a_wide_dag_ends_with_every_task_done(void **state)
+{
+    struct fixture *f = *state;
+    DR_AUTO_BUF yaml = { 0 };
+    for (int i = 0; i < 60; i++)
+        dr_buf_printf(&yaml, "  t%d: {plugin: noop}\n", i);
+    load_dag(f, dr_buf_cstr(&yaml));
+    f->options.jobs = 8;
+    run_dag(f);
+    assert_int_equal(60, f->outcome.success);
+}
+
+/* ---- failures, skips and rules ---- */
+
+static void a_failed_task_fails_what_depends_on_it_and_the_run(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(f, "  a: {plugin: flaky, with: {until: 9}}\n"
+                "  b: {plugin: noop, depends_on: [a]}\n"
+                "  c: {plugin: noop, depends_on: [b]}\n"
+                "  d: {plugin: noop}\n");
+    run_dag(f);
+    assert_int_equal(DR_RUN_FAILED, f->outcome.state);
+    assert_int_equal(3, f->outcome.failed);
+    assert_string_equal("failed", task_state(f, "a"));
+    assert_string_equal("attempt 1", task_reason(f, "a"));
+    assert_string_equal("upstream_failed", task_state(f, "c"));
+    assert_string_equal("upstream failed: b", task_reason(f, "c"));
+    /* Folders made ahead for b, which never ran, are gone. */
+    assert_true(dr_path_exists(in_home(f, "var/runs/t/r/a/1")));
+    assert_false(dr_path_exists(in_home(f, "var/runs/t/r/b")));
+    assert_string_equal("success", task_state(f, "d"));
+    assert_string_equal("3 of 4 tasks failed", ask(f, "SELECT reason FROM dag_run"));
+}
+
+static void a_report_with_all_done_runs_after_a_failure(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(f, "  a: {plugin: silent_failure}\n"
+                "  b: {plugin: noop, depends_on: [a]}\n"
+                "  report: {plugin: noop, depends_on: [a, b], trigger_rule: all_done}\n");
+    run_dag(f);
+    assert_int_equal(DR_RUN_FAILED, f->outcome.state);
+    assert_contains(task_reason(f, "a"), "returned 7 without saying why");
+    assert_string_equal("success", task_state(f, "report"));
+}
+
+static void a_task_that_skips_itself_skips_what_follows(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(f, "  a: {plugin: skips}\n"
+                "  b: {plugin: noop, depends_on: [a]}\n"
+                "  c: {plugin: noop, depends_on: [a], trigger_rule: none_failed}\n");
+    run_dag(f);
+    assert_int_equal(DR_RUN_SUCCESS, f->outcome.state);
+    assert_int_equal(2, f->outcome.skipped);
+    assert_string_equal("nothing new", task_reason(f, "a"));
+    assert_string_equal("upstream skipped: a", task_reason(f, "b"));
+    assert_string_equal("success", task_state(f, "c"));
+}
+
+/* ---- retries ---- */
+
+static void a_task_is_tried_again_until_it_succeeds(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(f, "  a: {plugin: flaky, with: {until: 3}, retries: 2, retry_delay: 1ms}\n"
+                "  b: {plugin: noop, depends_on: [a]}\n");
+    run_dag(f);
+    assert_int_equal(DR_RUN_SUCCESS, f->outcome.state);
+    assert_string_equal(
+        "up_for_retry up_for_retry success success",
+        ask(f, "SELECT group_concat(state, ' ') FROM (SELECT state FROM task_attempt ORDER BY 1 DESC)"));
+    assert_string_equal("3", ask(f, "SELECT max(number) FROM task_attempt"));
+}
+
+static void retries_wait_longer_each_time(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(f, "  a: {plugin: flaky, with: {until: 9}, retries: 3, retry_delay: 10ms,\n"
+                "      retry_exponential_backoff: true, max_retry_delay: 25ms}\n");
+    int64_t before = dr_monotonic_us();
+    run_dag(f);
+    assert_true(dr_monotonic_us() - before >= 10000 + 20000 + 25000);
+    assert_int_equal(DR_RUN_FAILED, f->outcome.state);
+    assert_string_equal("4", ask(f, "SELECT count(*) FROM task_attempt"));
+}
+
+static void a_final_failure_is_not_tried_again(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(f, "  a: {plugin: flaky, with: {until: 9, final: true}, retries: 3, retry_delay: 1ms}\n");
+    run_dag(f);
+    assert_string_equal("1", ask(f, "SELECT count(*) FROM task_attempt"));
+    assert_string_equal("attempt 1, for good", task_reason(f, "a"));
+}
+
+/* ---- data ---- */
+
+static void a_dataset_goes_from_its_maker_to_its_reader(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(f, "  a: {plugin: add_one, outputs: {out: one}}\n"
+                "  b: {plugin: add_one, inputs: {in: one}, outputs: {out: two}}\n");
+    run_dag(f);
+    assert_int_equal(DR_RUN_SUCCESS, f->outcome.state);
+    assert_true(dr_path_exists(in_home(f, "var/runs/t/r/a/out/one.arrow")));
+    assert_true(dr_path_exists(in_home(f, "var/runs/t/r/b/out/two.arrow")));
+    assert_false(dr_path_exists(in_home(f, "var/runs/t/r/b/1/work")));
+    assert_string_equal("2", ask(f, "SELECT CAST(value AS INTEGER) FROM metric ORDER BY value DESC"));
+    /* What b read is what a wrote. */
+    assert_string_equal(
+        "1", ask(f, "SELECT count(DISTINCT hash) FROM dataset_event JOIN dataset USING (dataset_key)"
+                    " WHERE name = 'one' HAVING count(*) = 2"));
+}
+
+static void a_file_of_the_home_is_read_and_recorded(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "data/in.csv", "n\n5\n6\n");
+    load_dag(f,
+             "  a: {plugin: shell, inputs: {files: [data/in.csv]}, outputs: {files: [copy.csv]},\n"
+             "      with: {command: 'tail -n 1 \"$DAGRUN_INPUT_IN_CSV\" > \"$DAGRUN_OUTPUT_COPY_CSV\"'}}\n");
+    run_dag(f);
+    assert_int_equal(DR_RUN_SUCCESS, f->outcome.state);
+    assert_string_equal("6\n", read_text(f, "var/runs/t/r/a/out/copy.csv"));
+    assert_string_equal("write", ask(f, "SELECT operation FROM dataset_event JOIN dataset USING (dataset_key)"
+                                        " WHERE name = 'copy.csv'"));
+}
+
+static void what_a_plugin_says_is_recorded(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(f, "  a: {plugin: talker}\n");
+    run_dag(f);
+    assert_string_equal("12.5", ask(f, "SELECT value FROM metric WHERE name = 'rows_in'"));
+    assert_string_equal("24", ask(f, "SELECT sum(row_count) FROM row_account"));
+    const char *log = read_text(f, "var/runs/t/r/a/1/log");
+    assert_contains(log, " INFO a line with a \\x1B[31mcolour\\x0A and a second line\n");
+    assert_contains(log, "printed\n");
+}
+
+/* ---- the shell plugin ---- */
+
+static void a_shell_command_sees_its_run_and_its_exit_code_counts(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(
+        f, "  a: {plugin: shell, env: {FROM_TASK: '${run_id}'},\n"
+           "      with: {command: 'echo $DAGRUN_DAG_ID $DAGRUN_RUN_ID $FROM_TASK $X; exit 3', env: {X: y}}}\n"
+           "  b: {plugin: shell, with: {command: 'exit 99'}}\n"
+           "  c: {plugin: shell, with: {command: 'kill -9 $$'}}\n");
+    run_dag(f);
+    assert_string_equal("the command ended with exit code 3", task_reason(f, "a"));
+    assert_contains(read_text(f, "var/runs/t/r/a/1/log"), "t r r y\n");
+    assert_string_equal("skipped", task_state(f, "b"));
+    assert_contains(task_reason(f, "c"), "signal 9");
+}
+
+/* ---- runs ---- */
+
+static void runs_without_a_given_id_get_different_ones(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(f, "  a: {plugin: noop}\n");
+    f->options.run_id = NULL;
+    f->options.logical_us = 1709260200000000;
+    run_dag(f);
+    assert_string_equal("manual__2024-03-01T02-30-00Z", f->outcome.run_id);
+    run_dag(f);
+    assert_string_equal("manual__2024-03-01T02-30-00Z_2", f->outcome.run_id);
+}
+
+static void a_run_id_is_used_once_and_must_be_a_name(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(f, "  a: {plugin: noop}\n");
+    run_dag(f);
+    assert_int_equal(DR_EBUSY, dr_exec_run(&f->options, &f->outcome, &f->err));
+    f->options.run_id = "../escape";
+    assert_int_equal(DR_EDEF, dr_exec_run(&f->options, &f->outcome, &f->err));
+    assert_string_equal("1", ask(f, "SELECT count(*) FROM dag_run"));
+}
+
+static void the_lock_names_its_holder(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(f, "  a: {plugin: noop}\n");
+    int fd;
+    assert_int_equal(DR_OK, dr_mkdirs(in_home(f, "var/locks"), &f->err));
+    assert_int_equal(DR_OK, dr_lock_file(in_home(f, "var/locks/t.lock"), &fd, NULL, 0, &f->err));
+    assert_int_equal(DR_OK, dr_lock_note(fd, "pid 42", &f->err));
+    f->options.wait_lock_us = 30000;
+    assert_int_equal(DR_EBUSY, dr_exec_run(&f->options, &f->outcome, &f->err));
+    assert_contains(f->err.msg, "pid 42");
+    close(fd);
+    run_dag(f);
+}
+
+struct seen {
+    int starts, tasks, ends, ticks;
+    int64_t done;
+};
+
+static void see(void *ctx, enum dr_exec_event_kind kind, const struct dr_exec_view *view, int32_t task)
+{
+    struct seen *s = ctx;
+    s->starts += kind == DR_EXEC_RUN_START;
+    s->tasks += kind == DR_EXEC_TASK;
+    s->ends += kind == DR_EXEC_RUN_END;
+    s->ticks += kind == DR_EXEC_TICK;
+    if (kind == DR_EXEC_PROGRESS)
+        s->done = view->tasks[task].done;
+}
+
+static void a_watcher_sees_the_run(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen = { 0 };
+    struct dr_exec_watch watch = { see, &seen, true };
+    load_dag(f, "  a: {plugin: talker}\n  b: {plugin: noop, with: {sleep: 250ms}}\n");
+    f->options.watch = &watch;
+    run_dag(f);
+    assert_int_equal(1, seen.starts);
+    assert_int_equal(1, seen.ends);
+    assert_int_equal(6, seen.tasks); /* two tasks: queued, running, success */
+    assert_true(seen.ticks >= 1);
+    assert_int_equal(4, seen.done);
+}
+
+static int32_t leave_a_mark(const struct dr_home *h, const char *dag_id, const char *run_id,
+                            struct dr_err *err)
+{
+    DR_AUTO_ARENA a = { 0 };
+    char *path = dr_arena_printf(&a, "%s/%s-%s-%d", h->path, dag_id, run_id, (int)getppid());
+    return dr_write_file(path, DR_LIT(""), err);
+}
+
+static void after_run_is_called_in_a_child(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(f, "  a: {plugin: noop}\n");
+    f->options.after_run = leave_a_mark;
+    run_dag(f);
+    assert_true(dr_path_exists(in_home(f, dr_arena_printf(&f->arena, "t-r-%d", (int)getpid()))));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EXEC_TEST(a_chain_runs_in_order),
+        EXEC_TEST(the_heaviest_ready_task_runs_first),
+        EXEC_TEST(no_more_attempts_run_at_once_than_allowed),
+        EXEC_TEST(a_wide_dag_ends_with_every_task_done),
+        EXEC_TEST(a_failed_task_fails_what_depends_on_it_and_the_run),
+        EXEC_TEST(a_report_with_all_done_runs_after_a_failure),
+        EXEC_TEST(a_task_that_skips_itself_skips_what_follows),
+        EXEC_TEST(a_task_is_tried_again_until_it_succeeds),
+        EXEC_TEST(retries_wait_longer_each_time),
+        EXEC_TEST(a_final_failure_is_not_tried_again),
+        EXEC_TEST(a_dataset_goes_from_its_maker_to_its_reader),
+        EXEC_TEST(a_file_of_the_home_is_read_and_recorded),
+        EXEC_TEST(what_a_plugin_says_is_recorded),
+        EXEC_TEST(a_shell_command_sees_its_run_and_its_exit_code_counts),
+        EXEC_TEST(runs_without_a_given_id_get_different_ones),
+        EXEC_TEST(a_run_id_is_used_once_and_must_be_a_name),
+        EXEC_TEST(the_lock_names_its_holder),
+        EXEC_TEST(a_watcher_sees_the_run),
+        EXEC_TEST(after_run_is_called_in_a_child),
+    };
+    return RUN_TESTS("executor", tests);
+}
