@@ -250,7 +250,7 @@ static int32_t compare(struct eval *e, const struct dr_condition *c, uint64_t *i
             return compare_constant(e, s, op, &v, in);
     }
     for (int64_t row = 0; row < e->plan->table->rows; row++) {
-        bool holds;
+        bool holds = false;
         DR_TRY(compare_row(e, c, row, &holds));
         if (holds)
             dr_row_set(in, row);
