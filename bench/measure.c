@@ -85,7 +85,8 @@ static void print(struct entry *entries, int n, int runs)
         if (i == 0)
             first = wall;
         printf("  %-28s %9.4f s %9.4f s cpu %8.1f MB   x %.2f   (%.4f - %.4f)\n", entries[i].label, wall, cpu,
-               (double)entries[i].max_rss / 1024, wall / first, entries[i].wall[0], entries[i].wall[runs - 1]);
+               (double)entries[i].max_rss / 1024, wall / first, entries[i].wall[0],
+               entries[i].wall[runs - 1]);
     }
 }
 

@@ -103,16 +103,16 @@ struct ArrowArrayStream {
 /* ---- types ------------------------------------------------------------- */
 
 enum dr_type {
-    DR_TYPE_NULL = 0,    /* every value missing; no buffers */
-    DR_TYPE_BOOL = 1,    /* bitmap, least significant bit first */
-    DR_TYPE_INT64 = 2,   /* int64_t */
-    DR_TYPE_FLOAT64 = 3, /* double */
-    DR_TYPE_DATE = 4,    /* Arrow date32: int32_t days since 1970-01-01 */
+    DR_TYPE_NULL = 0,      /* every value missing; no buffers */
+    DR_TYPE_BOOL = 1,      /* bitmap, least significant bit first */
+    DR_TYPE_INT64 = 2,     /* int64_t */
+    DR_TYPE_FLOAT64 = 3,   /* double */
+    DR_TYPE_DATE = 4,      /* Arrow date32: int32_t days since 1970-01-01 */
     DR_TYPE_TIMESTAMP = 5, /* int64_t microseconds since 1970-01-01T00:00:00,
                               UTC or, where the column has no zone, local */
-    DR_TYPE_DECIMAL = 6, /* Arrow decimal128: 16 bytes little-endian */
-    DR_TYPE_STRING = 7,  /* Arrow large_utf8: int64_t offsets, then bytes */
-    DR_TYPE_DICT = 8     /* Arrow dictionary<int32, utf8>: int32_t codes */
+    DR_TYPE_DECIMAL = 6,   /* Arrow decimal128: 16 bytes little-endian */
+    DR_TYPE_STRING = 7,    /* Arrow large_utf8: int64_t offsets, then bytes */
+    DR_TYPE_DICT = 8       /* Arrow dictionary<int32, utf8>: int32_t codes */
 };
 
 /* One chunk, lent: valid for as long as its column lives. The layout of each
@@ -162,7 +162,7 @@ struct dr_builder;
 DR_API struct dr_builder *dr_builder_new(int32_t type);
 DR_API void dr_builder_free(struct dr_builder *b);
 DR_API void dr_builder_append_null(struct dr_builder *b);
-DR_API void dr_builder_append_int(struct dr_builder *b, int64_t v); /* BOOL, INT64, DATE, TIMESTAMP */
+DR_API void dr_builder_append_int(struct dr_builder *b, int64_t v);  /* BOOL, INT64, DATE, TIMESTAMP */
 DR_API void dr_builder_append_float(struct dr_builder *b, double v); /* FLOAT64 */
 DR_API void dr_builder_append_bytes(struct dr_builder *b, const char *p, int64_t n);
 DR_API struct dr_column *dr_builder_finish(struct dr_builder *b);
@@ -170,8 +170,8 @@ DR_API struct dr_column *dr_builder_finish(struct dr_builder *b);
 /* A table of n columns; takes no references, adds its own. Names are copied
  * and must be unique; chunk boundaries are aligned where they differ. */
 DR_API DR_CHECK int32_t dr_table_new(int32_t n, const char *const *names,
-                                     const struct dr_column *const *columns,
-                                     struct dr_table **ret, struct dr_err *err);
+                                     const struct dr_column *const *columns, struct dr_table **ret,
+                                     struct dr_err *err);
 
 /* Arrow C Data in and out. import takes over and releases the stream; export
  * shares the table's buffers, which live until the consumer's release. */
@@ -186,9 +186,8 @@ DR_API DR_CHECK int32_t dr_table_export(const struct dr_table *t, struct ArrowAr
 DR_API DR_CHECK int32_t dr_table_select(const struct dr_table *t, int32_t n, const char *const *names,
                                         struct dr_table **ret, struct dr_err *err);
 /* t with column `name` replaced where it exists, appended where it does not. */
-DR_API DR_CHECK int32_t dr_table_with(const struct dr_table *t, const char *name,
-                                      const struct dr_column *c, struct dr_table **ret,
-                                      struct dr_err *err);
+DR_API DR_CHECK int32_t dr_table_with(const struct dr_table *t, const char *name, const struct dr_column *c,
+                                      struct dr_table **ret, struct dr_err *err);
 /* The rows whose bit is 1. bitmap holds (rows + 7) / 8 bytes. */
 DR_API DR_CHECK int32_t dr_table_filter(const struct dr_table *t, const uint8_t *bitmap,
                                         struct dr_table **ret, struct dr_err *err);
@@ -244,9 +243,8 @@ struct dr_agg {
 };
 /* One row for each distinct key (a null is a key), ordered by key ascending,
  * nulls last; then one column for each aggregate. */
-DR_API DR_CHECK int32_t dr_table_group_by(const struct dr_table *t, int32_t n_keys,
-                                          const char *const *keys, int32_t n_aggs,
-                                          const struct dr_agg *aggs, struct dr_table **ret,
+DR_API DR_CHECK int32_t dr_table_group_by(const struct dr_table *t, int32_t n_keys, const char *const *keys,
+                                          int32_t n_aggs, const struct dr_agg *aggs, struct dr_table **ret,
                                           struct dr_err *err);
 
 enum dr_join { DR_JOIN_INNER = 0, DR_JOIN_LEFT = 1, DR_JOIN_SEMI = 2, DR_JOIN_ANTI = 3 };
@@ -255,8 +253,8 @@ enum dr_join { DR_JOIN_INNER = 0, DR_JOIN_LEFT = 1, DR_JOIN_SEMI = 2, DR_JOIN_AN
  * left's order, then right's. */
 DR_API DR_CHECK int32_t dr_table_join(const struct dr_table *left, const struct dr_table *right,
                                       int32_t n_keys, const char *const *left_keys,
-                                      const char *const *right_keys, int32_t how,
-                                      struct dr_table **ret, struct dr_err *err);
+                                      const char *const *right_keys, int32_t how, struct dr_table **ret,
+                                      struct dr_err *err);
 
 /* ---- kernels on columns -------------------------------------------------- */
 
@@ -288,25 +286,25 @@ DR_API DR_CHECK int32_t dr_column_cast(const struct dr_column *c, int32_t type, 
 /* ---- files ---------------------------------------------------------------- */
 
 struct dr_csv_options {
-    uint32_t size;          /* sizeof(struct dr_csv_options) */
-    uint8_t delimiter;      /* 0 means ',' */
-    uint8_t quote;          /* 0 means '"' */
-    uint8_t no_header;      /* 1: columns are named column_1, column_2, ... */
-    uint8_t forgiving;      /* 1: records with too few or many fields, bad UTF-8 and
-                               stray quotes are kept aside (ret_rejects) rather
-                               than refusing the file */
-    const char *encoding;   /* NULL or "utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1" */
+    uint32_t size;           /* sizeof(struct dr_csv_options) */
+    uint8_t delimiter;       /* 0 means ',' */
+    uint8_t quote;           /* 0 means '"' */
+    uint8_t no_header;       /* 1: columns are named column_1, column_2, ... */
+    uint8_t forgiving;       /* 1: records with too few or many fields, bad UTF-8 and
+                                stray quotes are kept aside (ret_rejects) rather
+                                than refusing the file */
+    const char *encoding;    /* NULL or "utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1" */
     const char *line_column; /* NULL, or the name of an INT64 column to append
                                 that holds each record's first line, from 1 */
     const char *null_values; /* NULL: an empty unquoted or quoted field is missing.
                                 Else a newline-separated list of spellings that
                                 also mean missing */
-    int64_t max_field;      /* bytes; 0 means 16 MiB; a longer field is DR_ELIMIT */
-    int64_t max_record;     /* bytes; 0 means 64 MiB */
-    uint8_t keep_empty;     /* 1: a quoted empty field ("") is an empty text, not missing,
-                               which is how dr_table_write_csv tells them apart */
-    uint8_t hide_text;      /* 1: an error about a record does not quote it, since it
-                               may hold what nobody who reads messages may see */
+    int64_t max_field;       /* bytes; 0 means 16 MiB; a longer field is DR_ELIMIT */
+    int64_t max_record;      /* bytes; 0 means 64 MiB */
+    uint8_t keep_empty;      /* 1: a quoted empty field ("") is an empty text, not missing,
+                                which is how dr_table_write_csv tells them apart */
+    uint8_t hide_text;       /* 1: an error about a record does not quote it, since it
+                                may hold what nobody who reads messages may see */
     uint8_t pad[6];
 };
 /* Read a CSV file (RFC 4180; "-" is standard input). All columns are text:
@@ -322,8 +320,7 @@ DR_API DR_CHECK int32_t dr_table_read_csv(const char *path, const struct dr_csv_
 DR_API DR_CHECK int32_t dr_table_write_csv(const struct dr_table *t, const char *path, struct dr_err *err);
 /* Arrow IPC file format. The file is mapped, checked, and not trusted. */
 DR_API DR_CHECK int32_t dr_table_read_arrow(const char *path, struct dr_table **ret, struct dr_err *err);
-DR_API DR_CHECK int32_t dr_table_write_arrow(const struct dr_table *t, const char *path,
-                                             struct dr_err *err);
+DR_API DR_CHECK int32_t dr_table_write_arrow(const struct dr_table *t, const char *path, struct dr_err *err);
 
 /* ---- databases ------------------------------------------------------------- */
 
@@ -343,8 +340,8 @@ DR_API void dr_db_rollback(struct dr_db *db);
 DR_API DR_CHECK int32_t dr_db_replace(struct dr_db *db, const char *name, const struct dr_table *t,
                                       int32_t n_keys, const char *const *keys, struct dr_err *err);
 /* Register t as a temporary table that queries of this connection can read. */
-DR_API DR_CHECK int32_t dr_db_attach_table(struct dr_db *db, const char *name,
-                                           const struct dr_table *t, struct dr_err *err);
+DR_API DR_CHECK int32_t dr_db_attach_table(struct dr_db *db, const char *name, const struct dr_table *t,
+                                           struct dr_err *err);
 /* The rows of one SELECT. A column's type is that of its first non-null value,
  * and STRING where values of different types meet. */
 DR_API DR_CHECK int32_t dr_db_query(struct dr_db *db, const char *sql, struct dr_table **ret,

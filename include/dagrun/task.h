@@ -44,9 +44,9 @@ DR_API double dr_node_float(const struct dr_node *n, double otherwise); /* of IN
 /* A string's bytes, NUL-terminated; the written text of a scalar; otherwise
  * `otherwise`. */
 DR_API const char *dr_node_str(const struct dr_node *n, const char *otherwise);
-DR_API int64_t dr_node_size(const struct dr_node *n);                         /* LIST, MAP; else 0 */
-DR_API const struct dr_node *dr_node_at(const struct dr_node *n, int64_t i);  /* item, or map value */
-DR_API const char *dr_node_key(const struct dr_node *n, int64_t i);           /* MAP */
+DR_API int64_t dr_node_size(const struct dr_node *n);                               /* LIST, MAP; else 0 */
+DR_API const struct dr_node *dr_node_at(const struct dr_node *n, int64_t i);        /* item, or map value */
+DR_API const char *dr_node_key(const struct dr_node *n, int64_t i);                 /* MAP */
 DR_API const struct dr_node *dr_node_get(const struct dr_node *n, const char *key); /* MAP, or NULL */
 /* Where it was written, for messages: "dags/x.yaml:12:7". */
 DR_API const char *dr_node_where(struct dr_task *t, const struct dr_node *n);
@@ -57,8 +57,8 @@ struct dr_task_info {
     const char *dag_id;
     const char *run_id;
     const char *task_id;
-    int32_t attempt; /* from 1 */
-    int32_t threads; /* how many the plugin may use */
+    int32_t attempt;          /* from 1 */
+    int32_t threads;          /* how many the plugin may use */
     const char *logical_date; /* ISO 8601, UTC */
     const char *data_interval_start;
     const char *data_interval_end;
@@ -122,15 +122,15 @@ DR_API const char *dr_task_output_name(const struct dr_task *t, const char *name
 /* ---- checks and reports ------------------------------------------------------------ */
 
 struct dr_validation {
-    uint32_t size;        /* sizeof(struct dr_validation); set by the caller */
-    int32_t evaluated;    /* expectations that gave a verdict */
-    int32_t failed;       /* of any severity */
+    uint32_t size;     /* sizeof(struct dr_validation); set by the caller */
+    int32_t evaluated; /* expectations that gave a verdict */
+    int32_t failed;    /* of any severity */
     int32_t failed_critical;
     int32_t failed_warning;
-    int32_t errors;       /* expectations that could not be evaluated */
-    int64_t quarantined;  /* rows */
-    int32_t must_fail;    /* 1: an expectation with on_failure: fail, or of
-                             severity critical, failed or could not be evaluated */
+    int32_t errors;      /* expectations that could not be evaluated */
+    int64_t quarantined; /* rows */
+    int32_t must_fail;   /* 1: an expectation with on_failure: fail, or of
+                            severity critical, failed or could not be evaluated */
     int32_t pad;
 };
 /* Check a table against a suite of the home; a column _line, the line of each
@@ -141,13 +141,12 @@ struct dr_validation {
  * Returns 0 whenever the suite could be run: a failed check is not an error. */
 DR_API DR_CHECK int32_t dr_task_validate(struct dr_task *t, const char *suite, const char *dataset,
                                          const struct dr_table *table, struct dr_validation *ret,
-                                         struct dr_table **ret_valid,
-                                         struct dr_table **ret_quarantined);
+                                         struct dr_table **ret_valid, struct dr_table **ret_quarantined);
 /* Add to the run's account of rows for a dataset: raw = clean + quarantined +
  * duplicates must hold for each dataset and group when the run ends. stage is
  * "raw", "clean", "quarantined" or "duplicates"; group may be NULL. */
-DR_API void dr_task_account(struct dr_task *t, const char *dataset, const char *group,
-                            const char *stage, int64_t rows);
+DR_API void dr_task_account(struct dr_task *t, const char *dataset, const char *group, const char *stage,
+                            int64_t rows);
 /* The same for a whole table, one entry for each value of group_column (text:
  * trimmed and in upper case, so that one hospital is one group however it was
  * spelt; "(missing)" for null). A NULL or absent group_column, or more than 200
@@ -169,14 +168,14 @@ enum dr_param_type {
     DR_PARAM_DURATION = 6, /* "10s", "15m", "1h30m" */
     DR_PARAM_LIST = 7,
     DR_PARAM_MAP = 8,
-    DR_PARAM_SUITE = 9     /* the name of a suite of the home */
+    DR_PARAM_SUITE = 9 /* the name of a suite of the home */
 };
 enum dr_spec_flags { DR_REQUIRED = 1, DR_MANY = 2 /* takes a list */ };
 
 struct dr_param {
-    const char *name;    /* NULL ends the array */
-    int32_t type;        /* enum dr_param_type */
-    int32_t flags;       /* enum dr_spec_flags */
+    const char *name;     /* NULL ends the array */
+    int32_t type;         /* enum dr_param_type */
+    int32_t flags;        /* enum dr_spec_flags */
     const char *fallback; /* as YAML text, or NULL */
     const char *choices;  /* "a|b|c", or NULL */
     const char *doc;
@@ -192,14 +191,14 @@ struct dr_plugin {
     uint32_t size; /* sizeof(struct dr_plugin); checked second */
     uint32_t param_size;
     uint32_t port_size;
-    const char *name; /* as the DAG says it: plugin: NAME */
-    const char *summary; /* one line */
-    const char *doc;     /* any length, or NULL */
-    const struct dr_param *params;  /* NULL: none */
+    const char *name;              /* as the DAG says it: plugin: NAME */
+    const char *summary;           /* one line */
+    const char *doc;               /* any length, or NULL */
+    const struct dr_param *params; /* NULL: none */
     const struct dr_port *inputs;
     const struct dr_port *outputs;
     int32_t (*run)(struct dr_task *t); /* 0: done */
-    const char *version; /* or NULL */
+    const char *version;               /* or NULL */
 };
 
 #ifdef __cplusplus
@@ -208,25 +207,25 @@ struct dr_plugin {
 #define DR_EXTERN_C extern
 #endif
 /* Ends a plugin: DR_PLUGIN(.name = "x", .summary = "...", .run = x_run); */
-#define DR_PLUGIN(...)                                                                  \
-    DR_EXTERN_C DR_API const struct dr_plugin *dr_plugin_main(void);                     \
-    const struct dr_plugin *dr_plugin_main(void)                                         \
-    {                                                                                    \
-        static const struct dr_plugin plugin = { .abi = DR_ABI,                          \
-                                                 .size = sizeof(struct dr_plugin),       \
-                                                 .param_size = sizeof(struct dr_param),  \
-                                                 .port_size = sizeof(struct dr_port),    \
-                                                 __VA_ARGS__ };                          \
-        return &plugin;                                                                  \
-    }                                                                                    \
+#define DR_PLUGIN(...)                                                                                       \
+    DR_EXTERN_C DR_API const struct dr_plugin *dr_plugin_main(void);                                         \
+    const struct dr_plugin *dr_plugin_main(void)                                                             \
+    {                                                                                                        \
+        static const struct dr_plugin plugin = { .abi = DR_ABI,                                              \
+                                                 .size = sizeof(struct dr_plugin),                           \
+                                                 .param_size = sizeof(struct dr_param),                      \
+                                                 .port_size = sizeof(struct dr_port),                        \
+                                                 __VA_ARGS__ };                                              \
+        return &plugin;                                                                                      \
+    }                                                                                                        \
     struct dr_plugin_needs_a_semicolon
 
 /* Return from the calling function where a call failed. */
-#define DR_TRY(call)                      \
-    do {                                  \
-        int32_t dr_rc_ = (int32_t)(call); \
-        if (dr_rc_)                       \
-            return dr_rc_;                \
+#define DR_TRY(call)                                                                                         \
+    do {                                                                                                     \
+        int32_t dr_rc_ = (int32_t)(call);                                                                    \
+        if (dr_rc_)                                                                                          \
+            return dr_rc_;                                                                                   \
     } while (0)
 
 #ifdef __cplusplus

@@ -55,8 +55,8 @@ enum dr_local_kind { DR_LOCAL_ONE, DR_LOCAL_GAP, DR_LOCAL_FOLD };
 /* The instant of a local time. GAP: the time does not exist; *ret_us is the
  * first instant after the gap. FOLD: it occurs twice; *ret_us is the first,
  * *ret_second_us (may be NULL) the second. */
-enum dr_local_kind dr_zone_instant(const struct dr_zone *z, const struct dr_civil *local,
-                                   int64_t *ret_us, int64_t *ret_second_us);
+enum dr_local_kind dr_zone_instant(const struct dr_zone *z, const struct dr_civil *local, int64_t *ret_us,
+                                   int64_t *ret_second_us);
 
 /* The clocks. dr_now_us obeys DAGRUN_NOW (ISO 8601), a fixed clock for tests;
  * what is not a time there is ignored. */

@@ -10,11 +10,11 @@
 #include <stddef.h>
 
 #ifndef DR_TRY
-#define DR_TRY(call)                      \
-    do {                                  \
-        int32_t dr_rc_ = (int32_t)(call); \
-        if (dr_rc_)                       \
-            return dr_rc_;                \
+#define DR_TRY(call)                                                                                         \
+    do {                                                                                                     \
+        int32_t dr_rc_ = (int32_t)(call);                                                                    \
+        if (dr_rc_)                                                                                          \
+            return dr_rc_;                                                                                   \
     } while (0)
 #endif
 

@@ -21,7 +21,8 @@ int32_t dr_read_file(struct dr_arena *a, const char *path, size_t max, struct dr
 /* The whole file or none of it, however the process ends (there is no fsync):
  * a temporary beside path, renamed over it. */
 int32_t dr_write_file(const char *path, struct dr_str bytes, struct dr_err *err);
-int32_t dr_write_all(int fd, const void *p, size_t n, struct dr_err *err); /* retries EINTR and short writes */
+int32_t dr_write_all(int fd, const void *p, size_t n,
+                     struct dr_err *err); /* retries EINTR and short writes */
 /* Make link point to target (relative text) by rename, so that readers never
  * see it missing. */
 int32_t dr_symlink_swap(const char *target, const char *link, struct dr_err *err);
@@ -39,9 +40,8 @@ int32_t dr_out_commit(struct dr_out *o, struct dr_err *err); /* closes, renames,
 void dr_out_abort(struct dr_out *o);                         /* closes, removes, frees; safe on a done one */
 
 /* An exclusive advisory lock (flock) on a file, made where absent; holds until the
- * fd is closed, here and in every child that inherited it, or the process ends. DR_EBUSY where somebody else has it; the
- * holder's note (pid and so on, written by dr_lock_note) goes into ret_holder
- * (may be NULL). */
+ * fd is closed, here and in every child that inherited it, or the process ends. DR_EBUSY where somebody else
+ * has it; the holder's note (pid and so on, written by dr_lock_note) goes into ret_holder (may be NULL). */
 int32_t dr_lock_file(const char *path, int *ret_fd, char *ret_holder, size_t holder_size, struct dr_err *err);
 int32_t dr_lock_note(int fd, const char *note, struct dr_err *err);
 #endif

@@ -21,7 +21,8 @@ struct dr_arena {
 };
 /* A zeroed struct is an empty arena, so `struct dr_arena a = {0};` is enough. */
 void dr_arena_done(struct dr_arena *a); /* deferred calls newest first, then memory; reusable after */
-void *dr_arena_alloc(struct dr_arena *a, size_t n) __attribute__((malloc, returns_nonnull)); /* zeroed, aligned 16 */
+void *dr_arena_alloc(struct dr_arena *a, size_t n)
+    __attribute__((malloc, returns_nonnull)); /* zeroed, aligned 16 */
 /* n objects of size bytes; an overflow of n * size counts as out of memory. */
 void *dr_arena_array(struct dr_arena *a, size_t n, size_t size) __attribute__((malloc, returns_nonnull));
 char *dr_arena_dup(struct dr_arena *a, const char *p, size_t n); /* NUL added */

@@ -14,7 +14,8 @@ struct dr_sql;      /* a connection */
 struct dr_sql_stmt; /* a prepared statement, owned by its connection */
 
 enum dr_sql_flags { DR_SQL_READONLY = 1, DR_SQL_FULL_SYNC = 2, DR_SQL_MEMORY = 4 };
-int32_t dr_sql_open(const char *path, int flags, int busy_timeout_ms, struct dr_sql **ret, struct dr_err *err);
+int32_t dr_sql_open(const char *path, int flags, int busy_timeout_ms, struct dr_sql **ret,
+                    struct dr_err *err);
 void dr_sql_close(struct dr_sql *db); /* finalizes, rolls back; NULL is fine */
 /* Statements without results, separated by semicolons. */
 int32_t dr_sql_exec(struct dr_sql *db, const char *sql, struct dr_err *err);
@@ -25,12 +26,12 @@ int32_t dr_sql_prepare(struct dr_sql *db, const char *sql, struct dr_sql_stmt **
 /* An uncached statement, for SQL made at run time; the caller finalizes it. */
 int32_t dr_sql_prepare_once(struct dr_sql *db, const char *sql, struct dr_sql_stmt **ret, struct dr_err *err);
 void dr_sql_finalize(struct dr_sql_stmt *s);
-void dr_sql_bind_int(struct dr_sql_stmt *s, int i, int64_t v); /* i from 1; a bind failure shows at step */
+void dr_sql_bind_int(struct dr_sql_stmt *s, int i, int64_t v);  /* i from 1; a bind failure shows at step */
 void dr_sql_bind_float(struct dr_sql_stmt *s, int i, double v); /* NaN binds NULL */
 void dr_sql_bind_str(struct dr_sql_stmt *s, int i, struct dr_str v); /* copied */
 /* Not copied: v stays as it is until the statement is reset or bound anew. */
 void dr_sql_bind_static(struct dr_sql_stmt *s, int i, struct dr_str v);
-void dr_sql_bind_text(struct dr_sql_stmt *s, int i, const char *v);  /* copied; NULL binds NULL */
+void dr_sql_bind_text(struct dr_sql_stmt *s, int i, const char *v); /* copied; NULL binds NULL */
 void dr_sql_bind_null(struct dr_sql_stmt *s, int i);
 /* One row: true in *ret_row; at the end false, and the statement is reset. */
 int32_t dr_sql_step(struct dr_sql_stmt *s, bool *ret_row, struct dr_err *err);

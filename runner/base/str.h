@@ -19,15 +19,21 @@ struct dr_str {
     size_t n;
 };
 #define DR_LIT(s) ((struct dr_str){ "" s, sizeof(s) - 1 })
-static inline struct dr_str dr_str_of(const char *s) { return (struct dr_str){ s, s ? strlen(s) : 0 }; }
+static inline struct dr_str dr_str_of(const char *s)
+{
+    return (struct dr_str){ s, s ? strlen(s) : 0 };
+}
 static inline bool dr_str_eq(struct dr_str a, struct dr_str b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
-static inline bool dr_streq(const char *a, const char *b) { return strcmp(a, b) == 0; }
+static inline bool dr_streq(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
 bool dr_str_starts(struct dr_str s, struct dr_str prefix);
 bool dr_str_ends(struct dr_str s, struct dr_str suffix);
-struct dr_str dr_str_trim(struct dr_str s); /* ASCII white space at both ends */
+struct dr_str dr_str_trim(struct dr_str s);       /* ASCII white space at both ends */
 int dr_str_cmp(struct dr_str a, struct dr_str b); /* by bytes */
 /* Cut the piece before the next sep off *rest; false when *rest is used up. */
 bool dr_str_split(struct dr_str *rest, char sep, struct dr_str *ret);
@@ -49,16 +55,28 @@ int32_t dr_buf_printf(struct dr_buf *b, const char *fmt, ...) DR_PRINTF(2, 3);
 int32_t dr_buf_vprintf(struct dr_buf *b, const char *fmt, va_list ap);
 /* Room for n more bytes at the end, uninitialised and not yet counted; NULL on the limit. */
 char *dr_buf_reserve(struct dr_buf *b, size_t n);
-static inline bool dr_buf_ok(const struct dr_buf *b) { return !b->failed; }
-static inline struct dr_str dr_buf_str(const struct dr_buf *b) { return (struct dr_str){ b->p ? b->p : "", b->n }; }
+static inline bool dr_buf_ok(const struct dr_buf *b)
+{
+    return !b->failed;
+}
+static inline struct dr_str dr_buf_str(const struct dr_buf *b)
+{
+    return (struct dr_str){ b->p ? b->p : "", b->n };
+}
 /* The bytes, NUL-terminated, "" when empty; borrowed. */
-static inline const char *dr_buf_cstr(const struct dr_buf *b) { return b->p ? b->p : ""; }
+static inline const char *dr_buf_cstr(const struct dr_buf *b)
+{
+    return b->p ? b->p : "";
+}
 void dr_cleanup_buf(struct dr_buf *b);
 #define DR_AUTO_BUF __attribute__((cleanup(dr_cleanup_buf))) struct dr_buf
 
 /* UTF-8 as of Unicode 15, section 3.9: no surrogates, no overlong forms. */
 size_t dr_utf8_valid_prefix(struct dr_str s); /* s.n where all is valid */
-static inline bool dr_utf8_valid(struct dr_str s) { return dr_utf8_valid_prefix(s) == s.n; }
+static inline bool dr_utf8_valid(struct dr_str s)
+{
+    return dr_utf8_valid_prefix(s) == s.n;
+}
 int64_t dr_utf8_length(struct dr_str s); /* code points; an invalid byte counts as one */
 /* The code point at s.p (U+FFFD for an invalid byte); *ret_n bytes were read. s.n > 0. */
 uint32_t dr_utf8_next(struct dr_str s, size_t *ret_n);

@@ -23,27 +23,29 @@ struct dr_args {
     const char *verb;
     const char *words[16]; /* what is not an option */
     int n_words;
-    const char *home, *color, *params[64], *date, *run_id, *dag, *state, *format, *row_key, *result_format, *output;
+    const char *home, *color, *params[64], *date, *run_id, *dag, *state, *format, *row_key, *result_format,
+        *output;
     const char *task;
     int n_params;
     int64_t jobs, threads, limit, attempt, wait_us;
-    bool json, help, follow, quiet, all, force, plain, list, trace, no_forgiving, user_lines, full, if_due, reconcile;
+    bool json, help, follow, quiet, all, force, plain, list, trace, no_forgiving, user_lines, full, if_due,
+        reconcile;
     const char *explain, *encoding, *delimiter;
 };
 struct dr_cmd {
     struct dr_arena arena; /* all that dies with the program */
     struct dr_args args;
-    struct dr_home home;   /* found where the verb needs it */
-    bool color;            /* colours on standard output */
+    struct dr_home home; /* found where the verb needs it */
+    bool color;          /* colours on standard output */
 };
 struct dr_verb {
     const char *name;
-    const char *words;    /* "DAG" or "[DAG]", for the usage line */
+    const char *words; /* "DAG" or "[DAG]", for the usage line */
     int min_words, max_words;
-    const char *summary;  /* one line */
-    const char *options;  /* names between blanks, besides --home --color --help */
-    const char *details;  /* what help says after the options, or NULL */
-    const char *example;  /* each line a command, as it can be typed */
+    const char *summary; /* one line */
+    const char *options; /* names between blanks, besides --home --color --help */
+    const char *details; /* what help says after the options, or NULL */
+    const char *example; /* each line a command, as it can be typed */
     bool needs_home;
     int (*run)(struct dr_cmd *c); /* an exit code */
 };
@@ -66,7 +68,15 @@ int dr_cmd_usage(const char *fmt, ...) DR_PRINTF(1, 2);
 void dr_cmd_diags(struct dr_cmd *c, const struct dr_diags *d);
 
 /* ---- term.c ---- */
-enum dr_tint { DR_TINT_NONE, DR_TINT_GOOD, DR_TINT_BAD, DR_TINT_WARN, DR_TINT_DIM, DR_TINT_BOLD, DR_TINT_BUSY };
+enum dr_tint {
+    DR_TINT_NONE,
+    DR_TINT_GOOD,
+    DR_TINT_BAD,
+    DR_TINT_WARN,
+    DR_TINT_DIM,
+    DR_TINT_BOLD,
+    DR_TINT_BUSY
+};
 const char *dr_tint_on(bool color, enum dr_tint t);
 const char *dr_tint_off(bool color, enum dr_tint t);
 bool dr_color_wanted(const char *choice, int fd); /* auto, always, never; NO_COLOR */
@@ -81,7 +91,8 @@ struct dr_grid {
     enum dr_tint *tints;
     int n, cap; /* cells */
 };
-void dr_grid_init(struct dr_grid *g, struct dr_arena *a, int n_columns, const char *const *titles, const char *right);
+void dr_grid_init(struct dr_grid *g, struct dr_arena *a, int n_columns, const char *const *titles,
+                  const char *right);
 void dr_grid_add(struct dr_grid *g, enum dr_tint tint, const char *text); /* copied; NULL is "" */
 void dr_grid_print(const struct dr_grid *g, bool color, FILE *out);
 int dr_text_width(const char *utf8); /* terminal columns */
@@ -102,10 +113,11 @@ void dr_cmd_check_suites(struct dr_cmd *c, const struct dr_dag *dag, struct dr_d
 /* The state database, read-only; a home without one gives *ret NULL and 0. */
 int dr_cmd_open_state(struct dr_cmd *c, struct dr_state **ret);
 /* The run that words say: [DAG] [RUN_ID], by default the latest. */
-int dr_cmd_find_run(struct dr_cmd *c, struct dr_state *s, const char *dag, const char *run, struct dr_run_row *ret);
+int dr_cmd_find_run(struct dr_cmd *c, struct dr_state *s, const char *dag, const char *run,
+                    struct dr_run_row *ret);
 /* --param k=v and --params FILE as a MAP. */
 int dr_cmd_params(struct dr_cmd *c, const struct dr_node **ret);
-const char *dr_version_text(void); /* "0.1.0 (abcdef)": recorded with each run */
+const char *dr_version_text(void);   /* "0.1.0 (abcdef)": recorded with each run */
 int dr_print_json(struct dr_buf *b); /* to standard output, freed */
 
 /* ---- live.c: what a run shows while it runs ---- */

@@ -28,7 +28,7 @@ struct dr_mem {
     size_t n;
     void (*release)(struct dr_mem *m); /* frees p; then m is freed */
 };
-struct dr_mem *dr_mem_new(size_t n);            /* aligned, padded, not zeroed */
+struct dr_mem *dr_mem_new(size_t n); /* aligned, padded, not zeroed */
 struct dr_mem *dr_mem_new_zero(size_t n);
 struct dr_mem *dr_mem_ref(struct dr_mem *m);
 void dr_mem_unref(struct dr_mem *m); /* NULL is fine */
@@ -58,11 +58,11 @@ struct dr_array {
     int32_t scale; /* DECIMAL */
     bool zoned;    /* TIMESTAMP: instants in UTC rather than local times */
     int64_t n, nulls;
-    const uint8_t *valid; /* NULL: no nulls */
-    const void *values;   /* bits, int32_t, int64_t, double, 16-byte decimals,
-                             int64_t offsets (STRING, n + 1), int32_t codes (DICT) */
-    const char *bytes;    /* STRING */
-    struct dr_dict *dict; /* DICT: owned reference, the same in all chunks of a column */
+    const uint8_t *valid;  /* NULL: no nulls */
+    const void *values;    /* bits, int32_t, int64_t, double, 16-byte decimals,
+                              int64_t offsets (STRING, n + 1), int32_t codes (DICT) */
+    const char *bytes;     /* STRING */
+    struct dr_dict *dict;  /* DICT: owned reference, the same in all chunks of a column */
     struct dr_mem *mem[3]; /* owners of valid, values, bytes; may repeat or be NULL */
 };
 struct dr_array *dr_array_ref(struct dr_array *a);
@@ -93,10 +93,22 @@ struct dr_table {
     struct dr_column **columns; /* owned references */
 };
 
-static inline bool dr_bit(const uint8_t *bits, int64_t i) { return bits[i >> 3] >> (i & 7) & 1; }
-static inline void dr_bit_set(uint8_t *bits, int64_t i) { bits[i >> 3] |= (uint8_t)(1u << (i & 7)); }
-static inline void dr_bit_clear(uint8_t *bits, int64_t i) { bits[i >> 3] &= (uint8_t)~(1u << (i & 7)); }
-static inline bool dr_array_valid(const struct dr_array *a, int64_t i) { return !a->valid || dr_bit(a->valid, i); }
+static inline bool dr_bit(const uint8_t *bits, int64_t i)
+{
+    return bits[i >> 3] >> (i & 7) & 1;
+}
+static inline void dr_bit_set(uint8_t *bits, int64_t i)
+{
+    bits[i >> 3] |= (uint8_t)(1u << (i & 7));
+}
+static inline void dr_bit_clear(uint8_t *bits, int64_t i)
+{
+    bits[i >> 3] &= (uint8_t) ~(1u << (i & 7));
+}
+static inline bool dr_array_valid(const struct dr_array *a, int64_t i)
+{
+    return !a->valid || dr_bit(a->valid, i);
+}
 /* Text of row i of a STRING or DICT array; the row must be valid. */
 static inline struct dr_str dr_array_str(const struct dr_array *a, int64_t i)
 {
@@ -105,14 +117,16 @@ static inline struct dr_str dr_array_str(const struct dr_array *a, int64_t i)
     const int64_t *o = a->values;
     return (struct dr_str){ a->bytes + o[i], (size_t)(o[i + 1] - o[i]) };
 }
-size_t dr_type_width(int32_t type); /* bytes of a value; 0 for BOOL, NULL, STRING */
+size_t dr_type_width(int32_t type);     /* bytes of a value; 0 for BOOL, NULL, STRING */
 const char *dr_type_name(int32_t type); /* "int64", "float64", "date", ... */
-int32_t dr_type_parse(const char *name); /* also aliases (int, float, double, str, text, datetime); -1 where unknown */
+int32_t dr_type_parse(
+    const char *name); /* also aliases (int, float, double, str, text, datetime); -1 where unknown */
 int64_t dr_bits_count(const uint8_t *bits, int64_t n); /* how many of the first n are 1 */
 
 /* Where a row of a column lies: chunk, and row within it. Amortised O(1) for
  * ascending rows: *hint is the last chunk found (start with 0). */
-static inline const struct dr_array *dr_column_at(const struct dr_column *c, int64_t row, int32_t *hint, int64_t *ret_i)
+static inline const struct dr_array *dr_column_at(const struct dr_column *c, int64_t row, int32_t *hint,
+                                                  int64_t *ret_i)
 {
     int32_t k = *hint;
     if (row < c->start[k])

@@ -34,7 +34,7 @@ int32_t dr_reader_collect(struct dr_reader *r, struct dr_table **ret, struct dr_
 struct dr_writer {
     int32_t (*write)(struct dr_writer *w, const struct dr_table *batch, struct dr_err *err);
     int32_t (*commit)(struct dr_writer *w, struct dr_err *err); /* whole file in place; frees w */
-    void (*abort)(struct dr_writer *w);                          /* nothing remains; frees w */
+    void (*abort)(struct dr_writer *w);                         /* nothing remains; frees w */
 };
 /* The schema is that of the first batch; a file without batches cannot be
  * committed, so write an empty table to say its columns. */

@@ -28,7 +28,8 @@ static void normalise(void *ctx, int32_t n_args, const struct dr_cell *args, str
     ret->n = (int64_t)scratch->n;
 }
 
-static void send_groups(struct dr_task *t, const char *dataset, const char *stage, const struct dr_table *groups)
+static void send_groups(struct dr_task *t, const char *dataset, const char *stage,
+                        const struct dr_table *groups)
 {
     const struct dr_column *name = dr_table_column(groups, 0), *count = dr_table_column(groups, 1);
     for (int32_t k = 0; k < dr_column_chunks(count); k++) {
@@ -66,7 +67,8 @@ int32_t dr_task_account_table(struct dr_task *t, const char *dataset, const char
 {
     int32_t at = group_column ? dr_table_find(table, group_column) : -1;
     const struct dr_column *column = at < 0 ? NULL : dr_table_column(table, at);
-    bool text = column && (dr_column_type(column) == DR_TYPE_DICT || dr_column_type(column) == DR_TYPE_STRING);
+    bool text =
+        column && (dr_column_type(column) == DR_TYPE_DICT || dr_column_type(column) == DR_TYPE_STRING);
     if (!text || dr_table_rows(table) == 0) {
         dr_task_account(t, dataset, NULL, stage, dr_table_rows(table));
         return DR_OK;

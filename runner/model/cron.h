@@ -10,9 +10,9 @@
 #include "base/date.h"
 
 struct dr_cron {
-    uint64_t minute;          /* bit 0..59 */
-    uint32_t hour, dom, month; /* bits 0..23, 1..31, 1..12 */
-    uint8_t dow;              /* bits 0..6, 0 Sunday; 7 is 0 */
+    uint64_t minute;                    /* bit 0..59 */
+    uint32_t hour, dom, month;          /* bits 0..23, 1..31, 1..12 */
+    uint8_t dow;                        /* bits 0..6, 0 Sunday; 7 is 0 */
     bool dom_star, dow_star, wild_time; /* wild_time: minute or hour is a wildcard or step */
 };
 /* Lists, ranges, steps, names (JAN, mon); @hourly @daily @midnight @weekly

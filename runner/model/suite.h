@@ -11,22 +11,22 @@ const char *dr_severity_name(enum dr_severity s);
 const char *dr_on_failure_name(enum dr_on_failure f);
 
 struct dr_expectation {
-    const char *id;          /* stable: given, or made from type, columns and kwargs */
-    const char *type;        /* expect_column_values_to_... */
-    const struct dr_node *kwargs; /* MAP: GX's keyword arguments; row_condition,
-                                     mostly, result_format stand here too */
-    enum dr_severity severity;    /* default warning */
+    const char *id;                /* stable: given, or made from type, columns and kwargs */
+    const char *type;              /* expect_column_values_to_... */
+    const struct dr_node *kwargs;  /* MAP: GX's keyword arguments; row_condition,
+                                      mostly, result_format stand here too */
+    enum dr_severity severity;     /* default warning */
     enum dr_on_failure on_failure; /* default record */
-    const char *description; /* or NULL */
-    const char *owner;       /* or NULL */
-    const struct dr_node *meta; /* or NULL */
+    const char *description;       /* or NULL */
+    const char *owner;             /* or NULL */
+    const struct dr_node *meta;    /* or NULL */
     struct dr_mark mark;
 };
 struct dr_suite_column {
     const char *name;
-    bool sensitive;      /* masked in every report, log and export */
-    int32_t type;        /* enum dr_type that text is read as, or -1 */
-    const char *format;  /* strptime format of a date or timestamp, or NULL */
+    bool sensitive;     /* masked in every report, log and export */
+    int32_t type;       /* enum dr_type that text is read as, or -1 */
+    const char *format; /* strptime format of a date or timestamp, or NULL */
     const char *description;
 };
 struct dr_suite {

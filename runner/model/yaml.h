@@ -15,7 +15,8 @@
 #define DR_YAML_MAX_DEPTH 64
 /* shown_as is the file name that marks carry (usually relative to the home).
  * NULL after an error, which is in d. An empty document is a null node. */
-struct dr_node *dr_yaml_parse(struct dr_arena *a, struct dr_str text, const char *shown_as, struct dr_diags *d);
+struct dr_node *dr_yaml_parse(struct dr_arena *a, struct dr_str text, const char *shown_as,
+                              struct dr_diags *d);
 /* A file that cannot be read is an error in d without a line. */
 struct dr_node *dr_yaml_load(struct dr_arena *a, const char *path, const char *shown_as, struct dr_diags *d);
 /* Append a node as YAML text (block style) that reads back equal. */
