@@ -125,7 +125,7 @@ expect_exit 0 dagrun runs --color never
 out_lacks "$escape"
 
 it "on a terminal a table that ends with every task done"
-if script -V >/dev/null 2>&1; then
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then # there is a pseudo-terminal to be had
     TERM_OF_TEST=xterm clean_env script -qec "$build/dagrun run fails --param code=0" "$scratch/typescript" >/dev/null 2>&1 </dev/null
     grep -q "$escape" "$scratch/typescript" || note "there is no control sequence in a terminal's output"
     is "the run" "$(run_state)" success
