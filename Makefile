@@ -12,8 +12,8 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototyp
         -Wundef -Wvla -Wcast-qual -Wpointer-arith $(WERROR)
 ALL_C := -std=gnu17 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SAN) -fPIC -fvisibility=hidden
 RUNNER_C := -Iinclude -Irunner -include runner/base/banned.h
-# libxml2 is loaded by the report when it is needed, not by every start.
 COMMA := ,
+# libxml2 is loaded by the report when it is needed, not by every start.
 LIBS := -lsqlite3 -lcsv -lyaml -levent_core -ljansson -lpcre2-8 -lutf8proc -lxxhash -lm -lpthread -ldl
 # The program links them statically and binds at start: finding and relocating eight
 # shared libraries is a fifth of the time of a short run. --exclude-libs keeps their
