@@ -392,7 +392,7 @@ static int32_t start_worker(struct dr_attempt *a, struct dr_err *err)
 {
     if (dr_forker_take(&runner_of(a)->forker, &a->process, &a->pipe, NULL))
         return fork_worker(a, err);
-    if (dr_forker_give(a->pipe, a->task->index, a->number, NULL))
+    if (dr_forker_give(a->pipe, a->task->index, a->number, a->task->prepared && a->number == 1, NULL))
         dr_process_signal(&a->process, SIGKILL);
     return DR_OK;
 }

@@ -1,7 +1,7 @@
 /* executor.c - the life of a run.
  *
  *     lock -> fork the forker -> recover the DAG's lost runs -> record (new or reset) -> loop until
- *     every task is final -> record the end -> close the store -> after_run
+ *     every task is final -> record the end -> close the store
  *
  * The runner stays small and single-threaded, never loads a plugin and never
  * holds a table: what it costs to fork is what a task costs. */
@@ -11,13 +11,12 @@
 #include "base/file.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { TICK_US = 100000, GRACE_US = 5000000, AFTER_RUN_MS = 120000, SAME_SECOND_MAX = 1000 };
+enum { TICK_US = 100000, GRACE_US = 5000000, SAME_SECOND_MAX = 1000 };
 
 void dr_runner_emit(struct dr_runner *r, enum dr_exec_event_kind kind, int32_t task)
 {
@@ -394,39 +393,6 @@ static int32_t record_end(struct dr_runner *r, struct dr_exec_outcome *ret, stru
     return DR_OK;
 }
 
-struct after_run {
-    const struct dr_exec_options *o;
-    const char *run_id;
-};
-
-/* In a child of its own. */
-static int run_after(void *ctx)
-{
-    const struct after_run *after = ctx;
-    struct dr_err err = { 0 };
-    if (after->o->after_run(after->o->home, after->o->dag->dag_id, after->run_id, &err) == DR_OK)
-        return 0;
-    fprintf(stderr, "dagrun: warning: after the run: %s\n", err.msg);
-    fflush(stderr);
-    return 1;
-}
-
-/* The store is closed by now: the child opens it for itself, and SQLite must
- * not find an inherited connection to the same file. */
-static void call_after_run(const struct dr_exec_options *o, const char *run_id, int signal_fd)
-{
-    struct after_run after = { .o = o, .run_id = run_id };
-    struct dr_process_spec spec = { .run = run_after, .ctx = &after, .null_fd = -1, .keep_fd = -1 };
-    struct dr_process p;
-    struct dr_process_end end;
-    if (!o->after_run || dr_process_fork(&spec, &p, NULL))
-        return;
-    struct pollfd wait[] = { { .fd = p.pidfd, .events = POLLIN }, { .fd = signal_fd, .events = POLLIN } };
-    if (poll(wait, 2, AFTER_RUN_MS) <= 0 || !(wait[0].revents & POLLIN))
-        dr_process_signal(&p, SIGKILL);
-    (void)dr_process_reap(&p, &end, NULL);
-}
-
 /* ---- putting it together ---- */
 
 static void runner_init(struct dr_runner *r, const struct dr_exec_options *o)
@@ -443,6 +409,7 @@ static void runner_init(struct dr_runner *r, const struct dr_exec_options *o)
     r->logical_us = o->logical_us ? o->logical_us : dr_now_us();
     r->tasks = dr_arena_array(&r->arena, n, sizeof(*r->tasks));
     r->views = dr_arena_array(&r->arena, n, sizeof(*r->views));
+    r->proven = dr_arena_array(&r->arena, n, sizeof(*r->proven));
     r->starting = dr_arena_array(&r->arena, (size_t)r->limit, sizeof(*r->starting));
     for (int32_t i = 0; i < o->dag->n_tasks; i++) {
         r->tasks[i].runner = r;
@@ -504,7 +471,6 @@ static int32_t run_all(struct dr_runner *r, struct dr_exec_outcome *ret, struct 
         dr_folders_forget(r, i);
     DR_TRY(record_end(r, ret, err));
     close_state(r);
-    call_after_run(r->o, r->view.run_id, r->signal_fd);
     dr_runner_emit(r, DR_EXEC_RUN_END, -1);
     return DR_OK;
 }

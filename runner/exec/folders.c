@@ -45,9 +45,8 @@ void dr_folders_prepare(struct dr_runner *r, int32_t task)
     DR_AUTO_ARENA a = { 0 };
     if (t->prepared || t->last_number > 0)
         return;
-    t->prepared = true;
-    if (mkdir(task_path(&a, r, task, ""), 0777) == 0)
-        (void)mkdir(attempt_path(&a, r, task, 1, ""), 0777);
+    t->prepared =
+        mkdir(task_path(&a, r, task, ""), 0777) == 0 && mkdir(attempt_path(&a, r, task, 1, ""), 0777) == 0;
 }
 
 void dr_folders_forget(struct dr_runner *r, int32_t task)

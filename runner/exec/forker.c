@@ -3,7 +3,8 @@
  *     forker                           spare worker               runner
  *     socket pair, clone, announce:
  *     pid and one end  ---------------------------------------->  take
- *     wait for a word                  wait for a task   <------  give: task, attempt
+ *     wait for a word                  load a likely plugin,
+ *                                      wait for a task   <------  give: task, attempt
  *                                      become that attempt,
  *                                      messages          ------>
  *     the next one ...  <---------------------------------------  next
@@ -30,6 +31,7 @@ enum { RUN_TEXT_MAX = 4096 };
 
 struct request {
     int32_t task, attempt;
+    int32_t has_folders; /* 0 or 1 */
 };
 struct announcement {
     int32_t pid; /* or minus errno; 0: nothing came */
@@ -63,12 +65,13 @@ static long clone_sibling(void)
 }
 
 /* The spare: wait for a task, then be its attempt. */
-static _Noreturn void be_worker(const struct forker_job *f, int fd)
+static _Noreturn void be_worker(const struct forker_job *f, int fd, int32_t likely)
 {
     struct request q;
     ssize_t n;
     dr_process_tie(f->runner);
     close(f->control);
+    dr_worker_load_ahead(f->base->home, likely >= 0 ? &f->base->dag->tasks[likely] : NULL);
     while ((n = recv(fd, &q, sizeof(q), MSG_WAITALL)) < 0 && errno == EINTR)
         ;
     if (n != (ssize_t)sizeof(q))
@@ -77,6 +80,7 @@ static _Noreturn void be_worker(const struct forker_job *f, int fd)
     job.def = &job.dag->tasks[q.task];
     job.subst = &f->subst;
     job.attempt = q.attempt;
+    job.has_folders = q.has_folders;
     job.msg_fd = fd;
     dr_process_exit(dr_worker_run(&job));
 }
@@ -118,7 +122,7 @@ static bool announce(int control, struct announcement a, int fd)
 }
 
 /* One more spare; false where there can be none any more. */
-static bool make_spare(const struct forker_job *f)
+static bool make_spare(const struct forker_job *f, int32_t likely)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
@@ -126,7 +130,7 @@ static bool make_spare(const struct forker_job *f)
     long pid = clone_sibling();
     if (pid == 0) {
         close(ends[0]);
-        be_worker(f, ends[1]);
+        be_worker(f, ends[1], likely);
     }
     struct announcement a = { pid < 0 ? -errno : (int32_t)pid, dr_process_now_ticks() };
     close(ends[1]);
@@ -140,11 +144,11 @@ static int forker_run(void *ctx)
 {
     struct forker_job *f = ctx;
     static char text[RUN_TEXT_MAX];
-    char word;
     f->subst = *f->base->subst;
     if (!receive_run(f->control, text, &f->subst))
         return 0;
-    while (make_spare(f) && recv(f->control, &word, 1, 0) == 1)
+    int32_t likely = -1;
+    while (make_spare(f, likely) && recv(f->control, &likely, sizeof(likely), 0) == (ssize_t)sizeof(likely))
         ;
     return 0;
 }
@@ -220,7 +224,7 @@ int32_t dr_forker_take(struct dr_forker *f, struct dr_process *ret, int *ret_fd,
 {
     if (f->control < 0)
         return dr_fail(err, DR_ENOTFOUND, "there is no process that forks workers");
-    dr_forker_next(f);
+    dr_forker_next(f, -1);
     DR_AUTO_FD fd = -1;
     struct announcement a = next_spare(f, 0, &fd);
     if (a.pid <= 0 || fd < 0)
@@ -232,19 +236,19 @@ int32_t dr_forker_take(struct dr_forker *f, struct dr_process *ret, int *ret_fd,
     return DR_OK;
 }
 
-int32_t dr_forker_give(int fd, int32_t task, int32_t attempt, struct dr_err *err)
+int32_t dr_forker_give(int fd, int32_t task, int32_t attempt, bool has_folders, struct dr_err *err)
 {
-    struct request q = { task, attempt };
+    struct request q = { task, attempt, has_folders };
     if (send(fd, &q, sizeof(q), MSG_NOSIGNAL) != (ssize_t)sizeof(q))
         return dr_fail_sys(err, "cannot give a worker its task");
     return DR_OK;
 }
 
-void dr_forker_next(struct dr_forker *f)
+void dr_forker_next(struct dr_forker *f, int32_t likely)
 {
     /* A forker that is gone shows when the next worker is taken. */
     if (f->control >= 0 && f->owed)
-        (void)send(f->control, "", 1, MSG_NOSIGNAL);
+        (void)send(f->control, &likely, sizeof(likely), MSG_NOSIGNAL);
     f->owed = false;
 }
 

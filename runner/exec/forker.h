@@ -27,9 +27,12 @@ int32_t dr_forker_tell_run(struct dr_forker *f, const struct dr_subst *s, struct
  * it. Where there is no worker any more the forker is stopped: then dr_process_fork is the way. */
 int32_t dr_forker_take(struct dr_forker *f, struct dr_process *ret, int *ret_fd, struct dr_err *err);
 /* Give a worker its task through its socket. */
-int32_t dr_forker_give(int fd, int32_t task, int32_t attempt, struct dr_err *err);
+int32_t dr_forker_give(int fd, int32_t task, int32_t attempt, bool has_folders, struct dr_err *err);
 /* Ask for the next worker to be forked, at a moment when this process has nothing
- * else to do: the fork then takes no time from the worker just started. */
-void dr_forker_next(struct dr_forker *f);
+ * else to do: the fork then takes no time from the worker just started. likely: the
+ * task whose plugin it shall load while it waits, or -1; it can be given any task.
+ * Only a plugin that has been loaded before: one that dies when it is loaded would
+ * take the task of another with it. */
+void dr_forker_next(struct dr_forker *f, int32_t likely);
 void dr_forker_stop(struct dr_forker *f); /* safe on one that was never started */
 #endif

@@ -53,6 +53,8 @@ struct dr_runner {
     int32_t n_final, limit, threads;
     int32_t *starting; /* scratch: up to limit tasks */
     struct dr_forker forker;
+    const struct dr_plugin_spec **proven; /* plugins that a worker has loaded and ended well with */
+    int32_t n_proven;
     int lock_fd, null_fd, signal_fd;
     struct dr_watcher *on_signal, *tick, *flush;
     int signal; /* the first that asked us to stop; 0: none */

@@ -27,8 +27,8 @@ static int32_t make_dir(const char *path, bool *ret_new, struct dr_err *err)
     return DR_OK;
 }
 
-/* The task's and the attempt's folder. The latter may be there already: made ahead by
- * the runner, or by an attempt of this number that a dead runner had started and
+/* The task's and the attempt's folder, unless the runner made them ahead. The latter may
+ * be there already: by an attempt of this number that a dead runner had started and
  * not recorded. What that one left is removed, its log goes on. */
 static int32_t make_folders(struct dr_task *t, struct dr_err *err)
 {
@@ -40,6 +40,8 @@ static int32_t make_folders(struct dr_task *t, struct dr_err *err)
     f->out = dr_arena_printf(&t->arena, "%s/out", f->work);
     t->folders = f;
     bool is_new;
+    if (j->has_folders)
+        return DR_OK;
     DR_TRY(make_dir(task, &is_new, err));
     DR_TRY(make_dir(f->attempt, &is_new, err));
     return is_new ? DR_OK : dr_remove_tree(f->work, err);
@@ -134,6 +136,13 @@ static int32_t find_plugin(struct dr_task *t, const char **ret, struct dr_err *e
         return DR_OK;
     }
     return dr_home_plugin(&t->arena, t->job->home, def->plugin, ret, err);
+}
+
+void dr_worker_load_ahead(const struct dr_home *home, const struct dr_task_def *likely)
+{
+    const struct dr_plugin *plugin;
+    if (chdir(home->path) == 0 && likely && likely->spec && likely->spec->path)
+        (void)dr_plugin_open(likely->spec->path, likely->plugin, &plugin, NULL);
 }
 
 static int32_t prepare(struct dr_task *t, const struct dr_plugin **ret, struct dr_err *err)

@@ -12,9 +12,14 @@ struct dr_worker_job {
     const struct dr_task_def *def;
     const struct dr_subst *subst; /* the run's ${...} */
     int32_t attempt, threads;
-    int msg_fd; /* the pipe to the runner: messages of exec/msg.h */
+    bool has_folders; /* the attempt's folder was made for it, and is empty */
+    int msg_fd;       /* the pipe to the runner: messages of exec/msg.h */
 };
 /* The attempt, from its log file to its final message; gives the exit code. ctx
  * is a struct dr_worker_job; fits struct dr_process_spec. */
 int dr_worker_run(void *ctx);
+/* While there is no task yet: enter the home and load the plugin of `likely`, so that
+ * a task that uses it finds it loaded. Nothing is said of what fails: it will fail
+ * again when a task asks for it. likely may be NULL. */
+void dr_worker_load_ahead(const struct dr_home *home, const struct dr_task_def *likely);
 #endif

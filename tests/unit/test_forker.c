@@ -56,7 +56,7 @@ static struct dr_msg run_task(struct forker_fixture *f, int32_t task, struct dr_
     static struct dr_msg_reader reader;
     struct dr_msg m, last = { 0 };
     struct dr_process p = take(f, &fd);
-    assert_int_equal(DR_OK, dr_forker_give(fd, task, 1, &f->home->err));
+    assert_int_equal(DR_OK, dr_forker_give(fd, task, 1, false, &f->home->err));
     assert_int_equal(DR_OK, dr_process_reap(&p, ret_end, &f->home->err));
     dr_msg_reader_done(&reader);
     assert_int_equal(DR_OK, dr_msg_fill(&reader, fd, &n, &f->home->err));
@@ -130,7 +130,7 @@ static void a_spare_that_died_cannot_be_given_a_task(void **state)
     dr_process_signal(&dead, SIGKILL);
     assert_int_equal(DR_OK, dr_process_reap(&dead, &end, &f.home->err));
     assert_int_equal(SIGKILL, end.signal);
-    assert_int_equal(DR_ESYS, dr_forker_give(fd, 0, 1, &f.home->err));
+    assert_int_equal(DR_ESYS, dr_forker_give(fd, 0, 1, false, &f.home->err));
     close(fd);
     /* The next one is there. */
     assert_int_equal(DR_END_SUCCESS, run_task(&f, 0, &end).end.how);
@@ -145,14 +145,51 @@ static void tasks_reach_the_worker_that_was_taken(void **state)
     int first, second;
     start(&f, *state);
     struct dr_process a = take(&f, &first), b = take(&f, &second);
-    assert_int_equal(DR_OK, dr_forker_give(second, 1, 1, &f.home->err));
-    assert_int_equal(DR_OK, dr_forker_give(first, 0, 1, &f.home->err));
+    assert_int_equal(DR_OK, dr_forker_give(second, 1, 1, false, &f.home->err));
+    assert_int_equal(DR_OK, dr_forker_give(first, 0, 1, false, &f.home->err));
     assert_int_equal(DR_OK, dr_process_reap(&b, &end, &f.home->err));
     assert_int_equal(1, end.code);
     assert_int_equal(DR_OK, dr_process_reap(&a, &end, &f.home->err));
     assert_int_equal(0, end.code);
     close(first);
     close(second);
+    stop(&f);
+}
+
+static void a_worker_that_loaded_a_plugin_ahead_takes_any_task(void **state)
+{
+    struct forker_fixture f;
+    struct dr_process_end end;
+    int fd;
+    start(&f, *state);
+    struct dr_process p = take(&f, &fd);
+    dr_forker_next(&f.forker, 2);
+    assert_int_equal(DR_OK, dr_forker_give(fd, 0, 1, false, &f.home->err));
+    assert_int_equal(DR_OK, dr_process_reap(&p, &end, &f.home->err));
+    close(fd);
+    assert_int_equal(DR_END_FAILED, run_task(&f, 1, &end).end.how);
+    p = take(&f, &fd);
+    dr_forker_next(&f.forker, 2);
+    assert_int_equal(DR_OK, dr_forker_give(fd, 0, 2, false, &f.home->err));
+    assert_int_equal(DR_OK, dr_process_reap(&p, &end, &f.home->err));
+    close(fd);
+    assert_int_equal(DR_END_SUCCESS, run_task(&f, 2, &end).end.how);
+    stop(&f);
+}
+
+static void folders_made_ahead_are_used(void **state)
+{
+    struct forker_fixture f;
+    struct dr_process_end end;
+    int fd;
+    start(&f, *state);
+    assert_int_equal(DR_OK, dr_mkdirs(in_home(f.home, "var/runs/t/r/a/1"), &f.home->err));
+    struct dr_process p = take(&f, &fd);
+    assert_int_equal(DR_OK, dr_forker_give(fd, 0, 1, true, &f.home->err));
+    assert_int_equal(DR_OK, dr_process_reap(&p, &end, &f.home->err));
+    assert_int_equal(0, end.code);
+    assert_true(dr_path_exists(in_home(f.home, "var/runs/t/r/a/1/log")));
+    close(fd);
     stop(&f);
 }
 
@@ -198,6 +235,8 @@ int main(void)
         EXEC_TEST(outputs_wait_in_the_attempts_folder),
         EXEC_TEST(a_spare_that_died_cannot_be_given_a_task),
         EXEC_TEST(tasks_reach_the_worker_that_was_taken),
+        EXEC_TEST(a_worker_that_loaded_a_plugin_ahead_takes_any_task),
+        EXEC_TEST(folders_made_ahead_are_used),
         EXEC_TEST(without_its_forker_there_is_an_error),
         EXEC_TEST(a_forker_that_was_told_nothing_can_be_stopped),
     };
