@@ -14,14 +14,15 @@ ALL_C := -std=gnu17 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SAN) -fPIC -fvisibility=hi
 RUNNER_C := -Iinclude -Irunner -include runner/base/banned.h
 COMMA := ,
 # libxml2 is loaded by the report when it is needed, not by every start.
-LIBS := -lsqlite3 -lcsv -lyaml -levent_core -ljansson -lpcre2-8 -lutf8proc -lxxhash -lm -lpthread -ldl
+OWN_LIBS := -lsqlite3 -lcsv -lyaml -levent_core -ljansson -lpcre2-8 -lutf8proc -lxxhash
+SYSTEM_LIBS := -lm -lpthread -ldl
+LIBS := $(OWN_LIBS) $(SYSTEM_LIBS)
 # The program links them statically and binds at start: finding and relocating eight
 # shared libraries is a fifth of the time of a short run. --exclude-libs keeps their
 # symbols out of what the program exports to plugins. STATIC= links them dynamically.
 STATIC ?= 1
-STATIC_LIBS := -lsqlite3 -lcsv -lyaml -levent_core -ljansson -lpcre2-8 -lutf8proc -lxxhash
 PROGRAM_LIBS := $(if $(STATIC),-Wl$(COMMA)--exclude-libs$(COMMA)ALL -Wl$(COMMA)-z$(COMMA)now -Wl$(COMMA)-Bstatic \
-                $(STATIC_LIBS) -Wl$(COMMA)-Bdynamic -lm -lpthread -ldl,$(LIBS))
+                $(OWN_LIBS) -Wl$(COMMA)-Bdynamic $(SYSTEM_LIBS),$(LIBS))
 
 SRC := $(sort $(wildcard runner/*/*.c))
 OBJ := $(SRC:%.c=$B/%.o)

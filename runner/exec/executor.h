@@ -49,9 +49,6 @@ struct dr_exec_options {
     bool trace;                        /* log decisions to stderr */
     const char *program;               /* version text */
     const struct dr_exec_watch *watch; /* or NULL */
-    /* Called in a forked child once the run has ended, for example to renew
-     * its report; its failure is a warning. NULL: none. */
-    int32_t (*after_run)(const struct dr_home *h, const char *dag_id, const char *run_id, struct dr_err *err);
 };
 struct dr_exec_outcome {
     char run_id[256];

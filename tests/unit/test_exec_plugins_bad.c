@@ -90,8 +90,10 @@ static void a_grandchild_does_not_outlive_its_attempt(void **state)
 static void memory_without_end_hits_the_limit(void **state)
 {
     struct fixture *f = *state;
-    if (UNDER_SANITIZER)
-        skip(); /* a sanitizer's shadow memory is larger than any limit */
+    if (UNDER_SANITIZER) {
+        print_message("# skip: a sanitizer's shadow memory is larger than any limit\n");
+        skip();
+    }
     expect_failure(f, "{plugin: hungry, memory_limit: 300MiB}", "its memory_limit is 314572800 bytes");
 }
 

@@ -278,23 +278,6 @@ static void a_watcher_sees_the_run(void **state)
     assert_int_equal(4, seen.done);
 }
 
-static int32_t leave_a_mark(const struct dr_home *h, const char *dag_id, const char *run_id,
-                            struct dr_err *err)
-{
-    DR_AUTO_ARENA a = { 0 };
-    char *path = dr_arena_printf(&a, "%s/%s-%s-%d", h->path, dag_id, run_id, (int)getppid());
-    return dr_write_file(path, DR_LIT(""), err);
-}
-
-static void after_run_is_called_in_a_child(void **state)
-{
-    struct fixture *f = *state;
-    load_dag(f, "  a: {plugin: noop}\n");
-    f->options.after_run = leave_a_mark;
-    run_dag(f);
-    assert_true(dr_path_exists(in_home(f, dr_arena_printf(&f->arena, "t-r-%d", (int)getpid()))));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,7 +299,6 @@ int main(void)
         EXEC_TEST(a_run_id_is_used_once_and_must_be_a_name),
         EXEC_TEST(the_lock_names_its_holder),
         EXEC_TEST(a_watcher_sees_the_run),
-        EXEC_TEST(after_run_is_called_in_a_child),
     };
     return RUN_TESTS("executor", tests);
 }
