@@ -1,0 +1,150 @@
+/* fuzz_json.c - whatever the bytes, a JSON document holds the values that
+ * jansson finds in them, or both refuse the text; and every instruction set gives
+ * the same document or the same message.
+ *
+ * Where the two differ by intent: we pass over a byte order mark, have a limit of
+ * 512 on nesting, keep numbers beyond a double and names that hold \u0000. */
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/num.h"
+#include "data/json_doc.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void die(const char *what, const uint8_t *data, size_t size, const char *detail)
+{
+    fprintf(stderr, "%s: %s\n<<<%.*s>>>\n", what, detail, (int)size, (const char *)data);
+    abort();
+}
+
+/* ---- against jansson ------------------------------------------------------------------------ */
+
+static bool same(struct dr_json_value v, const json_t *j);
+
+static bool same_items(struct dr_json_value v, const json_t *j)
+{
+    size_t i = 0;
+    for (struct dr_json_iter it = dr_json_iter(v); dr_json_iter_next(&it); i++)
+        if (!same(it.value, json_array_get(j, i)))
+            return false;
+    return i == json_array_size(j) && i == (size_t)dr_json_size(v);
+}
+
+/* jansson keeps the last of repeated members, and the document all of them. */
+static struct dr_json_value last_of(struct dr_json_value v, const char *key)
+{
+    struct dr_json_value found = { 0 };
+    for (struct dr_json_iter it = dr_json_iter(v); dr_json_iter_next(&it);)
+        if (dr_str_eq(it.key, dr_str_of(key)))
+            found = it.value;
+    return found;
+}
+
+static bool same_members(struct dr_json_value v, json_t *j)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(j, key, value)
+    {
+        if (!same(last_of(v, key), value) || dr_json_kind(dr_json_get(v, key, strlen(key))) == DR_JSON_ABSENT)
+            return false;
+    }
+    for (struct dr_json_iter it = dr_json_iter(v); dr_json_iter_next(&it);) {
+        char *name = strndup(it.key.p, it.key.n);
+        bool known = json_object_get(j, name) != NULL;
+        free(name);
+        if (!known)
+            return false;
+    }
+    return json_object_size(j) <= (size_t)dr_json_size(v);
+}
+
+static bool same(struct dr_json_value v, const json_t *j)
+{
+    double number;
+    switch (dr_json_kind(v)) {
+    case DR_JSON_NULL:
+        return json_is_null(j);
+    case DR_JSON_FALSE:
+        return json_is_false(j);
+    case DR_JSON_TRUE:
+        return json_is_true(j);
+    case DR_JSON_NUMBER:
+        return json_is_real(j) && dr_parse_f64(dr_json_text(v), false, &number) &&
+               number == json_real_value(j);
+    case DR_JSON_STRING:
+        return json_is_string(j) &&
+               dr_str_eq(dr_json_text(v), (struct dr_str){ json_string_value(j), json_string_length(j) });
+    case DR_JSON_ARRAY:
+        return json_is_array(j) && same_items(v, j);
+    case DR_JSON_OBJECT:
+        return json_is_object(j) && same_members(v, (json_t *)(uintptr_t)j);
+    default:
+        return false;
+    }
+}
+
+static bool by_intent(const json_error_t *error)
+{
+    enum json_error_code code = json_error_code(error);
+    return code == json_error_numeric_overflow || code == json_error_null_byte_in_key;
+}
+
+static void compare(const struct dr_json_doc *doc, int32_t rc, const char *message, const uint8_t *data,
+                    size_t size)
+{
+    json_error_t error;
+    bool mark = size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0;
+    json_t *j = json_loadb((const char *)data, size,
+                           JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
+    if (j && rc && rc != DR_ELIMIT)
+        die("jansson reads what we refuse", data, size, message);
+    if (!j && !rc && !mark && !by_intent(&error))
+        die("jansson refuses what we read", data, size, error.text);
+    if (j && !rc && !same(dr_json_root(doc), j))
+        die("jansson reads another value", data, size, "");
+    json_decref(j);
+}
+
+/* ---- the instruction sets against each other ---------------------------------------------------- */
+
+static void show(struct dr_buf *out, struct dr_json_value v, int32_t rc, const char *message)
+{
+    if (rc) {
+        dr_buf_puts(out, message);
+        return;
+    }
+    struct dr_str s = dr_json_text(v);
+    dr_buf_printf(out, "%d %zu-%zu %lld ", (int)dr_json_kind(v), dr_json_offset(v), dr_json_end(v),
+                  (long long)dr_json_size(v));
+    dr_buf_append(out, s.p, s.n);
+    for (struct dr_json_iter it = dr_json_iter(v); dr_json_iter_next(&it);) {
+        dr_buf_append(out, it.key.p, it.key.n);
+        show(out, it.value, 0, NULL);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct dr_json_doc *doc = dr_json_doc_new();
+    char *text = dr_malloc(size + DR_JSON_PADDING);
+    memcpy(text, data, size);
+    memset(text + size, '0', DR_JSON_PADDING);
+    DR_AUTO_BUF first = { 0 };
+    for (int isa = DR_JSON_SCALAR; isa <= (int)dr_json_best_isa(); isa++) {
+        struct dr_err err = { 0 };
+        DR_AUTO_BUF shown = { 0 };
+        dr_json_doc_set_isa(doc, (enum dr_json_isa)isa);
+        int32_t rc = dr_json_doc_parse(doc, "t", text, size, &err);
+        show(isa == DR_JSON_SCALAR ? &first : &shown, dr_json_root(doc), rc, err.msg);
+        if (isa == DR_JSON_SCALAR)
+            compare(doc, rc, err.msg, data, size);
+        else if (!dr_str_eq(dr_buf_str(&first), dr_buf_str(&shown)))
+            die("instruction sets differ", data, size, err.msg);
+    }
+    free(text);
+    dr_json_doc_free(doc);
+    return 0;
+}
