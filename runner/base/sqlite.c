@@ -114,6 +114,27 @@ static int32_t set_journal(struct dr_sql *db, int flags, struct dr_err *err)
         db, flags & DR_SQL_FULL_SYNC ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", err);
 }
 
+/* What a program that was killed left half written is rolled back by whoever reads
+ * next, and that takes a connection that may write. */
+static void roll_back_left_over(const char *path)
+{
+    sqlite3 *handle = NULL;
+    if (sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK)
+        (void)sqlite3_exec(handle, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL, NULL);
+    sqlite3_close(handle);
+}
+
+/* Opening is lazy: only reading the header tells whether it is a database. */
+static int32_t read_header(struct dr_sql *db, const char *path, struct dr_err *err)
+{
+    static const char query[] = "SELECT 1 FROM sqlite_schema LIMIT 1";
+    int32_t rc = dr_sql_exec(db, query, err);
+    if (sqlite3_extended_errcode(db->handle) != SQLITE_READONLY_ROLLBACK)
+        return rc;
+    roll_back_left_over(path);
+    return dr_sql_exec(db, query, err);
+}
+
 int32_t dr_sql_open(const char *path, int flags, int busy_timeout_ms, struct dr_sql **ret, struct dr_err *err)
 {
     int mode = flags & DR_SQL_READONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -125,8 +146,7 @@ int32_t dr_sql_open(const char *path, int flags, int busy_timeout_ms, struct dr_
     configure(handle, busy_timeout_ms);
     struct dr_sql *db = dr_calloc(1, sizeof(*db));
     db->handle = handle;
-    /* Opening is lazy: only reading the header tells whether it is a database. */
-    int32_t rc = dr_sql_exec(db, "SELECT 1 FROM sqlite_schema LIMIT 1", err);
+    int32_t rc = read_header(db, name, err);
     if (!rc)
         rc = set_journal(db, flags, err);
     if (rc) {

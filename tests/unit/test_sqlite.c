@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "base/file.h"
 #include "base/sqlite.h"
@@ -309,6 +310,38 @@ static void identifiers_are_quoted(void **state)
     assert_int_equal(one_int(f, f->db, "SELECT count(*) FROM t"), 0);
 }
 
+/* In a child: half of a transaction reaches the file, then the process is gone. */
+static void die_while_writing(const char *path)
+{
+    struct dr_sql *db = NULL;
+    if (dr_sql_open(path, 0, 1000, &db, NULL) == 0)
+        (void)dr_sql_exec(db,
+                          "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 2; BEGIN; CREATE TABLE half (v);"
+                          "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)"
+                          " INSERT INTO half SELECT hex(randomblob(100)) FROM n;",
+                          NULL);
+    _exit(0);
+}
+
+static void a_reader_finds_what_a_killed_writer_left_rolled_back(void **state)
+{
+    struct fixture *f = *state;
+    struct dr_sql *db = open_file(f, "x.db", 0);
+    must(f, dr_sql_exec(db, "CREATE TABLE whole (v); INSERT INTO whole VALUES (7)", &f->err));
+    dr_sql_close(db);
+    char *path = dr_arena_printf(&f->arena, "%s/x.db", f->dir);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        die_while_writing(path);
+    assert_int_equal(child, waitpid(child, NULL, 0));
+    assert_true(dr_path_exists(dr_arena_printf(&f->arena, "%s-journal", path)));
+    db = open_file(f, "x.db", DR_SQL_READONLY);
+    assert_int_equal(7, one_int(f, db, "SELECT v FROM whole"));
+    assert_int_equal(0, one_int(f, db, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'"));
+    dr_sql_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +364,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_read_only_connection_cannot_write, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_opened_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(identifiers_are_quoted, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reader_finds_what_a_killed_writer_left_rolled_back, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
