@@ -271,6 +271,21 @@ static bool judge_end(const struct dr_attempt *a, const struct dr_process_end *p
     return false;
 }
 
+/* What a failed validation set apart is what its failure is about. */
+static void keep_outputs(const struct dr_attempt *a, struct dr_arena *scratch)
+{
+    struct dr_runner *r = runner_of(a);
+    int32_t task = a->task->index;
+    struct dr_err err;
+    if (dr_folders_keep(scratch, r, task, a->number, &err))
+        dr_folders_log(scratch, r, task, a->number, err.msg);
+    else
+        dr_folders_log(scratch, r, task, a->number,
+                       dr_arena_printf(scratch, "what it wrote before it failed is kept in %s/out",
+                                       dr_exec_dir(scratch, r->o->home, r->dag->dag_id, r->view.run_id,
+                                                   def_of(a)->id, a->number)));
+}
+
 /* A success counts once its outputs are where others look for them. */
 static void settle_folders(const struct dr_attempt *a, bool orderly, struct dr_attempt_end *end)
 {
@@ -286,6 +301,8 @@ static void settle_folders(const struct dr_attempt *a, bool orderly, struct dr_a
         end->state = DR_TASK_FAILED;
         end->reason = dr_arena_strdup(&r->arena, err.msg);
         dr_folders_log(&scratch, r, a->task->index, a->number, end->reason);
+    } else if (end->state == DR_TASK_FAILED && a->has_outputs) {
+        keep_outputs(a, &scratch);
     }
 }
 

@@ -2,6 +2,8 @@
  *
  *     TASK/1/log         stays
  *     TASK/1/work/       scratch; out/ in it holds the outputs being written
+ *     TASK/1/out/        the outputs of an attempt that failed and wrote some: for people,
+ *                        no task reads them
  *     TASK/out/          the outputs of the attempt that succeeded
  *
  * Outputs become visible by one rename of a folder. The rename comes before the
@@ -69,6 +71,16 @@ int32_t dr_folders_publish(struct dr_arena *a, const struct dr_runner *r, int32_
         if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) < 0)
             return dr_fail_sys(err, "cannot exchange '%s' and '%s'", from, to);
     }
+    return dr_folders_clean(a, r, task, number, err);
+}
+
+int32_t dr_folders_keep(struct dr_arena *a, const struct dr_runner *r, int32_t task, int32_t number,
+                        struct dr_err *err)
+{
+    char *from = attempt_path(a, r, task, number, "work/out"), *to = attempt_path(a, r, task, number, "out");
+    if (rename(from, to) < 0)
+        return dr_fail_sys(err, "cannot keep the outputs of the failed attempt: rename '%s' to '%s'", from,
+                           to);
     return dr_folders_clean(a, r, task, number, err);
 }
 

@@ -99,6 +99,9 @@ void dr_folders_forget(struct dr_runner *r, int32_t task);
 /* Make work/out of a finished attempt the task's out folder. */
 int32_t dr_folders_publish(struct dr_arena *a, const struct dr_runner *r, int32_t task, int32_t number,
                            struct dr_err *err);
+/* Keep work/out of an attempt that failed as its own out folder. */
+int32_t dr_folders_keep(struct dr_arena *a, const struct dr_runner *r, int32_t task, int32_t number,
+                        struct dr_err *err);
 /* Remove what an attempt leaves besides its log. */
 int32_t dr_folders_clean(struct dr_arena *a, const struct dr_runner *r, int32_t task, int32_t number,
                          struct dr_err *err);

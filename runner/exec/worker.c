@@ -184,8 +184,8 @@ static void judge_run(struct dr_task *t, int32_t rc)
         end_failed(t, false, &err);
 }
 
-/* Leave of work/ what the runner will put in place: out/ after a success,
- * nothing otherwise. */
+/* Leave of work/ what the runner will put in place: out/, the outputs of a success, or
+ * those that a plugin wrote before it gave up, which may say why. */
 static void clean_work(struct dr_task *t, bool keep_out)
 {
     struct dr_task_folders *f = t->folders;
@@ -213,12 +213,14 @@ static int finish(struct dr_task *t)
     if (t->broken.rc != DR_OK && !t->reason)
         end_failed(t, false, &t->broken);
     bool success = !t->reason;
-    clean_work(t, success);
+    /* Its own verdict, not a disk that is full. */
+    bool keep = success || (t->how != DR_END_SKIPPED && t->err.rc == DR_OK);
+    clean_work(t, keep);
     struct dr_msg m = {
         .type = DR_MSG_END,
         .end = { .how = success ? DR_END_SUCCESS : t->how,
                  .reason = t->reason,
-                 .has_outputs = success && t->folders->made_out },
+                 .has_outputs = keep && t->folders && t->folders->made_out },
     };
     if (!success)
         dr_task_log(t, t->how == DR_END_SKIPPED ? DR_INFO : DR_ERROR, "%s%s",

@@ -49,6 +49,14 @@ is "the missing column is no pass" "$(sql var/dagrun.db "SELECT count(*) > 0
 is "and says which" "$(sql var/dagrun.db "SELECT count(*) > 0 FROM v_expectation_result
     WHERE run_key = (SELECT max(run_key) FROM dag_run) AND outcome = 'error' AND exception LIKE '%value%'")" 1
 
+refused "too many records without a patient" \
+    "$header\nHOSP001,2024-03-01,,heart_rate,72,bpm\nHOSP001,2024-03-02,,heart_rate,72,bpm\n$good\n" \
+    'critical expectations failed'
+kept_rows=$(echo var/runs/healthcare_processing/*/validate_vitals/1/out/vitals_quarantined.arrow)
+has_file "${kept_rows##* }"
+expect_exit 0 dagrun logs validate_vitals healthcare_processing
+out_has "what it wrote before it failed is kept in"
+
 # NAME CONTENT REASON: the record is set aside with its line and a reason, the others go through.
 set_aside() {
     it "$1"
