@@ -41,6 +41,8 @@ DR_API int32_t dr_node_kind(const struct dr_node *n);
 DR_API int32_t dr_node_bool(const struct dr_node *n, int32_t otherwise);
 DR_API int64_t dr_node_int(const struct dr_node *n, int64_t otherwise);
 DR_API double dr_node_float(const struct dr_node *n, double otherwise); /* of INT too */
+/* Microseconds of a duration such as "1h30m", or `otherwise` where it is none. */
+DR_API int64_t dr_node_duration(const struct dr_node *n, int64_t otherwise);
 /* A string's bytes, NUL-terminated; the written text of a scalar; otherwise
  * `otherwise`. */
 DR_API const char *dr_node_str(const struct dr_node *n, const char *otherwise);

@@ -179,6 +179,13 @@ double dr_node_float(const struct dr_node *n, double otherwise)
     return is_number(dr_node_kind(n)) ? n->f : otherwise;
 }
 
+int64_t dr_node_duration(const struct dr_node *n, int64_t otherwise)
+{
+    int64_t us;
+    const char *text = dr_node_str(n, NULL);
+    return text && dr_parse_duration(dr_str_of(text), &us) ? us : otherwise;
+}
+
 const char *dr_node_str(const struct dr_node *n, const char *otherwise)
 {
     int32_t kind = dr_node_kind(n);

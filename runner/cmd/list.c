@@ -109,11 +109,22 @@ int dr_verb_list(struct dr_cmd *c)
 
 /* ---- show ---- */
 
+/* The table has to fit a terminal; --json has all names. */
+enum { SHOWN_NAMES = 2 };
+
+static void put_name(struct dr_buf *text, const char *name, int32_t i, int32_t n)
+{
+    if (i < SHOWN_NAMES)
+        dr_buf_printf(text, "%s%s", i ? ", " : "", name);
+    else if (i == SHOWN_NAMES)
+        dr_buf_printf(text, " and %d more", (int)(n - i));
+}
+
 static const char *bindings(struct dr_cmd *c, const struct dr_binding *b, int32_t n)
 {
     DR_AUTO_BUF text = { 0 };
     for (int32_t i = 0; i < n; i++)
-        (void)dr_buf_printf(&text, "%s%s", i ? ", " : "", b[i].text);
+        put_name(&text, b[i].text, i, n);
     return dr_arena_strdup(&c->arena, dr_buf_cstr(&text));
 }
 
@@ -121,7 +132,15 @@ static const char *upstream_names(struct dr_cmd *c, const struct dr_dag *dag, co
 {
     DR_AUTO_BUF text = { 0 };
     for (int32_t i = 0; i < t->n_upstream; i++)
-        (void)dr_buf_printf(&text, "%s%s", i ? ", " : "", dag->tasks[t->upstream[i]].id);
+        dr_buf_printf(&text, "%s%s", i ? ", " : "", dag->tasks[t->upstream[i]].id);
+    return dr_arena_strdup(&c->arena, dr_buf_cstr(&text));
+}
+
+static const char *few_upstream_names(struct dr_cmd *c, const struct dr_dag *dag, const struct dr_task_def *t)
+{
+    DR_AUTO_BUF text = { 0 };
+    for (int32_t i = 0; i < t->n_upstream; i++)
+        put_name(&text, dag->tasks[t->upstream[i]].id, i, t->n_upstream);
     return dr_arena_strdup(&c->arena, dr_buf_cstr(&text));
 }
 
@@ -157,7 +176,7 @@ static void show_text(struct dr_cmd *c, const struct dr_dag *dag)
         const struct dr_task_def *t = &dag->tasks[dag->topo[i]];
         dr_grid_add(&g, DR_TINT_BOLD, t->id);
         dr_grid_add(&g, DR_TINT_NONE, t->plugin);
-        dr_grid_add(&g, DR_TINT_NONE, upstream_names(c, dag, t));
+        dr_grid_add(&g, DR_TINT_NONE, few_upstream_names(c, dag, t));
         dr_grid_add(&g, DR_TINT_NONE, bindings(c, t->inputs, t->n_inputs));
         dr_grid_add(&g, DR_TINT_NONE, bindings(c, t->outputs, t->n_outputs));
     }

@@ -126,6 +126,15 @@ static void lists_are_equal_in_order_only(void **state)
     assert_true(dr_node_equal(one, two));
 }
 
+static void a_duration_is_microseconds(void **state)
+{
+    struct dr_arena *a = *state;
+    assert_int_equal(5400000000, dr_node_duration(dr_node_new_str(a, DR_LIT("1h30m")), -1));
+    assert_int_equal(250000, dr_node_duration(dr_node_new_str(a, DR_LIT("250ms")), -1));
+    assert_int_equal(-1, dr_node_duration(dr_node_new_str(a, DR_LIT("soon")), -1));
+    assert_int_equal(-1, dr_node_duration(NULL, -1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +145,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(numbers_are_equal_by_value, setup, teardown),
         cmocka_unit_test_setup_teardown(maps_are_equal_whatever_their_order, setup, teardown),
         cmocka_unit_test_setup_teardown(lists_are_equal_in_order_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_duration_is_microseconds, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
