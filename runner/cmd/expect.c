@@ -1,9 +1,12 @@
 /* dagrun expect: a suite against any file, and the reference of expectations. */
 #include "expect/expect.h"
 #include "cmd/cmd.h"
+#include <sys/stat.h>
+#include <unistd.h>
 #include "base/date.h"
 #include "base/file.h"
 #include "base/num.h"
+#include "data/pool.h"
 #include "model/suite.h"
 
 /* ---- --list and --explain ---- */
@@ -252,12 +255,32 @@ static int exit_code(const struct dr_results *r)
     return bad || r->must_fail ? DR_EXIT_FAILED : DR_EXIT_OK;
 }
 
+#define SMALL_FILE (1 << 20) /* starting threads takes longer than they would save */
+
+/* As many threads as asked for, by option or DAGRUN_THREADS, or as there are processors. */
+static int start_threads(struct dr_cmd *c, const char *path)
+{
+    struct stat st;
+    const char *named = getenv("DAGRUN_THREADS");
+    int64_t threads = c->args.threads;
+    if (!threads && named && (!dr_parse_i64(dr_str_of(named), &threads) || threads < 1))
+        return dr_cmd_usage("DAGRUN_THREADS: '%s' is not a number of threads", named);
+    if (!threads)
+        threads = sysconf(_SC_NPROCESSORS_ONLN);
+    bool small = stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size < SMALL_FILE;
+    if (threads > 1 && !small)
+        dr_pool_init((int32_t)threads);
+    return 0;
+}
+
 static int check_file(struct dr_cmd *c, const struct dr_suite *suite, const struct dr_expect_options *o)
 {
     struct dr_table *table = NULL, *rejects = NULL;
     struct dr_results *results = NULL;
     struct dr_err err = { 0 };
-    int rc = read_file(c, c->args.words[1], suite, &table, &rejects);
+    int rc = start_threads(c, c->args.words[1]);
+    if (!rc)
+        rc = read_file(c, c->args.words[1], suite, &table, &rejects);
     if (!rc && dr_expect_run(suite, table, o, &results, &err))
         rc = dr_cmd_fail(&err);
     if (!rc)
@@ -267,6 +290,7 @@ static int check_file(struct dr_cmd *c, const struct dr_suite *suite, const stru
     dr_results_free(results);
     dr_table_unref(table);
     dr_table_unref(rejects);
+    dr_pool_done();
     return rc;
 }
 

@@ -119,7 +119,8 @@ const struct dr_verb dr_verbs[] = {
       .words = "[SUITE FILE]",
       .max_words = 2,
       .summary = "Check any CSV or Arrow file against a suite, without a DAG",
-      .options = "format json result-format row-key encoding delimiter strict output list explain limit",
+      .options =
+          "format json result-format row-key encoding delimiter strict threads output list explain limit",
       .details =
           "SUITE is the name of a suite of the home, or the path of a YAML file.\n"
           "Exit code 1 where a check of severity warning or critical failed or could not be evaluated.\n",

@@ -1,44 +1,7 @@
 /* check_columns.c - row-level expectations on two or more columns. */
 #include "expect/check.h"
 
-static bool missing(const struct dr_source *s, int64_t row)
-{
-    return s->null && dr_row_get(s->null, row);
-}
-
 /* ---- compound keys ---- */
-
-/* First rows of each key by open addressing. A slot keeps part of the hash, so
- * that rows are looked at again only where they are most likely equal. */
-struct slot {
-    uint32_t tag;
-    uint32_t row; /* + 1; 0: free */
-};
-struct key_table {
-    const struct dr_eval *e;
-    const uint64_t **keys; /* of each column */
-    struct slot *slots;
-    size_t cap;
-};
-
-static uint64_t row_hash(const struct key_table *t, int64_t row)
-{
-    uint64_t h = 0;
-    for (int32_t k = 0; k < t->e->n_columns; k++) {
-        h = (h ^ t->keys[k][row] ^ (uint64_t)missing(t->e->columns[k], row) << 63) *
-            UINT64_C(0x9E3779B97F4A7C15);
-        h ^= h >> 29;
-    }
-    return h ^ h >> 32;
-}
-
-static bool same_row(const struct key_table *t, int64_t x, int64_t y)
-{
-    for (int32_t k = 0; k < t->e->n_columns; k++)
-        if (t->keys[k][x] != t->keys[k][y] || missing(t->e->columns[k], x) != missing(t->e->columns[k], y))
-            return false;
-    return true;
-}
 
 /* Rows that the frame will count: only among these must keys be unique. */
 static void candidates(const struct dr_eval *e, uint64_t *rows)
@@ -65,40 +28,13 @@ static void candidates(const struct dr_eval *e, uint64_t *rows)
         dr_rows_and_not(rows, absent, n);
 }
 
-static void find_repeated(struct key_table *t, const uint64_t *in, uint64_t *unexpected)
-{
-    int64_t rows = t->e->plan->table->rows;
-    for (int64_t r = dr_rows_next(in, rows, 0); r >= 0; r = dr_rows_next(in, rows, r + 1)) {
-        uint64_t h = row_hash(t, r);
-        uint32_t tag = (uint32_t)(h >> 32);
-        size_t at = h & (t->cap - 1);
-        while (t->slots[at].row && (t->slots[at].tag != tag || !same_row(t, t->slots[at].row - 1, r)))
-            at = (at + 1) & (t->cap - 1);
-        if (t->slots[at].row) {
-            dr_row_set(unexpected, t->slots[at].row - 1);
-            dr_row_set(unexpected, r);
-        } else {
-            t->slots[at] = (struct slot){ tag, (uint32_t)r + 1 };
-        }
-    }
-}
-
 static int32_t compound_unique(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)
 {
-    int64_t rows = e->plan->table->rows;
-    struct key_table t = { .e = e, .cap = 64 };
     uint64_t *in = dr_plan_bits(e->plan);
-    if (rows >= UINT32_MAX)
-        return dr_fail(err, DR_ELIMIT, "combinations can be compared in at most %u rows", UINT32_MAX - 1);
-    t.keys = dr_arena_array(&e->plan->scratch, (size_t)e->n_columns, sizeof *t.keys);
-    for (int32_t k = 0; k < e->n_columns; k++)
-        t.keys[k] = dr_source_keys(e->plan, e->columns[k]);
+    (void)err;
     candidates(e, in);
-    while (t.cap < (size_t)rows * 2)
-        t.cap *= 2;
-    t.slots = dr_calloc(t.cap, sizeof *t.slots);
-    find_repeated(&t, in, unexpected);
-    free(t.slots);
+    dr_scan_repeats(e->plan, e->n_columns, e->columns, in, unexpected);
+    dr_plan_bits_back(e->plan, in);
     return DR_OK;
 }
 

@@ -2,59 +2,59 @@
 #include <math.h>
 #include "expect/check.h"
 
-struct cursor {
-    int32_t a, b; /* chunk hints */
-};
-
-static struct dr_value side(const struct dr_eval *e, int which, int64_t row, struct cursor *c)
-{
-    return dr_source_value(e->columns[which], row, which ? &c->b : &c->a);
-}
-
-/* Two columns of one type and no refused text: no need for single values. */
+/* Two columns of one type that came typed: no need for single values. */
 static bool both_are(const struct dr_eval *e, int32_t type)
 {
-    return e->columns[0]->typed->type == type && e->columns[1]->typed->type == type &&
-           !e->columns[0]->of_code && !e->columns[1]->of_code;
+    const struct dr_column *a = e->columns[0]->raw, *b = e->columns[1]->raw;
+    return a->type == type && b->type == type;
 }
 
-static uint64_t f64_word(const double *a, const double *b, int m, bool equal, bool or_equal)
+enum relation { EQUAL, GREATER, GREATER_OR_EQUAL };
+
+static uint64_t f64_word(const double *a, const double *b, int m, enum relation relation)
 {
     uint64_t w = 0;
     for (int j = 0; j < m; j++)
-        w |= (uint64_t)(equal ? a[j] == b[j] : or_equal ? a[j] >= b[j] : a[j] > b[j]) << j;
+        w |= (uint64_t)(relation == EQUAL     ? a[j] == b[j]
+                        : relation == GREATER ? a[j] > b[j]
+                                              : a[j] >= b[j])
+             << j;
     return w;
 }
 
-static uint64_t i64_word(const int64_t *a, const int64_t *b, int m, bool equal, bool or_equal)
+static uint64_t i64_word(const int64_t *a, const int64_t *b, int m, enum relation relation)
 {
     uint64_t w = 0;
     for (int j = 0; j < m; j++)
-        w |= (uint64_t)(equal ? a[j] == b[j] : or_equal ? a[j] >= b[j] : a[j] > b[j]) << j;
+        w |= (uint64_t)(relation == EQUAL     ? a[j] == b[j]
+                        : relation == GREATER ? a[j] > b[j]
+                                              : a[j] >= b[j])
+             << j;
     return w;
 }
 
-/* The columns of a table share their chunks; a cast keeps them. */
-static void compare_bulk(const struct dr_eval *e, bool equal, bool or_equal, uint64_t *holds)
+struct comparison {
+    const struct dr_column *a, *b;
+    enum relation relation;
+    uint64_t *holds;
+    int32_t hint;
+};
+
+static void compare_run(void *ctx, const struct dr_array *a, int64_t i, int m, int64_t row)
 {
-    const struct dr_column *a = e->columns[0]->typed, *b = e->columns[1]->typed;
-    struct dr_rows_out out = { holds, 0 };
-    for (int32_t k = 0; k < a->n; k++)
-        for (int64_t i = 0; i < a->chunk[k]->n; i += 64) {
-            int m = a->chunk[k]->n - i < 64 ? (int)(a->chunk[k]->n - i) : 64;
-            const void *x = (const int64_t *)a->chunk[k]->values + i,
-                       *y = (const int64_t *)b->chunk[k]->values + i;
-            dr_rows_put(&out,
-                        a->type == DR_TYPE_FLOAT64 ? f64_word(x, y, m, equal, or_equal)
-                                                   : i64_word(x, y, m, equal, or_equal),
-                        m);
-        }
+    struct comparison *c = ctx;
+    int64_t at;
+    const struct dr_array *b = dr_column_at(c->b, row, &c->hint, &at);
+    const void *x = (const int64_t *)a->values + i, *y = (const int64_t *)b->values + at;
+    uint64_t w = a->type == DR_TYPE_FLOAT64 ? f64_word(x, y, m, c->relation) : i64_word(x, y, m, c->relation);
+    c->holds[row >> 6] |= w << (row & 63);
 }
 
-static bool same_chunks(const struct dr_eval *e)
+static void compare_block(void *ctx, int64_t block, int64_t from, int64_t to)
 {
-    const struct dr_column *a = e->columns[0]->typed, *b = e->columns[1]->typed;
-    return a->n == b->n && memcmp(a->start, b->start, (size_t)(a->n + 1) * sizeof *a->start) == 0;
+    struct comparison own = *(const struct comparison *)ctx;
+    (void)block;
+    dr_each_run(own.a, from, to, compare_run, &own);
 }
 
 static void unless_both_present(const struct dr_eval *e, uint64_t *unexpected)
@@ -64,12 +64,13 @@ static void unless_both_present(const struct dr_eval *e, uint64_t *unexpected)
             dr_rows_or(unexpected, e->columns[k]->null, e->plan->table->rows);
 }
 
-static bool bulk(const struct dr_eval *e, bool equal, bool or_equal, uint64_t *unexpected)
+/* The columns of a table share their chunks. */
+static bool bulk(const struct dr_eval *e, enum relation relation, uint64_t *unexpected)
 {
-    if (!same_chunks(e) ||
-        !(both_are(e, DR_TYPE_FLOAT64) || both_are(e, DR_TYPE_INT64) || both_are(e, DR_TYPE_TIMESTAMP)))
+    struct comparison c = { e->columns[0]->raw, e->columns[1]->raw, relation, unexpected, 0 };
+    if (!both_are(e, DR_TYPE_FLOAT64) && !both_are(e, DR_TYPE_INT64) && !both_are(e, DR_TYPE_TIMESTAMP))
         return false;
-    compare_bulk(e, equal, or_equal, unexpected);
+    dr_each_block(e->plan->table->rows, compare_block, &c);
     dr_rows_not(unexpected, e->plan->table->rows);
     unless_both_present(e, unexpected);
     return true;
@@ -77,18 +78,20 @@ static bool bulk(const struct dr_eval *e, bool equal, bool or_equal, uint64_t *u
 
 /* ---- equal ---- */
 
+static int differ(void *ctx, const struct dr_value *a, const struct dr_value *b, struct dr_buf *scratch,
+                  struct dr_err *err)
+{
+    (void)ctx;
+    (void)scratch;
+    (void)err;
+    return a->kind == DR_VALUE_NULL || !dr_value_equal(a, b);
+}
+
 static int32_t equal(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)
 {
-    struct cursor c = { 0 };
-    (void)err;
-    if (bulk(e, true, true, unexpected))
+    if (bulk(e, EQUAL, unexpected))
         return DR_OK;
-    for (int64_t row = 0; row < e->plan->table->rows; row++) {
-        struct dr_value a = side(e, 0, row, &c), b = side(e, 1, row, &c);
-        if (a.kind == DR_VALUE_NULL || !dr_value_equal(&a, &b))
-            dr_row_set(unexpected, row);
-    }
-    return DR_OK;
+    return dr_scan_pairs(e->columns[0], e->columns[1], differ, NULL, unexpected, err);
 }
 
 static void say_equal(const struct dr_eval *e, enum dr_say how, struct dr_buf *out)
@@ -100,26 +103,30 @@ static void say_equal(const struct dr_eval *e, enum dr_say how, struct dr_buf *o
 
 /* ---- greater ---- */
 
+/* A text that does not spell its column's type cannot be compared, and is
+ * unexpected anyway; other kinds that do not meet are an error. */
+static int not_greater(void *ctx, const struct dr_value *a, const struct dr_value *b, struct dr_buf *scratch,
+                       struct dr_err *err)
+{
+    const struct dr_eval *e = ctx;
+    int order = -1;
+    (void)scratch;
+    bool known = dr_value_compare(a, b, &order);
+    bool refused = (a->kind == DR_VALUE_TEXT && e->columns[0]->n_refused) ||
+                   (b->kind == DR_VALUE_TEXT && e->columns[1]->n_refused);
+    if (!known && !refused && a->kind != DR_VALUE_NULL && b->kind != DR_VALUE_NULL) {
+        dr_fail(err, DR_EINPUT, "TypeError: '>' not supported between a %s in '%s' and a %s in '%s'",
+                dr_value_kind_name(a), e->columns[0]->name, dr_value_kind_name(b), e->columns[1]->name);
+        return -1;
+    }
+    return !known || !(order > 0 || (order == 0 && dr_eval_flag(e, "or_equal", false)));
+}
+
 static int32_t greater(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)
 {
-    bool or_equal = dr_eval_flag(e, "or_equal", false);
-    struct cursor c = { 0 };
-    if (bulk(e, false, or_equal, unexpected))
+    if (bulk(e, dr_eval_flag(e, "or_equal", false) ? GREATER_OR_EQUAL : GREATER, unexpected))
         return DR_OK;
-    for (int64_t row = 0; row < e->plan->table->rows; row++) {
-        struct dr_value a = side(e, 0, row, &c), b = side(e, 1, row, &c);
-        int order = -1;
-        bool known = dr_value_compare(&a, &b, &order);
-        bool refused = (e->columns[0]->refused && dr_row_get(e->columns[0]->refused, row)) ||
-                       (e->columns[1]->refused && dr_row_get(e->columns[1]->refused, row));
-        if (!known && !refused && a.kind != DR_VALUE_NULL && b.kind != DR_VALUE_NULL)
-            return dr_fail(
-                err, DR_EINPUT, "TypeError: '>' not supported between a %s in '%s' and a %s in '%s'",
-                dr_value_kind_name(&a), e->columns[0]->name, dr_value_kind_name(&b), e->columns[1]->name);
-        if (!known || !(order > 0 || (or_equal && order == 0)))
-            dr_row_set(unexpected, row);
-    }
-    return DR_OK;
+    return dr_scan_pairs(e->columns[0], e->columns[1], not_greater, e, unexpected, err);
 }
 
 static void say_greater(const struct dr_eval *e, enum dr_say how, struct dr_buf *out)
@@ -168,24 +175,24 @@ static void add_pairs(struct dr_eval *e, const struct dr_node *list, struct dr_m
     }
 }
 
+static int not_in(void *ctx, const struct dr_value *a, const struct dr_value *b, struct dr_buf *scratch,
+                  struct dr_err *err)
+{
+    (void)err;
+    put_pair_key(a, b, scratch);
+    return !dr_map_get(ctx, dr_buf_str(scratch));
+}
+
 static int32_t in_set(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)
 {
     const struct dr_node *list = dr_eval_arg(e, "value_pairs_set");
     struct dr_map map = { 0 };
-    DR_AUTO_BUF key = { 0 };
-    struct cursor c = { 0 };
-    (void)err;
     if (!list)
         return DR_OK;
     add_pairs(e, list, &map);
-    for (int64_t row = 0; row < e->plan->table->rows; row++) {
-        struct dr_value a = side(e, 0, row, &c), b = side(e, 1, row, &c);
-        put_pair_key(&a, &b, &key);
-        if (!dr_map_get(&map, dr_buf_str(&key)))
-            dr_row_set(unexpected, row);
-    }
+    int32_t rc = dr_scan_pairs(e->columns[0], e->columns[1], not_in, &map, unexpected, err);
     dr_map_done(&map);
-    return DR_OK;
+    return rc;
 }
 
 static void say_in_set(const struct dr_eval *e, enum dr_say how, struct dr_buf *out)

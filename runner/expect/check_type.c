@@ -116,9 +116,9 @@ static bool is_sql(const struct dr_node *n)
     return *p == 0 && !dr_streq(dr_node_str(n, ""), "O");
 }
 
-static unsigned kind_of_type(const struct dr_column *c)
+static unsigned kind_of_type(int32_t type, bool zoned)
 {
-    switch (c->type) {
+    switch (type) {
     case DR_TYPE_BOOL:
         return KIND_BOOL;
     case DR_TYPE_INT64:
@@ -128,7 +128,7 @@ static unsigned kind_of_type(const struct dr_column *c)
     case DR_TYPE_DATE:
         return KIND_DATE;
     case DR_TYPE_TIMESTAMP:
-        return c->zoned ? KIND_INSTANT : KIND_TIME;
+        return zoned ? KIND_INSTANT : KIND_TIME;
     case DR_TYPE_DECIMAL:
         return KIND_DECIMAL;
     default:
@@ -138,7 +138,7 @@ static unsigned kind_of_type(const struct dr_column *c)
 
 static const char *observed_name(const struct dr_source *s, bool sql)
 {
-    switch (kind_of_type(s->raw)) {
+    switch (kind_of_type(s->raw->type, s->raw->zoned)) {
     case KIND_BOOL:
         return sql ? "BOOLEAN" : "bool_";
     case KIND_INT:
@@ -171,7 +171,7 @@ static int32_t whole_column(struct dr_eval *e)
     const struct dr_source *s = e->columns[0];
     const struct dr_node *names = asked(e);
     const char *found = observed_name(s, is_sql(names));
-    unsigned kind = kind_of_type(s->raw), kinds = kinds_asked(names);
+    unsigned kind = kind_of_type(s->raw->type, s->raw->zoned), kinds = kinds_asked(names);
     e->check->success = !names || (kinds & kind) || (kind == KIND_TEXT && (kinds & KIND_OBJECT));
     dr_eval_observe(e, dr_node_new_str(e->arena, dr_str_of(found)));
     DR_AUTO_BUF b = { 0 };
@@ -217,7 +217,7 @@ static int32_t each_value(struct dr_eval *e, uint64_t *unexpected, struct dr_err
     }
     if (kinds & KIND_TEXT)
         return DR_OK;
-    bool spelt = s->typed != s->raw && (kinds & kind_of_type(s->typed));
+    bool spelt = s->type != s->raw->type && (kinds & kind_of_type(s->type, s->zoned));
     if (!spelt)
         dr_rows_fill(unexpected, s->rows);
     else if (s->refused)
@@ -243,8 +243,8 @@ static int32_t type(struct dr_eval *e, struct dr_err *err)
 {
     const struct dr_source *s = e->columns[0];
     const struct dr_node *names = asked(e);
-    bool text = kind_of_type(s->raw) == KIND_TEXT;
-    if (!names || !text || (kinds_asked(names) & KIND_OBJECT) || (is_sql(names) && s->typed == s->raw))
+    bool text = kind_of_type(s->raw->type, s->raw->zoned) == KIND_TEXT;
+    if (!names || !text || (kinds_asked(names) & KIND_OBJECT) || (is_sql(names) && s->type == s->raw->type))
         return whole_column(e);
     return dr_eval_rows(e, each_value, err);
 }

@@ -77,79 +77,34 @@ static void say_null(const struct dr_eval *e, enum dr_say how, struct dr_buf *ou
 
 /* ---- uniqueness ---- */
 
-/* Codes are dense, so a table of counts does; other keys go through a hash
- * table of first rows. */
-static void unique_codes(const struct dr_view *v, const uint64_t *keys, int64_t n_codes, uint64_t *unexpected)
+static void unique_codes(struct dr_plan *p, struct dr_source *s, struct dr_view *v, uint64_t *unexpected)
 {
-    int64_t rows = v->source->rows;
-    uint8_t *count = dr_calloc((size_t)n_codes + 1, 1);
-    for (int64_t r = dr_rows_next(v->rows, rows, 0); r >= 0; r = dr_rows_next(v->rows, rows, r + 1))
-        count[keys[r]] += count[keys[r]] < 2;
-    for (int64_t r = dr_rows_next(v->rows, rows, 0); r >= 0; r = dr_rows_next(v->rows, rows, r + 1))
-        if (count[keys[r]] > 1)
-            dr_row_set(unexpected, r);
-    free(count);
+    const int64_t *count = dr_view_counts(p, v);
+    DR_AUTO_FREE uint64_t *repeated = dr_codes_bits(s->codes);
+    for (int64_t k = 0; k < s->codes->n; k++)
+        if (count[k] > 1)
+            dr_row_set(repeated, k);
+    dr_codes_spread(s, repeated, unexpected);
 }
 
-/* Keys that only rise, as running numbers do, need no table. */
-static bool only_rises(const struct dr_view *v, const uint64_t *keys)
-{
-    int64_t rows = v->source->rows;
-    if (v->n != rows)
-        return false;
-    for (int64_t r = 1; r < rows; r++)
-        if ((int64_t)keys[r] <= (int64_t)keys[r - 1])
-            return false;
-    return true;
-}
-
-static uint64_t mix(uint64_t k)
-{
-    k *= UINT64_C(0x9E3779B97F4A7C15);
-    return k ^ k >> 32;
-}
-
-static void unique_hashed(const struct dr_view *v, const uint64_t *keys, uint64_t *unexpected)
-{
-    int64_t rows = v->source->rows;
-    size_t cap = 64;
-    while (cap < (size_t)v->n * 2)
-        cap *= 2;
-    int64_t *first = dr_calloc(cap, sizeof *first); /* row + 1 */
-    for (int64_t r = dr_rows_next(v->rows, rows, 0); r >= 0; r = dr_rows_next(v->rows, rows, r + 1)) {
-        size_t at = mix(keys[r]) & (cap - 1);
-        while (first[at] && keys[first[at] - 1] != keys[r])
-            at = (at + 1) & (cap - 1);
-        if (first[at]) {
-            dr_row_set(unexpected, first[at] - 1);
-            dr_row_set(unexpected, r);
-        } else {
-            first[at] = r + 1;
-        }
-    }
-    free(first);
-}
-
+/* Values are compared as written, so texts that do not spell the type take part. */
 static int32_t unique(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)
 {
     struct dr_source *s = e->columns[0];
-    struct dr_view whole = *dr_plan_view(e->plan, s, e->domain);
+    struct dr_view *v = dr_plan_view(e->plan, s, e->domain);
     (void)err;
-    if (s->refused) { /* compared as written, so they take part */
-        uint64_t *rows = dr_plan_bits(e->plan);
-        dr_rows_or(rows, s->refused, s->rows);
-        if (e->domain->rows)
-            dr_rows_and(rows, e->domain->rows, s->rows);
-        dr_rows_or(rows, whole.rows, s->rows);
-        whole.rows = rows;
-        whole.n += whole.n_refused;
+    if (s->codes) {
+        unique_codes(e->plan, s, v, unexpected);
+        return DR_OK;
     }
-    const uint64_t *keys = dr_source_keys(e->plan, s);
-    const struct dr_column *c = dr_source_dict(s);
-    if (c->dict)
-        unique_codes(&whole, keys, c->dict->n, unexpected);
-    else if (!only_rises(&whole, keys))
-        unique_hashed(&whole, keys, unexpected);
+    uint64_t *in = dr_plan_bits(e->plan);
+    memcpy(in, v->rows, (size_t)dr_words(s->rows) * 8);
+    if (s->refused)
+        dr_rows_or(in, s->refused, s->rows);
+    if (e->domain->rows)
+        dr_rows_and(in, e->domain->rows, s->rows);
+    dr_scan_repeats(e->plan, 1, e->columns, in, unexpected);
+    dr_plan_bits_back(e->plan, in);
     return DR_OK;
 }
 

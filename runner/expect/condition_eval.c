@@ -380,7 +380,7 @@ static int32_t bare(struct eval *e, const struct dr_condition *c, uint64_t *in)
     if (c->op != DR_CONDITION_COLUMN)
         return dr_fail(e->err, DR_EDEF, "row_condition: a value stands where a comparison is expected");
     DR_TRY(source_of(e, c, &s));
-    if (s->class != DR_CLASS_EMPTY && s->typed->type != DR_TYPE_BOOL)
+    if (s->class != DR_CLASS_EMPTY && s->type != DR_TYPE_BOOL)
         return dr_fail(e->err, DR_EDEF,
                        "row_condition: column '%s' holds %s, not truth values; compare it with something",
                        c->name, dr_class_name(s->class));

@@ -1,64 +1,9 @@
 /* distinct.c - the distinct values of a column with their counts. See plan.h.
  *
- * A column with a dictionary is counted by code, and each code's value looked
- * at once, at the first row that has it; others are sorted by key. */
+ * A column with a dictionary is counted by code; others are sorted by key. */
 #include "expect/plan.h"
 
 #define FEW 4 /* rows per distinct value that make counting by code pay */
-
-/* How often each code occurs, and where first. */
-struct code_counts {
-    int64_t *count, *first;
-    int32_t n;
-};
-
-static void counts_done(struct code_counts *c)
-{
-    free(c->count);
-    free(c->first);
-}
-
-static void count_chunk(struct code_counts *out, const int32_t *codes, const uint64_t *rows, int64_t from,
-                        int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) {
-        if (!dr_row_get(rows, from + i))
-            continue;
-        if (out->count[codes[i]]++ == 0)
-            out->first[codes[i]] = from + i;
-    }
-}
-
-static struct code_counts count_codes(const struct dr_column *c, const uint64_t *rows)
-{
-    struct code_counts out = { .n = c->dict->n };
-    out.count = dr_calloc((size_t)out.n + 1, sizeof *out.count);
-    out.first = dr_calloc((size_t)out.n + 1, sizeof *out.first);
-    for (int32_t k = 0; k < c->n; k++)
-        count_chunk(&out, c->chunk[k]->values, rows, c->start[k], c->chunk[k]->n);
-    return out;
-}
-
-static int64_t used_codes(const struct code_counts *c)
-{
-    int64_t used = 0;
-    for (int32_t k = 0; k < c->n; k++)
-        used += c->count[k] > 0;
-    return used;
-}
-
-/* The view's rows, and those of its domain that do not spell the type. */
-static const uint64_t *present_rows(struct dr_plan *p, const struct dr_view *v)
-{
-    if (!v->n_refused)
-        return v->rows;
-    uint64_t *rows = dr_plan_bits(p);
-    memcpy(rows, v->source->refused, (size_t)dr_words(v->source->rows) * 8);
-    if (v->domain->rows)
-        dr_rows_and(rows, v->domain->rows, v->source->rows);
-    dr_rows_or(rows, v->rows, v->source->rows);
-    return rows;
-}
 
 static int by_value(const void *a, const void *b)
 {
@@ -80,22 +25,48 @@ static void settle(struct dr_view *v)
     v->n_distinct = n;
 }
 
-static void add_codes(struct dr_view *v, const struct code_counts *c)
+static int64_t occurring(const int64_t *count, int64_t codes)
 {
-    for (int32_t k = 0; k < c->n; k++) {
-        int32_t hint = 0;
-        if (c->count[k])
-            v->distinct[v->n_distinct++] =
-                (struct dr_value_count){ dr_source_value(v->source, c->first[k], &hint), c->count[k] };
-    }
+    int64_t n = 0;
+    for (int64_t k = 0; k < codes; k++)
+        n += count[k] > 0;
+    return n;
+}
+
+/* How often each code of the column's dictionary occurs among the rows of the
+ * view's domain; a STRING column gets its dictionary now. */
+static const int64_t *counts(struct dr_plan *p, struct dr_view *v, int64_t *ret_codes)
+{
+    *ret_codes = dr_source_dict(v->source)->dict->n;
+    return dr_view_counts(p, v);
+}
+
+/* The first row of each code, to look up its value where codes have none of their own. */
+static int64_t *first_rows(struct dr_source *s, int64_t codes)
+{
+    const struct dr_column *c = dr_source_dict(s);
+    int64_t *first = dr_malloc(((size_t)codes + 1) * sizeof *first);
+    for (int32_t k = c->n - 1; k >= 0; k--)
+        for (int64_t i = c->chunk[k]->n - 1; i >= 0; i--)
+            if (dr_array_valid(c->chunk[k], i))
+                first[((const int32_t *)c->chunk[k]->values)[i]] = c->start[k] + i;
+    return first;
 }
 
 static void distinct_codes(struct dr_plan *p, struct dr_view *v)
 {
-    struct code_counts c = count_codes(dr_source_dict(v->source), present_rows(p, v));
-    v->distinct = dr_arena_array(&p->scratch, (size_t)used_codes(&c) + 1, sizeof *v->distinct);
-    add_codes(v, &c);
-    counts_done(&c);
+    struct dr_source *s = v->source;
+    int64_t codes;
+    const int64_t *count = counts(p, v, &codes);
+    DR_AUTO_FREE int64_t *first = s->codes ? NULL : first_rows(s, codes);
+    v->distinct = dr_arena_array(&p->scratch, (size_t)occurring(count, codes) + 1, sizeof *v->distinct);
+    for (int64_t k = 0; k < codes; k++) {
+        int32_t hint = 0;
+        if (count[k])
+            v->distinct[v->n_distinct++] =
+                (struct dr_value_count){ first ? dr_source_value(s, first[k], &hint) : dr_codes_value(s, k),
+                                         count[k] };
+    }
     settle(v);
 }
 
@@ -120,8 +91,8 @@ static void distinct_keys(struct dr_plan *p, struct dr_view *v)
 
 bool dr_view_has_few(const struct dr_view *v)
 {
-    const struct dr_column *raw = v->source->raw;
-    return raw->type == DR_TYPE_DICT && raw->dict->n <= v->source->rows / FEW;
+    const struct dr_source *s = v->source;
+    return s->codes && s->codes->n_used <= s->rows / FEW;
 }
 
 static bool counts_by_code(const struct dr_view *v)
@@ -145,42 +116,58 @@ void dr_view_distinct(struct dr_plan *p, struct dr_view *v)
 
 int64_t dr_view_count_distinct(struct dr_plan *p, struct dr_view *v)
 {
+    int64_t codes;
     if (v->has_distinct || v->source->class != DR_CLASS_TEXT) {
         dr_view_distinct(p, v);
         return v->n_distinct;
     }
-    struct code_counts c = count_codes(dr_source_dict(v->source), v->rows);
-    int64_t n = used_codes(&c);
-    counts_done(&c);
-    return n;
+    const int64_t *count = counts(p, v, &codes);
+    return occurring(count, codes);
 }
 
-struct dr_value dr_view_nth(struct dr_plan *p, struct dr_view *v, int64_t i)
+struct dr_value dr_view_nth_distinct(struct dr_plan *p, struct dr_view *v, int64_t i)
 {
-    if (v->sorted || !dr_view_has_few(v)) {
-        dr_view_sort(p, v);
-        return dr_view_sorted_value(v, i);
-    }
-    dr_view_distinct(p, v);
     int64_t k = 0;
-    while (k + 1 < v->n_distinct && i >= v->distinct[k].count)
+    dr_view_distinct(p, v);
+    while (k + 1 < v->n_distinct && i >= v->distinct[k].count) /* refused texts come last */
         i -= v->distinct[k++].count;
     return v->distinct[k].value;
 }
 
-void dr_view_text_extremes(struct dr_view *v, struct dr_value *ret_min, struct dr_value *ret_max)
+void dr_view_text_extremes(struct dr_plan *p, struct dr_view *v, struct dr_value *ret_min,
+                           struct dr_value *ret_max)
 {
     const struct dr_column *column = dr_source_dict(v->source);
-    struct code_counts c = count_codes(column, v->rows);
     const struct dr_str *min = NULL, *max = NULL;
-    for (int32_t k = 0; k < c.n; k++) {
+    int64_t codes;
+    const int64_t *count = counts(p, v, &codes);
+    for (int64_t k = 0; k < codes; k++) {
         const struct dr_str *s = &column->dict->values[k];
-        if (!c.count[k])
+        if (!count[k])
             continue;
         min = !min || dr_str_cmp(*s, *min) < 0 ? s : min;
         max = !max || dr_str_cmp(*s, *max) > 0 ? s : max;
     }
-    counts_done(&c);
     *ret_min = dr_value_of_text(*min);
     *ret_max = dr_value_of_text(*max);
+}
+
+bool dr_view_code_extremes(struct dr_plan *p, struct dr_view *v, struct dr_value *ret_min,
+                           struct dr_value *ret_max)
+{
+    const struct dr_source *s = v->source;
+    const int64_t *count = dr_view_counts(p, v);
+    bool any = false;
+    for (int64_t k = 0; k < s->codes->n; k++) {
+        struct dr_value value;
+        if (!count[k] || (s->codes->refused && dr_row_get(s->codes->refused, k)))
+            continue;
+        value = dr_codes_value(s, k);
+        if (!any || dr_value_order(&value, ret_min) < 0)
+            *ret_min = value;
+        if (!any || dr_value_order(&value, ret_max) > 0)
+            *ret_max = value;
+        any = true;
+    }
+    return any;
 }

@@ -2,10 +2,15 @@
  *
  * Each pattern is compiled once, with JIT where the machine allows it. The
  * match limit bounds backtracking, the depth and heap limits bound memory of
- * the interpreter, and the JIT gets a stack of its own with a maximum. */
+ * the interpreter, and the JIT gets a stack of its own with a maximum.
+ *
+ * Threads share the compiled pattern. What a match writes to is a matcher; a
+ * thread takes one that is free, and the first to need one more makes it. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "expect/regex.h"
 #include <pcre2.h>
+#include <stdatomic.h>
+#include <sched.h>
 
 #define MATCH_LIMIT 2000000u
 #define DEPTH_LIMIT 10000u
@@ -13,11 +18,18 @@
 #define JIT_STACK_MAX ((size_t)1 << 20)
 #define PATTERN_MAX 65536u
 
-struct dr_regex {
-    pcre2_code *code;
-    pcre2_match_data *match;
+#define MATCHERS 16 /* a thread that finds none free waits for one */
+
+struct matcher {
+    atomic_flag busy;
+    pcre2_match_data *match; /* NULL until first taken */
     pcre2_match_context *context;
     pcre2_jit_stack *stack;
+};
+struct dr_regex {
+    pcre2_code *code;
+    bool jit;
+    struct matcher matchers[MATCHERS];
 };
 
 static int32_t compile_failed(const char *pattern, int code, size_t offset, struct dr_err *err)
@@ -29,19 +41,38 @@ static int32_t compile_failed(const char *pattern, int code, size_t offset, stru
                    pattern, (const char *)text, offset);
 }
 
-static void set_limits(struct dr_regex *r)
+static void matcher_init(const struct dr_regex *r, struct matcher *m)
 {
-    r->context = pcre2_match_context_create(NULL);
-    if (!r->context)
-        dr_die_oom(sizeof *r);
-    pcre2_set_match_limit(r->context, MATCH_LIMIT);
-    pcre2_set_depth_limit(r->context, DEPTH_LIMIT);
-    pcre2_set_heap_limit(r->context, HEAP_LIMIT_KIB);
-    if (pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE) == 0) {
-        r->stack = pcre2_jit_stack_create(32 * 1024, JIT_STACK_MAX, NULL);
-        if (r->stack)
-            pcre2_jit_stack_assign(r->context, NULL, r->stack);
-    }
+    m->match = pcre2_match_data_create_from_pattern(r->code, NULL);
+    m->context = pcre2_match_context_create(NULL);
+    if (!m->match || !m->context)
+        dr_die_oom(sizeof *m);
+    pcre2_set_match_limit(m->context, MATCH_LIMIT);
+    pcre2_set_depth_limit(m->context, DEPTH_LIMIT);
+    pcre2_set_heap_limit(m->context, HEAP_LIMIT_KIB);
+    if (!r->jit)
+        return;
+    m->stack = pcre2_jit_stack_create(32 * 1024, JIT_STACK_MAX, NULL);
+    if (m->stack)
+        pcre2_jit_stack_assign(m->context, NULL, m->stack);
+}
+
+static struct matcher *take_matcher(struct dr_regex *r)
+{
+    for (;; sched_yield())
+        for (int k = 0; k < MATCHERS; k++) {
+            struct matcher *m = &r->matchers[k];
+            if (atomic_flag_test_and_set_explicit(&m->busy, memory_order_acquire))
+                continue;
+            if (!m->match)
+                matcher_init(r, m);
+            return m;
+        }
+}
+
+static void give_back(struct matcher *m)
+{
+    atomic_flag_clear_explicit(&m->busy, memory_order_release);
 }
 
 int32_t dr_regex_new(const char *pattern, struct dr_regex **ret, struct dr_err *err)
@@ -56,10 +87,7 @@ int32_t dr_regex_new(const char *pattern, struct dr_regex **ret, struct dr_err *
         return compile_failed(pattern, code, offset, err);
     struct dr_regex *r = dr_calloc(1, sizeof *r);
     r->code = compiled;
-    r->match = pcre2_match_data_create_from_pattern(compiled, NULL);
-    if (!r->match)
-        dr_die_oom(sizeof *r);
-    set_limits(r);
+    r->jit = pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE) == 0;
     *ret = r;
     return DR_OK;
 }
@@ -68,9 +96,11 @@ void dr_regex_free(struct dr_regex *r)
 {
     if (!r)
         return;
-    pcre2_jit_stack_free(r->stack);
-    pcre2_match_context_free(r->context);
-    pcre2_match_data_free(r->match);
+    for (int k = 0; k < MATCHERS; k++) {
+        pcre2_jit_stack_free(r->matchers[k].stack);
+        pcre2_match_context_free(r->matchers[k].context);
+        pcre2_match_data_free(r->matchers[k].match);
+    }
     pcre2_code_free(r->code);
     free(r);
 }
@@ -78,7 +108,9 @@ void dr_regex_free(struct dr_regex *r)
 static int run(struct dr_regex *r, struct dr_str text, uint32_t options, struct dr_err *err)
 {
     const char *p = text.p ? text.p : "";
-    int n = pcre2_match(r->code, (PCRE2_SPTR)p, text.n, 0, options, r->match, r->context);
+    struct matcher *m = take_matcher(r);
+    int n = pcre2_match(r->code, (PCRE2_SPTR)p, text.n, 0, options, m->match, m->context);
+    give_back(m);
     if (n >= 0)
         return 1;
     if (n == PCRE2_ERROR_NOMATCH)

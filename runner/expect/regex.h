@@ -10,7 +10,7 @@
 #define DR_REGEX_H
 #include "base/str.h"
 
-struct dr_regex; /* used by one thread at a time */
+struct dr_regex; /* threads may match it at the same time */
 
 int32_t dr_regex_new(const char *pattern, struct dr_regex **ret, struct dr_err *err);
 void dr_regex_free(struct dr_regex *r); /* NULL is fine */

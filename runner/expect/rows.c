@@ -168,47 +168,43 @@ static int by_count_and_value(const void *a, const void *b)
 
 /* Whether a row's values equal another row's. A missing number equals nothing,
  * not even another missing one, as NaN does not in Great Expectations. */
-static bool same_values(const struct dr_eval *e, const uint64_t *const *keys, int64_t x, int64_t y)
+static bool same_values(const struct dr_eval *e, int64_t x, int64_t y)
 {
     for (int32_t k = 0; k < e->n_columns; k++) {
         const struct dr_source *s = e->columns[k];
-        bool null = s->null && dr_row_get(s->null, x), other = s->null && dr_row_get(s->null, y);
-        if (null != other || (null && s->class == DR_CLASS_NUMBER) || keys[k][x] != keys[k][y])
+        bool lone = s->class == DR_CLASS_NUMBER && s->null && dr_row_get(s->null, x);
+        if (lone || !dr_source_same(s, x, y))
             return false;
     }
     return true;
 }
 
-static uint64_t hash_values(const struct dr_eval *e, const uint64_t *const *keys, int64_t row)
+static uint64_t hash_values(const struct dr_eval *e, int64_t row)
 {
-    uint64_t h = 0;
+    uint64_t h = dr_rows_hash(e->n_columns, e->columns, row);
     for (int32_t k = 0; k < e->n_columns; k++) {
         const struct dr_source *s = e->columns[k];
-        bool lone = s->null && s->class == DR_CLASS_NUMBER && dr_row_get(s->null, row);
-        h = (h ^ (lone ? (uint64_t)row : keys[k][row])) * UINT64_C(0x9E3779B97F4A7C15);
-        h ^= h >> 29;
+        if (s->class == DR_CLASS_NUMBER && s->null && dr_row_get(s->null, row))
+            h += (uint64_t)row * UINT64_C(0x9E3779B97F4A7C15);
     }
-    return h ^ h >> 32;
+    return h;
 }
 
 /* Counts by value in an open-addressed table of indices into *ret. */
 static int64_t count_values(struct dr_eval *e, const uint64_t *unexpected, struct counted **ret)
 {
     int64_t rows = e->plan->table->rows, left = e->check->unexpected_count, n = 0;
-    const uint64_t **keys = dr_arena_array(&e->plan->scratch, (size_t)e->n_columns, sizeof *keys);
     size_t cap = 64;
     if (e->format.level != DR_RESULT_COMPLETE && left > COUNTED_ROWS_MAX)
         left = COUNTED_ROWS_MAX;
     while (cap < (size_t)left * 2)
         cap *= 2;
-    for (int32_t k = 0; k < e->n_columns; k++)
-        keys[k] = dr_source_keys(e->plan, e->columns[k]);
     int64_t *slot = dr_calloc(cap, sizeof *slot); /* index + 1 */
     struct counted *list = dr_malloc(((size_t)left + 1) * sizeof *list);
     for (int64_t r = dr_rows_next(unexpected, rows, 0); r >= 0 && left-- > 0;
          r = dr_rows_next(unexpected, rows, r + 1)) {
-        size_t at = hash_values(e, keys, r) & (cap - 1);
-        while (slot[at] && !same_values(e, keys, list[slot[at] - 1].row, r))
+        size_t at = hash_values(e, r) & (cap - 1);
+        while (slot[at] && !same_values(e, list[slot[at] - 1].row, r))
             at = (at + 1) & (cap - 1);
         if (!slot[at]) {
             list[n] = (struct counted){ r, 0, n, e };
@@ -371,31 +367,62 @@ static void put_sentence(struct dr_eval *e, const struct tally *t)
     e->check->sentence = dr_arena_dup(e->arena, dr_buf_cstr(&b), b.n);
 }
 
-int32_t dr_eval_rows(struct dr_eval *e, int32_t (*fn)(struct dr_eval *, uint64_t *, struct dr_err *),
-                     struct dr_err *err)
+/* Rows that the condition keeps and that are not left out. */
+static int64_t counted_rows(struct dr_eval *e, uint64_t *counted)
 {
     int64_t rows = e->plan->table->rows;
-    uint64_t *unexpected = dr_arena_array(e->arena, (size_t)dr_words(rows) + 1, sizeof *unexpected);
-    uint64_t *counted = dr_plan_bits(e->plan), *ignored = dr_plan_bits(e->plan);
-    struct tally t = { .elements = e->domain->n };
-    bool nulls = e->type->flags & DR_CHECK_NULLS;
     domain_rows(e, counted);
-    if (!nulls)
+    if (!(e->type->flags & DR_CHECK_NULLS)) {
+        uint64_t *ignored = dr_plan_bits(e->plan);
         ignored_rows(e, ignored);
-    dr_rows_and_not(counted, ignored, rows);
-    DR_TRY(fn(e, unexpected, err));
+        dr_rows_and_not(counted, ignored, rows);
+        dr_plan_bits_back(e->plan, ignored);
+    }
+    return dr_rows_count(counted, rows);
+}
+
+/* The set that outlives the plan. Checks that found nothing share one. */
+static const uint8_t *keep(struct dr_eval *e, const uint64_t *unexpected, int64_t n)
+{
+    size_t words = (size_t)dr_words(e->plan->table->rows) + 1;
+    if (n) {
+        uint64_t *copy = dr_arena_array(e->arena, words, sizeof *copy);
+        memcpy(copy, unexpected, words * sizeof *copy);
+        return (const uint8_t *)copy;
+    }
+    if (!e->plan->nothing)
+        e->plan->nothing = dr_arena_array(e->arena, words, sizeof(uint64_t));
+    return e->plan->nothing;
+}
+
+static void conclude(struct dr_eval *e, struct tally *t, uint64_t *unexpected, const uint64_t *counted)
+{
+    int64_t rows = e->plan->table->rows;
     if (!(e->type->flags & (DR_CHECK_TEXT | DR_CHECK_NULLS)))
         add_refused(e, unexpected);
     dr_rows_and(unexpected, counted, rows);
-    t.counted = dr_rows_count(counted, rows);
+    t->unexpected = dr_rows_count(unexpected, rows);
+    e->check->success =
+        t->counted == 0 || (double)(t->counted - t->unexpected) / (double)t->counted >= e->mostly;
+    e->check->element_count = t->elements;
+    e->check->unexpected_count = t->unexpected;
+    e->check->missing_count = t->missing;
+    e->check->unexpected = keep(e, unexpected, t->unexpected);
+    put_result(e, t, unexpected);
+    put_sentence(e, t);
+}
+
+int32_t dr_eval_rows(struct dr_eval *e, int32_t (*fn)(struct dr_eval *, uint64_t *, struct dr_err *),
+                     struct dr_err *err)
+{
+    uint64_t *unexpected = dr_plan_bits(e->plan), *counted = dr_plan_bits(e->plan);
+    struct tally t = { .elements = e->domain->n };
+    t.counted = counted_rows(e, counted);
     t.missing = t.elements - t.counted;
-    t.unexpected = dr_rows_count(unexpected, rows);
-    e->check->success = t.counted == 0 || (double)(t.counted - t.unexpected) / (double)t.counted >= e->mostly;
-    e->check->element_count = t.elements;
-    e->check->unexpected_count = t.unexpected;
-    e->check->missing_count = t.missing;
-    e->check->unexpected = (const uint8_t *)unexpected;
-    put_result(e, &t, unexpected);
-    put_sentence(e, &t);
-    return DR_OK;
+    int32_t rc = fn(e, unexpected, err);
+    if (!rc)
+        conclude(e, &t, unexpected, counted);
+    dr_plan_bits_back(e->plan, unexpected);
+    dr_plan_bits_back(e->plan, counted);
+    return rc;
 }

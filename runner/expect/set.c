@@ -142,14 +142,34 @@ static int in_texts(void *ctx, struct dr_str text, struct dr_err *err)
     return dr_map_get(ctx, text) != NULL;
 }
 
-static void by_row(struct dr_source *s, const struct dr_value_set *set, uint64_t *in)
+struct by_row {
+    struct dr_source *s;
+    const struct dr_value_set *set;
+    uint64_t *in;
+};
+
+static void row_block(void *ctx, int64_t block, int64_t from, int64_t to)
 {
+    const struct by_row *b = ctx;
     int32_t hint = 0;
-    for (int64_t row = 0; row < s->rows; row++) {
-        struct dr_value v = dr_source_value(s, row, &hint);
-        if (dr_value_set_has(set, &v))
-            dr_row_set(in, row);
+    (void)block;
+    for (int64_t row = from; row < to; row++) {
+        struct dr_value v = dr_source_value(b->s, row, &hint);
+        if (dr_value_set_has(b->set, &v))
+            dr_row_set(b->in, row);
     }
+}
+
+static void by_code(struct dr_source *s, const struct dr_value_set *set, uint64_t *in)
+{
+    const struct dr_codes *c = s->codes;
+    DR_AUTO_FREE uint64_t *codes = dr_codes_bits(c);
+    for (int64_t k = dr_rows_next(c->used, c->n, 0); k >= 0; k = dr_rows_next(c->used, c->n, k + 1)) {
+        struct dr_value v = dr_codes_value(s, k);
+        if (dr_value_set_has(set, &v))
+            dr_row_set(codes, k);
+    }
+    dr_codes_spread(s, codes, in);
 }
 
 void dr_scan_set(struct dr_plan *p, struct dr_source *s, const struct dr_value_set *set, uint64_t *in)
@@ -157,14 +177,14 @@ void dr_scan_set(struct dr_plan *p, struct dr_source *s, const struct dr_value_s
     struct dr_map texts = set->texts;
     if (s->class == DR_CLASS_EMPTY)
         return;
-    if (s->class == DR_CLASS_TEXT)
+    if (s->codes)
+        by_code(s, set, in);
+    else if (s->class == DR_CLASS_TEXT)
         (void)dr_scan_text(p, s, in_texts, &texts, in, NULL);
-    else if (s->class == DR_CLASS_MIXED)
-        by_row(s, set, in);
-    else if (s->typed->type == DR_TYPE_FLOAT64)
+    else if (s->type == DR_TYPE_FLOAT64)
         dr_scan(s->typed, f64_word, set, in);
-    else if (s->typed->type == DR_TYPE_INT64 || s->typed->type == DR_TYPE_TIMESTAMP)
+    else if (s->type == DR_TYPE_INT64 || s->type == DR_TYPE_TIMESTAMP)
         dr_scan(s->typed, i64_word, set, in);
     else
-        by_row(s, set, in);
+        dr_each_block(s->rows, row_block, &(struct by_row){ s, set, in });
 }

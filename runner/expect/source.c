@@ -5,30 +5,10 @@
 #include "base/date.h"
 #include "base/json.h"
 #include "base/num.h"
-#include "data/kernel.h"
+#include "data/gather.h"
+#include "data/pool.h"
 #include "expect/condition.h"
 #include "expect/dateutil.h"
-
-static void source_done(struct dr_source *s)
-{
-    for (int k = 0; k < 2; k++)
-        dr_column_unref(s->owned[k]);
-    free(s->keys);
-}
-
-void dr_plan_done(struct dr_plan *p)
-{
-    for (struct dr_source *s = p->sources; s; s = s->next)
-        source_done(s);
-    for (struct dr_view *v = p->views; v; v = v->next)
-        free(v->sorted);
-    dr_arena_done(&p->scratch);
-}
-
-uint64_t *dr_plan_bits(struct dr_plan *p)
-{
-    return dr_arena_array(&p->scratch, (size_t)dr_words(p->table->rows) + 1, sizeof(uint64_t));
-}
 
 const char *dr_class_name(enum dr_class c)
 {
@@ -37,9 +17,9 @@ const char *dr_class_name(enum dr_class c)
     return names[c];
 }
 
-static enum dr_class class_of(const struct dr_column *c)
+static enum dr_class class_of(int32_t type)
 {
-    switch (c->type) {
+    switch (type) {
     case DR_TYPE_NULL:
         return DR_CLASS_EMPTY;
     case DR_TYPE_DATE:
@@ -60,7 +40,7 @@ static uint64_t word_of_nulls(const struct dr_array *a, int64_t i, int m, const 
     (void)ctx;
     uint64_t w = 0;
     if (a->type == DR_TYPE_NULL)
-        return m == 64 ? ~UINT64_C(0) : (UINT64_C(1) << m) - 1;
+        return ~UINT64_C(0) >> (64 - m);
     for (int j = 0; a->valid && j < m; j++)
         w |= (uint64_t)!dr_bit(a->valid, i + j) << j;
     return w;
@@ -86,26 +66,44 @@ static int is_null_spelling(void *ctx, struct dr_str text, struct dr_err *err)
     return 0;
 }
 
+/* Texts that stand for a missing value: their rows, and their codes no longer count. */
+static void drop_spellings(struct dr_plan *p, struct dr_source *s, uint64_t *null)
+{
+    struct dr_suite *suite = DR_UNCONST(struct dr_suite, p->suite);
+    uint64_t *spelt = dr_plan_bits(p);
+    if (!s->codes) {
+        s->null = s->raw->nulls ? null : NULL; /* text under a null is not looked at */
+        (void)dr_scan_text(p, s, is_null_spelling, suite, spelt, NULL);
+    } else {
+        DR_AUTO_FREE uint64_t *codes = dr_codes_bits(s->codes);
+        for (int64_t k = dr_rows_next(s->codes->used, s->codes->n, 0); k >= 0;
+             k = dr_rows_next(s->codes->used, s->codes->n, k + 1))
+            if (is_null_spelling(suite, s->raw->dict->values[k], NULL))
+                dr_row_set(codes, k);
+        dr_codes_spread(s, codes, spelt);
+        dr_codes_drop(s->codes, codes);
+    }
+    dr_rows_or(null, spelt, s->rows);
+    dr_plan_bits_back(p, spelt);
+}
+
 static void mark_missing(struct dr_plan *p, struct dr_source *s)
 {
+    bool spelt = p->suite->n_null_values && class_of(s->raw->type) == DR_CLASS_TEXT;
+    bool floats = s->raw->type == DR_TYPE_FLOAT64;
+    if (!s->raw->nulls && !spelt && !floats)
+        return;
     uint64_t *null = dr_plan_bits(p);
+    if (floats)
+        dr_scan(s->raw, word_of_nans, NULL, null);
     if (s->raw->nulls)
         dr_scan(s->raw, word_of_nulls, NULL, null);
-    if (s->raw->type == DR_TYPE_FLOAT64) {
-        uint64_t *nan = dr_plan_bits(p);
-        dr_scan(s->raw, word_of_nans, NULL, nan);
-        dr_rows_or(null, nan, s->rows);
-    }
-    if (p->suite->n_null_values && class_of(s->raw) == DR_CLASS_TEXT) {
-        struct dr_suite *suite = DR_UNCONST(struct dr_suite, p->suite);
-        uint64_t *spelt = dr_plan_bits(p);
-        if (s->raw->nulls)
-            s->null = null; /* text under a null is not looked at */
-        (void)dr_scan_text(p, s, is_null_spelling, suite, spelt, NULL);
-        dr_rows_or(null, spelt, s->rows);
-    }
+    if (spelt)
+        drop_spellings(p, s, null);
     s->n_null = dr_rows_count(null, s->rows);
     s->null = s->n_null ? null : NULL;
+    if (!s->n_null)
+        dr_plan_bits_back(p, null);
 }
 
 /* ---- the declared type ---- */
@@ -132,27 +130,83 @@ static void parse_format(void *ctx, int32_t n_args, const struct dr_cell *args, 
         f->date ? dr_days_from_civil(c.year, c.month, c.day) : dr_us_from_civil(&c) - offset_s * DR_US_PER_S;
 }
 
-static void settle_cast(struct dr_source *s, uint64_t *refused)
+static void parse_any(void *ctx, int32_t n_args, const struct dr_cell *args, struct dr_cell *ret)
 {
+    struct dr_civil c;
+    bool zoned;
+    int32_t offset_s;
+    (void)ctx;
+    (void)n_args;
+    if (args[0].state != 1)
+        return;
+    if (!dr_dateutil_parse((struct dr_str){ args[0].p, (size_t)args[0].n }, &c, &zoned, &offset_s)) {
+        ret->state = 2;
+        return;
+    }
+    ret->state = 1;
+    ret->i = dr_us_from_civil(&c) - offset_s * DR_US_PER_S;
+}
+
+/* A column of texts, or the texts of its dictionary, as the type that is wanted. */
+static int32_t convert(const struct dr_source *s, const struct dr_column *texts, uint64_t *refused,
+                       struct dr_column **ret, struct dr_err *err)
+{
+    int32_t type = s->as_times ? DR_TYPE_TIMESTAMP : s->declared->type;
+    if (s->as_times)
+        return dr_column_map(1, &texts, parse_any, NULL, type, (uint8_t *)refused, ret, err);
+    if (s->declared->format && (type == DR_TYPE_DATE || type == DR_TYPE_TIMESTAMP)) {
+        struct format_ctx ctx = { s->declared->format, type == DR_TYPE_DATE };
+        return dr_column_map(1, &texts, parse_format, &ctx, type, (uint8_t *)refused, ret, err);
+    }
+    return dr_column_cast(texts, type, (uint8_t *)refused, ret, err);
+}
+
+static int32_t cast_codes(struct dr_plan *p, struct dr_source *s, struct dr_err *err)
+{
+    struct dr_codes *c = s->codes;
+    uint64_t *refused = dr_codes_bits(c);
+    struct dr_column *typed;
+    int32_t rc = convert(s, c->raw, refused, &typed, err);
+    if (rc) {
+        free(refused);
+        return rc;
+    }
+    dr_column_unref(c->typed);
+    c->typed = typed;
+    dr_rows_and(refused, c->used, c->n);
+    s->n_refused = dr_codes_rows(c, refused);
+    if (!s->n_refused) {
+        free(refused);
+        return DR_OK;
+    }
+    c->refused = refused;
+    s->refused = dr_plan_bits(p);
+    dr_codes_spread(s, refused, s->refused);
+    if (s->null)
+        dr_rows_and_not(s->refused, s->null, s->rows);
+    return DR_OK;
+}
+
+static int32_t cast_rows(struct dr_plan *p, struct dr_source *s, struct dr_err *err)
+{
+    uint64_t *refused = dr_plan_bits(p);
+    DR_TRY(convert(s, s->raw, refused, &s->owned[0], err));
     s->typed = s->owned[0];
-    s->class = class_of(s->typed);
     if (s->null)
         dr_rows_and_not(refused, s->null, s->rows);
     s->n_refused = dr_rows_count(refused, s->rows);
     s->refused = s->n_refused ? refused : NULL;
+    return DR_OK;
 }
 
 static int32_t cast(struct dr_plan *p, struct dr_source *s, struct dr_err *err)
 {
-    int32_t type = s->declared->type;
-    uint64_t *refused = dr_plan_bits(p);
-    if (s->declared->format && (type == DR_TYPE_DATE || type == DR_TYPE_TIMESTAMP)) {
-        struct format_ctx ctx = { s->declared->format, type == DR_TYPE_DATE };
-        DR_TRY(dr_column_map(1, &s->raw, parse_format, &ctx, type, (uint8_t *)refused, &s->owned[0], err));
-    } else {
-        DR_TRY(dr_column_cast(s->raw, type, (uint8_t *)refused, &s->owned[0], err));
-    }
-    settle_cast(s, refused);
+    s->typed = NULL;
+    DR_TRY(s->codes ? cast_codes(p, s, err) : cast_rows(p, s, err));
+    const struct dr_column *typed = s->codes ? s->codes->typed : s->typed;
+    s->type = typed->type;
+    s->zoned = typed->zoned;
+    s->class = class_of(s->type);
     return DR_OK;
 }
 
@@ -160,7 +214,38 @@ static int32_t cast(struct dr_plan *p, struct dr_source *s, struct dr_err *err)
 static bool wants_cast(const struct dr_source *s)
 {
     int32_t want = s->declared ? s->declared->type : -1;
-    return class_of(s->raw) == DR_CLASS_TEXT && want > DR_TYPE_NULL && want < DR_TYPE_STRING;
+    return class_of(s->raw->type) == DR_CLASS_TEXT && want > DR_TYPE_NULL && want < DR_TYPE_STRING;
+}
+
+/* ---- all rows by their codes ---- */
+
+struct spread {
+    const struct dr_source *s;
+    const struct dr_array *values;
+    struct dr_array **chunk;
+};
+
+static void spread_chunk(void *ctx, int64_t k)
+{
+    struct spread *g = ctx;
+    const struct dr_array *a = g->s->raw->chunk[k];
+    DR_AUTO_FREE int32_t *codes = dr_malloc((size_t)a->n * sizeof *codes);
+    for (int64_t i = 0; i < a->n; i++)
+        codes[i] = dr_array_valid(a, i) ? ((const int32_t *)a->values)[i] : -1;
+    g->chunk[k] = dr_array_gather(g->values, codes, a->n);
+}
+
+const struct dr_column *dr_source_typed(struct dr_source *s)
+{
+    if (s->typed)
+        return s->typed;
+    struct spread g = { s, s->codes->typed->chunk[0], NULL };
+    g.chunk = dr_calloc((size_t)s->raw->n + 1, sizeof *g.chunk);
+    dr_pool_run(s->raw->n, spread_chunk, &g);
+    s->owned[0] = dr_column_like(s->codes->typed, s->raw->n, g.chunk);
+    free(g.chunk);
+    s->typed = s->owned[0];
+    return s->typed;
 }
 
 /* ---- columns of mixed kinds ---- */
@@ -201,19 +286,22 @@ static int32_t source_new(struct dr_plan *p, const char *name, const struct dr_c
     struct dr_source *s = DR_NEW(&p->scratch, struct dr_source);
     s->name = name;
     s->raw = s->typed = raw;
+    s->type = raw->type;
+    s->zoned = raw->zoned;
     s->rows = p->table->rows;
+    s->codes = dr_codes_new(raw);
     s->declared = declaration(p->suite, name);
     s->sensitive = s->declared && s->declared->sensitive;
-    s->class = class_of(raw);
+    s->class = class_of(raw->type);
     mark_missing(p, s);
+    s->next = p->sources;
+    p->sources = s;
     if (is_mixed(p, s))
         decode_mixed(p, s);
     else if (wants_cast(s))
         DR_TRY(cast(p, s, err));
     if (s->n_null == s->rows)
         s->class = DR_CLASS_EMPTY;
-    s->next = p->sources;
-    p->sources = s;
     *ret = s;
     return DR_OK;
 }
@@ -236,26 +324,31 @@ int32_t dr_plan_source(struct dr_plan *p, const char *name, struct dr_source **r
     return source_new(p, p->table->names[i], raw, ret, err);
 }
 
-static void parse_any(void *ctx, int32_t n_args, const struct dr_cell *args, struct dr_cell *ret)
+/* The same column once more, its codes counted anew: they will be refused otherwise. */
+static int32_t times_new(struct dr_plan *p, const struct dr_source *s, struct dr_source **ret,
+                         struct dr_err *err)
 {
-    struct dr_civil c;
-    bool zoned;
-    int32_t offset_s;
-    (void)ctx;
-    (void)n_args;
-    if (args[0].state != 1)
-        return;
-    if (!dr_dateutil_parse((struct dr_str){ args[0].p, (size_t)args[0].n }, &c, &zoned, &offset_s)) {
-        ret->state = 2;
-        return;
+    struct dr_source *t = DR_NEW(&p->scratch, struct dr_source);
+    *t = *s;
+    t->as_times = true;
+    t->owned[0] = t->owned[1] = NULL;
+    t->zones = NULL;
+    t->codes = dr_codes_new(t->raw);
+    t->next = p->sources;
+    p->sources = t;
+    if (t->codes && s->codes) {
+        DR_AUTO_FREE uint64_t *missing = dr_codes_bits(s->codes);
+        dr_rows_or(missing, s->codes->used, s->codes->n);
+        dr_rows_not(missing, s->codes->n);
+        dr_codes_drop(t->codes, missing);
     }
-    ret->state = 1;
-    ret->i = dr_us_from_civil(&c) - offset_s * DR_US_PER_S;
+    DR_TRY(cast(p, t, err));
+    *ret = t;
+    return DR_OK;
 }
 
 int32_t dr_plan_times(struct dr_plan *p, struct dr_source *s, struct dr_source **ret, struct dr_err *err)
 {
-    uint64_t *refused = dr_plan_bits(p);
     *ret = s;
     if (s->class != DR_CLASS_TEXT)
         return DR_OK;
@@ -264,18 +357,7 @@ int32_t dr_plan_times(struct dr_plan *p, struct dr_source *s, struct dr_source *
             *ret = t;
             return DR_OK;
         }
-    struct dr_source *t = DR_NEW(&p->scratch, struct dr_source);
-    *t = *s;
-    t->as_times = true;
-    t->owned[0] = t->owned[1] = NULL;
-    t->keys = NULL;
-    DR_TRY(
-        dr_column_map(1, &t->raw, parse_any, NULL, DR_TYPE_TIMESTAMP, (uint8_t *)refused, &t->owned[0], err));
-    settle_cast(t, refused);
-    t->next = p->sources;
-    p->sources = t;
-    *ret = t;
-    return DR_OK;
+    return times_new(p, s, ret, err);
 }
 
 /* ---- single values ---- */
@@ -315,13 +397,21 @@ static struct dr_value array_value(const struct dr_array *a, int64_t i)
     }
 }
 
-static struct dr_value value_in(const struct dr_source *s, const struct dr_column *c, int64_t row,
-                                int32_t *hint)
+struct dr_value dr_codes_value(const struct dr_source *s, int64_t code)
+{
+    if (s->of_code)
+        return s->of_code[code];
+    if (s->codes->refused && dr_row_get(s->codes->refused, code))
+        return dr_value_of_text(s->raw->dict->values[code]);
+    return array_value(s->codes->typed->chunk[0], code);
+}
+
+struct dr_value dr_source_raw_value(const struct dr_source *s, int64_t row, int32_t *hint)
 {
     int64_t i;
     if (s->null && dr_row_get(s->null, row))
         return (struct dr_value){ 0 };
-    const struct dr_array *a = dr_column_at(c, row, hint, &i);
+    const struct dr_array *a = dr_column_at(s->raw, row, hint, &i);
     if (s->of_code)
         return s->of_code[((const int32_t *)a->values)[i]];
     return array_value(a, i);
@@ -329,15 +419,19 @@ static struct dr_value value_in(const struct dr_source *s, const struct dr_colum
 
 struct dr_value dr_source_value(const struct dr_source *s, int64_t row, int32_t *hint)
 {
-    return value_in(s, s->refused && dr_row_get(s->refused, row) ? s->raw : s->typed, row, hint);
+    int64_t i;
+    if (!s->codes) {
+        bool raw = s->typed == s->raw || (s->refused && dr_row_get(s->refused, row));
+        if (raw || (s->null && dr_row_get(s->null, row)))
+            return dr_source_raw_value(s, row, hint);
+        const struct dr_array *typed = dr_column_at(s->typed, row, hint, &i);
+        return array_value(typed, i);
+    }
+    if (s->null && dr_row_get(s->null, row))
+        return (struct dr_value){ 0 };
+    const struct dr_array *a = dr_column_at(s->raw, row, hint, &i);
+    return dr_codes_value(s, ((const int32_t *)a->values)[i]);
 }
-
-struct dr_value dr_source_raw_value(const struct dr_source *s, int64_t row, int32_t *hint)
-{
-    return value_in(s, s->raw, row, hint);
-}
-
-/* ---- row keys ---- */
 
 const struct dr_column *dr_source_dict(struct dr_source *s)
 {
@@ -346,104 +440,4 @@ const struct dr_column *dr_source_dict(struct dr_source *s)
     if (!s->owned[1])
         s->owned[1] = dr_column_dict(s->raw);
     return s->owned[1];
-}
-
-static uint64_t float_key(double f)
-{
-    uint64_t k;
-    f = f == 0 ? 0 : f; /* -0.0 equals 0.0 */
-    memcpy(&k, &f, sizeof k);
-    return k;
-}
-
-static void array_keys(const struct dr_array *a, uint64_t *keys)
-{
-    for (int64_t i = 0; i < a->n; i++) {
-        switch (a->type) {
-        case DR_TYPE_BOOL:
-            keys[i] = dr_bit(a->values, i);
-            break;
-        case DR_TYPE_INT64:
-        case DR_TYPE_TIMESTAMP:
-            keys[i] = (uint64_t)((const int64_t *)a->values)[i];
-            break;
-        case DR_TYPE_FLOAT64:
-            keys[i] = float_key(((const double *)a->values)[i]);
-            break;
-        case DR_TYPE_DATE:
-        case DR_TYPE_DICT:
-            keys[i] = (uint64_t)((const int32_t *)a->values)[i];
-            break;
-        case DR_TYPE_DECIMAL:
-            keys[i] = float_key(decimal_value(a, i).f);
-            break;
-        default:
-            keys[i] = 0;
-        }
-    }
-}
-
-const uint64_t *dr_source_keys(struct dr_plan *p, struct dr_source *s)
-{
-    if (s->keys)
-        return s->keys;
-    const struct dr_column *c = dr_source_dict(s);
-    (void)p;
-    s->keys = dr_calloc((size_t)s->rows + 1, sizeof *s->keys);
-    for (int32_t k = 0; k < c->n; k++)
-        array_keys(c->chunk[k], s->keys + c->start[k]);
-    for (int64_t r = s->null ? dr_rows_next(s->null, s->rows, 0) : -1; r >= 0;
-         r = dr_rows_next(s->null, s->rows, r + 1))
-        s->keys[r] = 0;
-    return s->keys;
-}
-
-/* ---- domains and views ---- */
-
-int32_t dr_plan_domain(struct dr_plan *p, const char *condition, const struct dr_domain **ret,
-                       struct dr_err *err)
-{
-    const char *text = condition && *condition ? condition : NULL;
-    for (struct dr_domain *d = p->domains; d; d = d->next)
-        if (text && d->condition ? dr_streq(text, d->condition) : text == d->condition) {
-            *ret = d;
-            return DR_OK;
-        }
-    struct dr_domain *d = DR_NEW(&p->scratch, struct dr_domain);
-    d->condition = text;
-    d->n = p->table->rows;
-    if (text) {
-        d->rows = dr_plan_bits(p);
-        DR_TRY(dr_condition_rows(p, text, d->rows, err));
-        d->n = dr_rows_count(d->rows, p->table->rows);
-    }
-    d->next = p->domains;
-    p->domains = d;
-    *ret = d;
-    return DR_OK;
-}
-
-struct dr_view *dr_plan_view(struct dr_plan *p, struct dr_source *s, const struct dr_domain *d)
-{
-    for (struct dr_view *v = p->views; v; v = v->next)
-        if (v->source == s && v->domain == d)
-            return v;
-    struct dr_view *v = DR_NEW(&p->scratch, struct dr_view);
-    v->source = s;
-    v->domain = d;
-    v->rows = dr_plan_bits(p);
-    if (d->rows)
-        memcpy(v->rows, d->rows, (size_t)dr_words(s->rows) * 8);
-    else
-        dr_rows_fill(v->rows, s->rows);
-    if (s->null)
-        dr_rows_and_not(v->rows, s->null, s->rows);
-    int64_t present = dr_rows_count(v->rows, s->rows);
-    if (s->refused)
-        dr_rows_and_not(v->rows, s->refused, s->rows);
-    v->n = dr_rows_count(v->rows, s->rows);
-    v->n_refused = present - v->n;
-    v->next = p->views;
-    p->views = v;
-    return v;
 }

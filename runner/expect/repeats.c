@@ -1,0 +1,337 @@
+/* repeats.c - the rows whose values occur in another row too. See plan.h.
+ *
+ * Most rows of most tables are unlike all others, and need not be remembered to
+ * be known as such. Each row's hash marks a place in a table of bits; rows whose
+ * place is marked twice are candidates, few more than the rows that do repeat.
+ * A second, smaller table with another hash drops nearly all that met by
+ * chance. Only what is left is compared value by value, in a hash table.
+ *
+ * A table of bits is never larger than TABLE_BITS_MAX; of more rows than it can
+ * tell apart, each pass takes those of a share of the hashes. Marks are set
+ * atomically and whether a place is marked twice does not depend on the order,
+ * so neither does the result. */
+#include "data/kernel.h"
+#include "data/pool.h"
+#include "expect/order_key.h"
+#include "expect/plan.h"
+
+#define BITS_PER_ROW 32
+#define TABLE_BITS_MIN (INT64_C(1) << 12)
+#define TABLE_BITS_MAX (INT64_C(1) << 28)
+#define HASHED_MAX 16                        /* columns that dr_rows_hash looks at */
+#define MISSING UINT64_C(0x9d39247e33776d41) /* an arbitrary number */
+
+struct repeats {
+    struct dr_source *const *columns;
+    int32_t n;
+    int64_t rows;
+    const uint64_t *in; /* the rows looked at */
+    uint64_t *out;
+    uint64_t *radix; /* by column: see pack_codes; NULL where codes do not fit one word */
+    uint64_t seed;
+    uint64_t *once, *twice; /* bits by place */
+    uint64_t mask;          /* of places */
+    uint64_t share, shares; /* of hashes taken in this pass */
+    bool alone;             /* on one thread: no atomic marks */
+};
+
+/* ---- hashes ---- */
+
+static inline uint64_t mix(uint64_t h, uint64_t key)
+{
+    h = (h ^ key) * UINT64_C(0x9E3779B97F4A7C15);
+    return h ^ h >> 29;
+}
+
+static inline uint64_t finish(uint64_t h)
+{
+    h = (h ^ h >> 33) * UINT64_C(0xff51afd7ed558ccd);
+    h = (h ^ h >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return h ^ h >> 33;
+}
+
+static uint64_t decimal_key(const struct dr_array *a, int64_t i)
+{
+    uint64_t half[2];
+    memcpy(half, (const char *)a->values + i * 16, sizeof half);
+    return mix(half[0], half[1]);
+}
+
+static uint64_t key_of(const struct dr_array *a, int64_t i)
+{
+    if (a->type == DR_TYPE_NULL)
+        return 0;
+    if (a->type == DR_TYPE_DECIMAL)
+        return decimal_key(a, i);
+    if (a->type != DR_TYPE_STRING)
+        return dr_key_at(a, i);
+    struct dr_str text = dr_array_str(a, i);
+    return dr_hash(text.p, text.n);
+}
+
+/* Mix the values of up to 64 rows of one array into their hashes. */
+static void mix_array(const struct dr_array *a, int64_t i, int m, uint64_t *h)
+{
+    if (a->type == DR_TYPE_DICT) {
+        const int32_t *codes = (const int32_t *)a->values + i;
+        for (int j = 0; j < m; j++)
+            h[j] = mix(h[j], (uint64_t)codes[j]);
+    } else if (a->type == DR_TYPE_INT64 || a->type == DR_TYPE_TIMESTAMP) {
+        const int64_t *v = (const int64_t *)a->values + i;
+        for (int j = 0; j < m; j++)
+            h[j] = mix(h[j], (uint64_t)v[j]);
+    } else {
+        for (int j = 0; j < m; j++)
+            h[j] = mix(h[j], dr_array_valid(a, i + j) ? key_of(a, i + j) : 0);
+    }
+}
+
+/* The codes of a row as digits of one number: no two rows with different codes
+ * share it, and it costs less than mixing. */
+static void pack_codes(const struct repeats *r, int64_t row, int m, int32_t *hints, uint64_t *h)
+{
+    for (int32_t k = 0; k < r->n; k++) {
+        const struct dr_source *s = r->columns[k];
+        uint64_t null = s->null ? s->null[row >> 6] >> (row & 63) & ~UINT64_C(0) >> (64 - m) : 0;
+        uint64_t radix = r->radix[k];
+        int64_t i;
+        const struct dr_array *a = dr_column_at(s->raw, row, &hints[k], &i);
+        const int32_t *codes = (const int32_t *)a->values + i;
+        for (int j = 0; j < m; j++)
+            h[j] = h[j] * radix + (uint64_t)codes[j];
+        for (; null; null &= null - 1) {
+            int j = __builtin_ctzll(null);
+            h[j] += radix - 1 - (uint64_t)codes[j];
+        }
+    }
+    for (int j = 0; j < m; j++)
+        h[j] = finish(h[j] ^ r->seed << 62);
+}
+
+static void hash_run(const struct repeats *r, int64_t row, int m, int32_t *hints, uint64_t *h)
+{
+    for (int j = 0; j < m; j++)
+        h[j] = r->radix ? 0 : r->seed;
+    if (r->radix) {
+        pack_codes(r, row, m, hints, h);
+        return;
+    }
+    for (int32_t k = 0; k < r->n; k++) {
+        const struct dr_source *s = r->columns[k];
+        uint64_t null = s->null ? s->null[row >> 6] >> (row & 63) & ~UINT64_C(0) >> (64 - m) : 0;
+        int64_t i;
+        const struct dr_array *a = dr_column_at(s->raw, row, &hints[k], &i);
+        uint64_t before[64];
+        if (null)
+            memcpy(before, h, (size_t)m * sizeof *h);
+        mix_array(a, i, m, h);
+        for (; null; null &= null - 1) {
+            int j = __builtin_ctzll(null);
+            h[j] = mix(before[j], MISSING);
+        }
+    }
+    for (int j = 0; j < m; j++)
+        h[j] = finish(h[j]);
+}
+
+/* ---- passes ---- */
+
+struct pass_run {
+    struct repeats *r;
+    int32_t *hints;
+};
+
+/* The rows of a run that are looked at, in this pass, with their hashes. */
+static uint64_t rows_of_run(const struct pass_run *run, int64_t row, int m, uint64_t *h)
+{
+    const struct repeats *r = run->r;
+    uint64_t bits = r->in[row >> 6] >> (row & 63) & ~UINT64_C(0) >> (64 - m);
+    if (!bits)
+        return 0;
+    hash_run(r, row, m, run->hints, h);
+    for (uint64_t left = r->shares > 1 ? bits : 0; left; left &= left - 1) {
+        int j = __builtin_ctzll(left);
+        if ((h[j] >> 40) % r->shares != r->share)
+            bits &= ~(UINT64_C(1) << j);
+    }
+    return bits;
+}
+
+static inline bool mark(uint64_t *table, uint64_t place, bool alone)
+{
+    uint64_t bit = UINT64_C(1) << (place & 63), *word = &table[place >> 6];
+    if (!alone)
+        return __atomic_fetch_or(word, bit, __ATOMIC_RELAXED) & bit;
+    bool before = *word & bit;
+    *word |= bit;
+    return before;
+}
+
+static void mark_run(void *ctx, const struct dr_array *a, int64_t i, int m, int64_t row)
+{
+    const struct pass_run *run = ctx;
+    struct repeats *r = run->r;
+    uint64_t h[64], bits = rows_of_run(run, row, m, h);
+    (void)a;
+    (void)i;
+    for (uint64_t left = bits; left; left &= left - 1)
+        __builtin_prefetch(&r->once[(h[__builtin_ctzll(left)] & r->mask) >> 6], 1);
+    for (; bits; bits &= bits - 1) {
+        uint64_t place = h[__builtin_ctzll(bits)] & r->mask;
+        if (mark(r->once, place, r->alone))
+            (void)mark(r->twice, place, r->alone);
+    }
+}
+
+static void find_run(void *ctx, const struct dr_array *a, int64_t i, int m, int64_t row)
+{
+    const struct pass_run *run = ctx;
+    struct repeats *r = run->r;
+    uint64_t h[64], bits = rows_of_run(run, row, m, h);
+    (void)a;
+    (void)i;
+    for (; bits; bits &= bits - 1) {
+        int j = __builtin_ctzll(bits);
+        if (dr_row_get(r->twice, (int64_t)(h[j] & r->mask)))
+            dr_row_set(r->out, row + j);
+    }
+}
+
+static void run_block(struct repeats *r, int64_t from, int64_t to, dr_run_fn fn)
+{
+    DR_AUTO_FREE int32_t *hints = dr_calloc((size_t)r->n, sizeof *hints);
+    struct pass_run run = { r, hints };
+    dr_each_run(r->columns[0]->raw, from, to, fn, &run);
+}
+
+static void mark_block(void *ctx, int64_t block, int64_t from, int64_t to)
+{
+    (void)block;
+    run_block(ctx, from, to, mark_run);
+}
+
+static void find_block(void *ctx, int64_t block, int64_t from, int64_t to)
+{
+    (void)block;
+    run_block(ctx, from, to, find_run);
+}
+
+/* Rows of `in` that may repeat, all that do among them; how many. */
+static int64_t filter(struct repeats *r, const uint64_t *in, uint64_t seed, uint64_t *out)
+{
+    int64_t n = dr_rows_count(in, r->rows), bits = TABLE_BITS_MIN;
+    while (bits < n * BITS_PER_ROW && bits < TABLE_BITS_MAX)
+        bits *= 2;
+    r->in = in;
+    r->out = out;
+    r->seed = seed;
+    r->mask = (uint64_t)bits - 1;
+    r->shares = (uint64_t)((n * BITS_PER_ROW / 2 + bits - 1) / bits);
+    r->alone = dr_pool_threads() == 1;
+    size_t bytes = (size_t)bits / 8;
+    for (r->share = 0; r->share < r->shares; r->share++) {
+        r->once = dr_calloc(bytes, 1);
+        r->twice = dr_calloc(bytes, 1);
+        dr_each_block(r->rows, mark_block, r);
+        dr_each_block(r->rows, find_block, r);
+        free(r->once);
+        free(r->twice);
+    }
+    return dr_rows_count(out, r->rows);
+}
+
+/* ---- what is left, value by value ---- */
+
+struct first_row {
+    uint64_t hash;
+    int64_t row; /* + 1; 0: free */
+};
+
+bool dr_source_same(const struct dr_source *s, int64_t x, int64_t y)
+{
+    bool missing = s->null && dr_row_get(s->null, x);
+    if (missing != (s->null && dr_row_get(s->null, y)))
+        return false;
+    if (missing)
+        return true;
+    int32_t k = dr_column_chunk_of(s->raw, x), l = dr_column_chunk_of(s->raw, y);
+    const struct dr_array *a = s->raw->chunk[k], *b = s->raw->chunk[l];
+    int64_t i = x - s->raw->start[k], j = y - s->raw->start[l];
+    if (a->type == DR_TYPE_STRING)
+        return dr_str_eq(dr_array_str(a, i), dr_array_str(b, j));
+    if (a->type == DR_TYPE_DECIMAL)
+        return memcmp((const char *)a->values + i * 16, (const char *)b->values + j * 16, 16) == 0;
+    if (a->type == DR_TYPE_DICT)
+        return ((const int32_t *)a->values)[i] == ((const int32_t *)b->values)[j];
+    return key_of(a, i) == key_of(b, j);
+}
+
+static bool same_row(const struct repeats *r, int64_t x, int64_t y)
+{
+    for (int32_t k = 0; k < r->n; k++)
+        if (!dr_source_same(r->columns[k], x, y))
+            return false;
+    return true;
+}
+
+static void compare_rows(struct repeats *r, const uint64_t *in, int64_t n, uint64_t *out)
+{
+    uint64_t cap = 64;
+    while (cap < (uint64_t)n * 2)
+        cap *= 2;
+    DR_AUTO_FREE struct first_row *slot = dr_calloc(cap, sizeof *slot);
+    DR_AUTO_FREE int32_t *hints = dr_calloc((size_t)r->n, sizeof *hints);
+    r->seed = 0;
+    for (int64_t row = dr_rows_next(in, r->rows, 0); row >= 0; row = dr_rows_next(in, r->rows, row + 1)) {
+        uint64_t h, at;
+        hash_run(r, row, 1, hints, &h);
+        at = h & (cap - 1);
+        while (slot[at].row && (slot[at].hash != h || !same_row(r, slot[at].row - 1, row)))
+            at = (at + 1) & (cap - 1);
+        if (slot[at].row) {
+            dr_row_set(out, slot[at].row - 1);
+            dr_row_set(out, row);
+        } else {
+            slot[at] = (struct first_row){ h, row + 1 };
+        }
+    }
+}
+
+uint64_t dr_rows_hash(int32_t n, struct dr_source *const *columns, int64_t row)
+{
+    struct repeats r = { .columns = columns, .n = n };
+    uint64_t h;
+    int32_t hints[HASHED_MAX] = { 0 };
+    r.n = n < HASHED_MAX ? n : HASHED_MAX;
+    hash_run(&r, row, 1, hints, &h);
+    return h;
+}
+
+/* How many digits each column needs: its codes and one for missing. */
+static uint64_t *radices(struct dr_plan *p, int32_t n, struct dr_source *const *columns)
+{
+    uint64_t *radix = dr_arena_array(&p->scratch, (size_t)n, sizeof *radix), all = 1;
+    for (int32_t k = 0; k < n; k++) {
+        if (!columns[k]->codes)
+            return NULL;
+        radix[k] = (uint64_t)columns[k]->codes->n + 1;
+        if (__builtin_mul_overflow(all, radix[k], &all) || all > UINT64_C(1) << 62)
+            return NULL;
+    }
+    return radix;
+}
+
+void dr_scan_repeats(struct dr_plan *p, int32_t n, struct dr_source *const *columns, const uint64_t *in,
+                     uint64_t *out)
+{
+    struct repeats r = { .columns = columns, .n = n, .rows = p->table->rows };
+    r.radix = radices(p, n, columns);
+    uint64_t *maybe = dr_plan_bits(p), *likely = dr_plan_bits(p);
+    int64_t left = filter(&r, in, 1, maybe);
+    if (left)
+        left = filter(&r, maybe, 2, likely);
+    if (left)
+        compare_rows(&r, likely, left, out);
+    dr_plan_bits_back(p, maybe);
+    dr_plan_bits_back(p, likely);
+}
