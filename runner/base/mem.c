@@ -4,13 +4,17 @@
  * newest, and an object too large for that gets a block of its own behind it.
  * Blocks come zeroed from calloc and are never reused within an arena, so
  * nothing needs clearing when it is handed out. Blocks double up to a megabyte,
- * which keeps small arenas small and large ones cheap. Under a sanitizer each
- * object has a block of its own, of its exact size. */
+ * which keeps small arenas small and large ones cheap. An arena that has outgrown
+ * that goes on in huge pages: a fork copies one entry for each of them rather than 512,
+ * and half the time of a DAG of 10,000 tasks went into copying those entries. Under a
+ * sanitizer each object has a block of its own, of its exact size. */
 #include "base/mem.h"
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -24,11 +28,12 @@
 #define ARENA_POOLS 1
 #endif
 
-enum { ALIGNMENT = 16, BLOCK_MIN = 4096, BLOCK_MAX = 1 << 20 };
+enum { ALIGNMENT = 16, BLOCK_MIN = 4096, BLOCK_MAX = 1 << 20, HUGE_PAGE = 2 << 20 };
 
 struct dr_arena_block {
     struct dr_arena_block *next; /* older */
     size_t cap, used;
+    bool mapped; /* one huge page */
     _Alignas(ALIGNMENT) unsigned char data[];
 };
 
@@ -47,6 +52,33 @@ static struct dr_arena_block *block_new(size_t cap)
         dr_die_oom(cap);
     b->cap = cap;
     return b;
+}
+
+/* One huge page, where the kernel has one; NULL where memory is short. Twice its size
+ * is mapped and what lies outside its alignment given back. */
+static struct dr_arena_block *block_map(void)
+{
+    char *p = mmap(NULL, 2 * HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    size_t before = (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE;
+    if (before > 0)
+        munmap(p, before);
+    p += before;
+    munmap(p + HUGE_PAGE, HUGE_PAGE - before);
+    (void)madvise(p, HUGE_PAGE, MADV_HUGEPAGE);
+    struct dr_arena_block *b = (void *)p;
+    b->cap = HUGE_PAGE - sizeof(*b);
+    b->mapped = true;
+    return b;
+}
+
+static void block_free(struct dr_arena_block *b)
+{
+    if (b->mapped)
+        munmap(b, HUGE_PAGE);
+    else
+        free(b);
 }
 
 static void block_push(struct dr_arena *a, struct dr_arena_block *b)
@@ -69,6 +101,20 @@ static void *alloc_alone(struct dr_arena *a, size_t n)
     return b->data;
 }
 
+/* The block after b, which may be NULL, with room for n bytes. */
+static struct dr_arena_block *next_block(const struct dr_arena_block *b, size_t n)
+{
+    struct dr_arena_block *huge = b && b->cap >= BLOCK_MAX ? block_map() : NULL;
+    if (huge)
+        return huge;
+    size_t cap = b ? b->cap * 2 : BLOCK_MIN;
+    if (cap > BLOCK_MAX)
+        cap = BLOCK_MAX;
+    while (cap < n)
+        cap *= 2;
+    return block_new(cap);
+}
+
 static void *alloc_pooled(struct dr_arena *a, size_t n)
 {
     if (n > BLOCK_MAX / 4)
@@ -76,12 +122,7 @@ static void *alloc_pooled(struct dr_arena *a, size_t n)
     n = (n + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     struct dr_arena_block *b = a->block;
     if (!b || b->cap - b->used < n) {
-        size_t cap = b ? b->cap * 2 : BLOCK_MIN;
-        if (cap > BLOCK_MAX)
-            cap = BLOCK_MAX;
-        while (cap < n)
-            cap *= 2;
-        b = block_new(cap);
+        b = next_block(b, n);
         block_push(a, b);
     }
     void *p = b->data + b->used;
@@ -116,7 +157,7 @@ void dr_arena_done(struct dr_arena *a)
     while (a->block) {
         struct dr_arena_block *b = a->block;
         a->block = b->next;
-        free(b);
+        block_free(b);
     }
     a->used = 0;
 }

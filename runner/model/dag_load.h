@@ -19,8 +19,10 @@ struct dr_dag_loader {
     const struct dr_spec_source *specs; /* or NULL */
     struct dr_dag *dag;                 /* being filled */
     struct dr_task_args defaults;
-    const char *const *param_names; /* n_params of them */
-    struct dr_subst preview;        /* what is known before a run */
+    const char *const *param_names;       /* n_params of them */
+    struct dr_subst preview;              /* what is known before a run */
+    const struct dr_plugin_spec *told[8]; /* unusable plugins of which it was said already */
+    int32_t n_told;
 };
 /* The keys of default_args, in *args, which holds what counts where one is absent. */
 void dr_load_args(struct dr_reader *r, const struct dr_node *map, struct dr_task_args *args);

@@ -260,6 +260,18 @@ static void add_unknown_plugin(struct dr_dag_loader *l, const char *name, struct
                 "unknown plugin '%.200s'", name);
 }
 
+/* Once for each plugin, not for each of the tasks that use it. */
+static void add_unusable(struct dr_dag_loader *l, const struct dr_plugin_spec *spec, struct dr_mark mark)
+{
+    for (int32_t i = 0; i < l->n_told; i++)
+        if (l->told[i] == spec)
+            return;
+    if (l->n_told < (int32_t)(sizeof(l->told) / sizeof(l->told[0])))
+        l->told[l->n_told++] = spec;
+    dr_diag_add(l->r.d, DR_DIAG_ERROR, mark, NULL, "the plugin '%s' cannot be used: %s", spec->name,
+                spec->problem);
+}
+
 static void load_plugin(struct dr_dag_loader *l, const struct dr_node *map, struct dr_task_def *t)
 {
     t->plugin = dr_read_text(&l->r, map, "plugin", NULL);
@@ -276,8 +288,7 @@ static void load_plugin(struct dr_dag_loader *l, const struct dr_node *map, stru
     if (!spec)
         add_unknown_plugin(l, t->plugin, written->mark);
     else if (spec->problem)
-        dr_diag_add(l->r.d, DR_DIAG_ERROR, written->mark, NULL, "the plugin '%s' cannot be used: %s",
-                    t->plugin, spec->problem);
+        add_unusable(l, spec, written->mark);
     else
         t->spec = spec;
 }

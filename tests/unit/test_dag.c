@@ -431,9 +431,13 @@ static void ports_are_checked_against_the_plugin(void **state)
 static void unknown_and_broken_plugins_are_refused(void **state)
 {
     struct fixture *f = *state;
-    assert_null(load_with(f, "dag_id: etl\ntasks: {t: {plugin: chek}, u: {plugin: broken}}\n", &specs));
+    assert_null(load_with(f,
+                          "dag_id: etl\ntasks: {t: {plugin: chek}, u: {plugin: broken},"
+                          " v: {plugin: broken}}\n",
+                          &specs));
     assert_shows(f, "dags/etl.yaml:2:21: error: unknown plugin 'chek'\n  did you mean 'check'?");
     assert_shows(f, "the plugin 'broken' cannot be used: it was built for ABI 9");
+    assert_int_equal(2, f->d.errors);
 }
 
 static void checking_with_fills_in_defaults(void **state)
