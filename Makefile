@@ -31,6 +31,7 @@ PLUGINS := $(patsubst %.c,$B/%.so,$(sort $(wildcard tasks/*.c)))
 FIXTURES := $(patsubst %.c,$B/%.so,$(sort $(wildcard tests/fixtures/plugins/*.c)))
 UNIT := $(patsubst %.c,$B/%,$(sort $(wildcard tests/unit/test_*.c)))
 REPLAY := $(patsubst %.c,$B/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+PEERS := $(patsubst %.c,$B/%,$(sort $(wildcard tests/e2e/*.c)))
 E2E := $(sort $(wildcard tests/e2e/test_*.sh))
 TESTS := $(UNIT) $(REPLAY) $B/tests/conformance/gx $(E2E)
 C_FILES := $(sort $(wildcard include/dagrun/*.h runner/*/*.[ch] tasks/*.c tasks/*/*.[ch] bench/*.c tests/*/*.[ch] tests/fixtures/plugins/*.c))
@@ -61,11 +62,13 @@ $B/libdagrun.a: $(LIB_OBJ)
 	ar rcs $@ $^
 $B/dagrun: $(OBJ)
 	$(CC) $(SAN) -rdynamic -Wl,--as-needed $(LDFLAGS) -o $@ $^ $(PROGRAM_LIBS)
-# A plugin is tasks/NAME.c and, where it is large, the files of tasks/NAME/.
+# A plugin is tasks/NAME.c and, where it is large, the files of tasks/NAME/. LIBS_NAME are
+# libraries of its own, which nothing but its attempts loads.
+LIBS_extract := -lcurl
 .SECONDEXPANSION:
 $B/tasks/%.so: tasks/%.c $$(wildcard tasks/%/*.[ch]) $(wildcard include/dagrun/*.h) $B/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_C) -Iinclude $(CPPFLAGS) -shared $(LDFLAGS) -o $@ $(filter %.c,$^) -lm
+	$(CC) $(ALL_C) -Iinclude $(CPPFLAGS) -shared $(LDFLAGS) -o $@ $(filter %.c,$^) -lm $(LIBS_$*)
 $B/dagrun-generate: bench/generate.c $B/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_C) -MMD -MP $(LDFLAGS) -o $@ $< -lm
@@ -94,11 +97,15 @@ $B/tests/conformance/%: tests/conformance/%.c $B/libdagrun.a
 $B/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $B/libdagrun.a
 	@mkdir -p $(@D)
 	$(CC) $(TEST_C) -DFUZZ_NAME='"$*"' $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $B/libdagrun.a $(LIBS)
+# Programs that end-to-end tests talk to.
+$B/tests/e2e/%: tests/e2e/%.c $B/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_C) -MMD -MP $(LDFLAGS) -o $@ $<
 $B/tests/fixtures/plugins/%.so: tests/fixtures/plugins/%.c $B/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_C) -Iinclude -MMD -MP -shared $(LDFLAGS) -o $@ $<
 
-test-programs: all $(UNIT) $(REPLAY) $(FIXTURES) $B/tests/conformance/gx
+test-programs: all $(UNIT) $(REPLAY) $(FIXTURES) $(PEERS) $B/tests/conformance/gx
 # PARALLEL test programs at once; each test has its own folder and ports.
 test: lint test-programs
 	BUILD=$(abspath $B) tests/run $(TESTS)

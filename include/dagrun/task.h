@@ -68,6 +68,10 @@ struct dr_task_info {
     const char *work_dir; /* scratch space of the attempt, absolute; gone once it ends */
 };
 DR_API const struct dr_task_info *dr_task_info(const struct dr_task *t);
+/* A folder of the task in this run, absolute, that stays from one attempt to the
+ * next: for work that a retry can go on with. Made when first asked for; NULL, with
+ * dr_task_err set, where it cannot be. Remove from it what is no longer needed. */
+DR_API const char *dr_task_state_dir(struct dr_task *t);
 /* 1 once the runner asked the task to stop (SIGTERM). */
 DR_API int32_t dr_task_cancelled(const struct dr_task *t);
 

@@ -1,6 +1,7 @@
 /* task_api.c - the public functions of dagrun/task.h by which a plugin is told
  * things and says things. They run in the worker. */
 #include "exec/task_impl.h"
+#include "exec/executor.h"
 #include "exec/log_line.h"
 #include "base/date.h"
 #include "base/file.h"
@@ -42,6 +43,18 @@ const struct dr_task_info *dr_task_info(const struct dr_task *t)
      * made, the plugin's own first use of it says so. */
     (void)dr_task_make_work(t, NULL);
     return &t->info;
+}
+
+/* Beside the folders of the attempts, whose names are numbers, and out/. */
+const char *dr_task_state_dir(struct dr_task *t)
+{
+    const struct dr_worker_job *j = t->job;
+    char *task = dr_exec_dir(&t->arena, j->home, j->dag->dag_id, j->subst->run_id, j->def->id, 0);
+    char *state = dr_path_join(&t->arena, task, "state");
+    if (mkdir(state, 0700) == 0 || errno == EEXIST)
+        return state;
+    (void)dr_fail_sys(&t->err, "cannot make '%s'", state);
+    return NULL;
 }
 
 static volatile sig_atomic_t cancelled;

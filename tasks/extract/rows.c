@@ -1,0 +1,221 @@
+/* rows.c - what every source's rows go through: the declared columns and types, one
+ * row for each key, and the count that the source gave. */
+#include "extract.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- columns ---- */
+
+static int32_t type_of(struct dr_task *t, const struct dr_node *n, int32_t *ret)
+{
+    static const struct {
+        const char *name;
+        int32_t type;
+    } types[] = { { "string", DR_TYPE_STRING },      { "int64", DR_TYPE_INT64 },
+                  { "float64", DR_TYPE_FLOAT64 },    { "bool", DR_TYPE_BOOL },
+                  { "date", DR_TYPE_DATE },          { "decimal", DR_TYPE_DECIMAL },
+                  { "timestamp", DR_TYPE_TIMESTAMP } };
+    const char *name = dr_node_str(n, "");
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (strcmp(types[i].name, name) == 0) {
+            *ret = types[i].type;
+            return 0;
+        }
+    return dr_task_fail_final(
+        t,
+        "%s: columns: '%s' is not a type; there are string, int64, float64, bool, date, "
+        "decimal, timestamp",
+        dr_node_where(t, n), name);
+}
+
+/* The rows that a cast refuses are an error of the source: silently missing values would pass every
+ * check that ignores missing ones. */
+static int32_t refuse_cast(struct dr_task *t, const char *name, const char *type, const uint8_t *refused,
+                           int64_t rows)
+{
+    int64_t n = 0, first = -1;
+    for (int64_t i = 0; i < rows; i++)
+        if (refused[i >> 3] >> (i & 7) & 1) {
+            first = first < 0 ? i : first;
+            n++;
+        }
+    if (n == 0)
+        return 0;
+    return dr_task_fail_final(t,
+                              "column '%s': %lld of %lld values are not of type %s, the first in row %lld; "
+                              "extract it as string and let a suite check it",
+                              name, (long long)n, (long long)rows, type, (long long)first + 1);
+}
+
+static int32_t cast_column(struct dr_task *t, const struct dr_column *c, const char *name,
+                           const struct dr_node *type_node, struct dr_column **ret)
+{
+    int32_t type = DR_TYPE_STRING;
+    DR_TRY(type_of(t, type_node, &type));
+    uint8_t *refused = calloc((size_t)dr_column_rows(c) / 8 + 1, 1);
+    if (!refused)
+        abort();
+    int32_t rc = dr_column_cast(c, type, refused, ret, dr_task_err(t));
+    if (!rc)
+        rc = refuse_cast(t, name, dr_node_str(type_node, ""), refused, dr_column_rows(c));
+    free(refused);
+    return rc;
+}
+
+static char *names_of(const struct dr_table *table)
+{
+    char *text = text_of("%s", "");
+    for (int32_t i = 0; i < dr_table_columns(table); i++) {
+        char *longer = text_of("%s%s%s", text, i ? ", " : "", dr_table_column_name(table, i));
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+/* A text column of n values, all missing: of a member that no record has. */
+static struct dr_column *all_missing(int64_t n)
+{
+    struct dr_builder *b = dr_builder_new(DR_TYPE_STRING);
+    for (int64_t i = 0; i < n; i++)
+        dr_builder_append_null(b);
+    return dr_builder_finish(b);
+}
+
+static int32_t declared_column(struct dr_task *t, const struct extracted *x, const char *name,
+                               const struct dr_node *type, struct dr_column **ret)
+{
+    int32_t at = dr_table_find(x->table, name);
+    bool optional = dr_table_rows(x->table) == 0; /* an empty JSON list names no columns */
+    if (at < 0 && !optional)
+        return dr_task_fail_final(t, "%s: the source has no column '%s'; it has: %s", dr_node_where(t, type),
+                                  name, names_of(x->table));
+    struct dr_column *c =
+        at < 0 ? all_missing(dr_table_rows(x->table)) : dr_column_ref(dr_table_column(x->table, at));
+    int32_t rc = cast_column(t, c, name, type, ret);
+    dr_column_unref(c);
+    return rc;
+}
+
+static int32_t declare_columns(struct dr_task *t, struct extracted *x)
+{
+    const struct dr_node *columns = dr_task_param(t, "columns");
+    int32_t n = (int32_t)dr_node_size(columns);
+    if (n == 0)
+        return 0;
+    const char **names = calloc((size_t)n, sizeof *names);
+    struct dr_column **made = calloc((size_t)n, sizeof *made);
+    if (!names || !made)
+        abort();
+    int32_t rc = 0;
+    for (int32_t i = 0; i < n && !rc; i++) {
+        names[i] = dr_node_key(columns, i);
+        rc = declared_column(t, x, names[i], dr_node_at(columns, i), &made[i]);
+    }
+    struct dr_table *table = NULL;
+    if (!rc)
+        rc = dr_table_new(n, names, (const struct dr_column *const *)made, &table, dr_task_err(t));
+    for (int32_t i = 0; i < n; i++)
+        dr_column_unref(made[i]);
+    free(made);
+    free(names);
+    if (rc)
+        return rc;
+    dr_table_unref(x->table);
+    x->table = table;
+    return 0;
+}
+
+/* ---- keys ---- */
+
+enum { KEYS_MAX = 32 };
+
+static int32_t keep_distinct(struct dr_task *t, struct extracted *x, int32_t n, const char *const *keys,
+                             int32_t keep)
+{
+    struct dr_table *table = NULL;
+    DR_TRY(dr_table_distinct(x->table, n, keys, keep, NULL, &table, dr_task_err(t)));
+    dr_table_unref(x->table);
+    x->table = table;
+    return 0;
+}
+
+/* A record that came twice word for word is one record. Records with one key that differ are
+ * two states of a thing: which one counts is the author's to say. */
+static int32_t unite(struct dr_task *t, struct extracted *x, int64_t *ret_distinct)
+{
+    const struct dr_node *list = dr_task_param(t, "key");
+    const char *conflicts = dr_node_str(dr_task_param(t, "conflicts"), "fail");
+    const char *keys[KEYS_MAX];
+    int32_t n = (int32_t)dr_node_size(list);
+    if (n > KEYS_MAX)
+        return dr_task_fail_final(t, "key: more than %d columns", KEYS_MAX);
+    for (int32_t i = 0; i < n; i++) {
+        keys[i] = dr_node_str(dr_node_at(list, i), "");
+        if (dr_table_columns(x->table) && dr_table_find(x->table, keys[i]) < 0)
+            return dr_task_fail_final(t, "key: the source has no column '%s'; it has: %s", keys[i],
+                                      names_of(x->table));
+    }
+    *ret_distinct = dr_table_rows(x->table);
+    if (n == 0 || *ret_distinct == 0)
+        return 0;
+    struct dr_table *by_key = NULL;
+    DR_TRY(keep_distinct(t, x, 0, NULL, DR_KEEP_FIRST));
+    DR_TRY(dr_table_distinct(x->table, n, keys, DR_KEEP_FIRST, NULL, &by_key, dr_task_err(t)));
+    *ret_distinct = dr_table_rows(by_key);
+    dr_table_unref(by_key);
+    int64_t more = dr_table_rows(x->table) - *ret_distinct;
+    dr_task_metric(t, "rows_in_conflict", (double)more);
+    if (more == 0 || strcmp(conflicts, "keep") == 0)
+        return 0;
+    if (strcmp(conflicts, "fail") == 0)
+        return dr_task_fail(
+            t, "%lld records have the key of another record and differ from it (conflicts: fail)",
+            (long long)more);
+    return keep_distinct(t, x, n, keys, strcmp(conflicts, "last") == 0 ? DR_KEEP_LAST : DR_KEEP_FIRST);
+}
+
+/* ---- the count ---- */
+
+static int32_t hold_against_count(struct dr_task *t, const struct extracted *x, int64_t received,
+                                  int64_t distinct)
+{
+    if (x->declared < 0 || x->declared == distinct)
+        return 0;
+    const char *where = x->counted_by ? url_shown(x->counted_by) : "the source";
+    char *twice = received == distinct ? text_of("%s", "")
+                                       : text_of(" (%lld, of which %lld came twice)", (long long)received,
+                                                 (long long)(received - distinct));
+    char *text = text_of("%s says that it has %lld records; %lld came%s", where, (long long)x->declared,
+                         (long long)distinct, twice);
+    free(twice);
+    bool warn = strcmp(dr_node_str(dr_task_param(t, "count_mismatch"), "fail"), "warn") == 0;
+    int32_t rc = 0;
+    if (warn)
+        dr_task_log(t, DR_WARN, "%s", text);
+    else
+        rc = dr_task_fail(t, "%s; the next attempt reads all of it again", text);
+    free(text);
+    return rc;
+}
+
+int32_t rows_finish(struct dr_task *t, struct extracted *x)
+{
+    int64_t received = dr_table_rows(x->table), distinct;
+    DR_TRY(declare_columns(t, x));
+    int32_t rc = unite(t, x, &distinct);
+    if (!rc)
+        rc = hold_against_count(t, x, received, distinct);
+    if (rc) {
+        if (x->progress)
+            progress_forget(x->progress);
+        return rc;
+    }
+    int64_t rows = dr_table_rows(x->table);
+    dr_task_metric(t, "rows_received", (double)received);
+    dr_task_metric(t, "rows_twice", (double)(received - rows));
+    dr_task_metric(t, "rows", (double)rows);
+    dr_task_log(t, DR_INFO, "%lld rows received, %lld of them twice, %lld kept", (long long)received,
+                (long long)(received - rows), (long long)rows);
+    return 0;
+}
