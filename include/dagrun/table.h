@@ -283,7 +283,22 @@ DR_API DR_CHECK int32_t dr_column_map(int32_t n_args, const struct dr_column *co
 DR_API DR_CHECK int32_t dr_column_cast(const struct dr_column *c, int32_t type, uint8_t *ret_refused,
                                        struct dr_column **ret, struct dr_err *err);
 
+/* How many values of a column read as a type were text that does not spell it. They
+ * are missing from the column. Known of a column as a reader gave it: what a
+ * kernel made of it has none. */
+DR_API int64_t dr_column_refused(const struct dr_column *c);
+/* The text of such a value, lent for as long as the column lives and not
+ * NUL-terminated; NULL where the row was not refused. */
+DR_API const char *dr_column_refused_text(const struct dr_column *c, int64_t row, int64_t *ret_n);
+
 /* ---- files ---------------------------------------------------------------- */
+
+/* What the text of a CSV column is read as; see docs/csv.md. */
+struct dr_csv_type {
+    const char *column;
+    int32_t type; /* enum dr_type, not DR_TYPE_NULL */
+    int32_t pad;
+};
 
 struct dr_csv_options {
     uint32_t size;           /* sizeof(struct dr_csv_options) */
@@ -305,9 +320,17 @@ struct dr_csv_options {
                                 which is how dr_table_write_csv tells them apart */
     uint8_t hide_text;       /* 1: an error about a record does not quote it, since it
                                 may hold what nobody who reads messages may see */
-    uint8_t pad[6];
+    uint8_t infer;           /* 1: the type of a column not in `types` is found from its values */
+    uint8_t pad[5];
+    /* Columns read as a type rather than as text. A value that does not spell it
+     * (as dr_column_cast has it) is missing, and dr_column_refused_text has its text. */
+    const struct dr_csv_type *types;
+    int64_t n_types;
+    /* NULL, or receives a table `column`, `type`, `reason` (STRING) that says of
+     * each column what it was read as and why; written only on success. */
+    struct dr_table **ret_types;
 };
-/* Read a CSV file (RFC 4180; "-" is standard input). All columns are text:
+/* Read a CSV file (RFC 4180; "-" is standard input). Columns without a type are text:
  * DICT, or STRING where values hardly repeat. ret_rejects (may be NULL) receives in
  * forgiving mode a table line INT64, reason STRING, text STRING of the records
  * kept aside. opts may be NULL. An error names file, line and column. */

@@ -7,6 +7,7 @@
 #include "data/column.h"
 #include "data/decimal.h"
 #include "data/kernel.h"
+#include "data/refused.h"
 
 #define BUFFER_ALIGN ((size_t)64)
 #define BUFFER_SLACK ((size_t)32) /* readable past the end, for vector loads */
@@ -186,6 +187,7 @@ void dr_array_unref(struct dr_array *a)
     for (int i = 0; i < 3; i++)
         dr_mem_unref(a->mem[i]);
     dr_dict_unref(a->dict);
+    dr_refused_unref(a->refused);
     free(a);
 }
 

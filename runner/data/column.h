@@ -52,6 +52,7 @@ int32_t dr_dict_put(struct dr_dict *d, struct dr_str s);
 /* The code of s, or -1. Makes the index on first use: not while other threads do. */
 int32_t dr_dict_find(struct dr_dict *d, struct dr_str s);
 
+struct dr_refused;
 struct dr_array {
     atomic_int refs;
     int32_t type;  /* enum dr_type */
@@ -64,6 +65,7 @@ struct dr_array {
     const char *bytes;     /* STRING */
     struct dr_dict *dict;  /* DICT: owned reference, the same in all chunks of a column */
     struct dr_mem *mem[3]; /* owners of valid, values, bytes; may repeat or be NULL */
+    struct dr_refused *refused; /* owned: text that did not spell the type; NULL: none, or not kept */
 };
 struct dr_array *dr_array_ref(struct dr_array *a);
 void dr_array_unref(struct dr_array *a);

@@ -10,6 +10,8 @@
 #define DR_CSV_CELLS_H
 #include "data/column.h"
 #include "data/csv_parse.h"
+#include "data/csv_scan.h"
+#include "data/csv_spell.h"
 
 /* What a file's records look like: fixed once reading has begun, so threads share it. */
 struct dr_csv_format {
@@ -19,10 +21,10 @@ struct dr_csv_format {
     bool lines;     /* the caller wants line numbers */
     bool utf16;     /* what is not UTF-8 was not UTF-16 before it was decoded */
     int64_t max_field, max_record;
-    int32_t n;            /* columns */
-    char **names;         /* owned: n, and after them the line column where wanted */
-    bool *plain;          /* owned, n: STRING rather than DICT */
-    struct dr_str *nulls; /* owned: other spellings of a missing value */
+    int32_t n;                 /* columns */
+    char **names;              /* owned: n, and after them the line column where wanted */
+    struct dr_csv_kind *kinds; /* owned, n: what they are read as */
+    struct dr_str *nulls;      /* owned: other spellings of a missing value */
     size_t n_nulls;
     char *null_text; /* owned: what nulls point into */
     bool large;      /* input of many megabytes: memory from huge pages */
@@ -34,7 +36,7 @@ struct dr_csv_cells;
 struct dr_csv_cells *dr_csv_cells_new(const struct dr_csv_format *f);
 void dr_csv_cells_free(struct dr_csv_cells *cells);
 int64_t dr_csv_cells_rows(const struct dr_csv_cells *cells); /* appended since the last take */
-/* Learn the codes that have been settled, and which columns are plain. */
+/* Learn the codes that have been settled, and what columns are read as. */
 void dr_csv_cells_begin(struct dr_csv_cells *cells);
 
 /* One record; every text is followed by DR_CSV_SLACK readable bytes. */
@@ -56,7 +58,8 @@ int64_t *dr_csv_cells_lines(struct dr_csv_cells *cells);
 
 /* All rows appended since the last take, as chunks of at most DR_CHUNK_ROWS. */
 struct dr_csv_chunks {
-    int32_t n, columns;        /* columns counts the line column */
+    int32_t n, columns;        /* columns counts the line column, */
+    bool lines;                /* which is the last where there is one */
     struct dr_array **arrays;  /* owned: n * columns, chunk after chunk */
     bool *provisional;         /* owned, columns: settle has work to do */
     struct dr_csv_cells *from; /* borrowed: who knows the provisional values */
@@ -66,6 +69,4 @@ void dr_csv_chunks_done(struct dr_csv_chunks *chunks);
 /* Replace provisional codes, adding to dicts[column] what is new, and add
  * first_line to line numbers, which count from 0 until then. */
 void dr_csv_settle(struct dr_csv_chunks *chunks, struct dr_dict **dicts, int64_t first_line);
-/* Turn settled codes of a column into plain text. */
-void dr_csv_chunks_make_plain(struct dr_csv_chunks *chunks, int32_t column);
 #endif

@@ -154,6 +154,7 @@ static int32_t open_path(struct dr_csv_input *in, const char *path, struct dr_er
     if (S_ISDIR(st.st_mode))
         return dr_fail(err, DR_EINPUT, "'%s' is a folder; a CSV file is expected", in->name);
     in->seekable = in->owns_fd && S_ISREG(st.st_mode) && st.st_size > 0;
+    in->repeatable = in->seekable;
     in->size = in->seekable ? st.st_size : 0;
     return DR_OK;
 }
@@ -175,7 +176,9 @@ int32_t dr_csv_input_open(struct dr_csv_input *in, const char *path, const char 
 int32_t dr_csv_input_open_bytes(struct dr_csv_input *in, struct dr_str bytes, const char *encoding,
                                 struct dr_err *err)
 {
-    *in = (struct dr_csv_input){ .fd = -1, .seekable = true, .bytes = bytes, .size = (int64_t)bytes.n };
+    *in = (struct dr_csv_input){
+        .fd = -1, .seekable = true, .repeatable = true, .bytes = bytes, .size = (int64_t)bytes.n
+    };
     in->name = dr_strdup("memory");
     int32_t rc = look_at_start(in, encoding, err);
     if (rc)

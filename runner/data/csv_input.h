@@ -10,7 +10,8 @@ struct dr_csv_input {
     char *name; /* owned: how messages call it */
     int fd;     /* -1: bytes */
     bool owns_fd;
-    bool seekable; /* read_at works: UTF-8 in a regular file or in memory */
+    bool seekable;   /* read_at works: UTF-8 in a regular file or in memory */
+    bool repeatable; /* opening it again gives the same bytes: a regular file, memory */
     bool ended;
     struct dr_str bytes; /* borrowed */
     int64_t size;        /* in bytes, 0 where unknown */

@@ -103,7 +103,6 @@ int32_t dr_csv_format_columns(struct dr_csv_format *f, const struct dr_csv_optio
         DR_TRY(check_header(first, opts->line_column, err));
     f->n = first->n;
     f->names = dr_calloc((size_t)f->n + 1, sizeof *f->names);
-    f->plain = dr_calloc((size_t)f->n, sizeof *f->plain);
     for (int32_t i = 0; i < f->n; i++) {
         DR_AUTO_BUF name = { 0 };
         if (opts->no_header)

@@ -82,6 +82,59 @@ static int32_t read_unit(struct dr_csv_reader *r, struct dr_csv_unit **ret, stru
     }
 }
 
+/* ---- types of columns ---------------------------------------------------------- */
+
+/* The arrays of column c in all units queued. */
+static int32_t queued_arrays(const struct dr_csv_reader *r, int32_t c, struct dr_array ***ret)
+{
+    int32_t n = 0;
+    for (int32_t i = 0; i < r->queue_n; i++)
+        n += r->queue[i]->chunks.n;
+    struct dr_array **arrays = dr_malloc((size_t)n * sizeof(struct dr_array *));
+    n = 0;
+    for (int32_t i = 0; i < r->queue_n; i++)
+        for (int32_t k = 0; k < r->queue[i]->chunks.n; k++)
+            arrays[n++] = r->queue[i]->chunks.arrays[k * r->queue[i]->chunks.columns + c];
+    *ret = arrays;
+    return n;
+}
+
+static void replace_arrays(struct dr_csv_reader *r, int32_t c, struct dr_array **arrays)
+{
+    for (int32_t i = 0; i < r->queue_n; i++)
+        for (int32_t k = 0; k < r->queue[i]->chunks.n; k++)
+            r->queue[i]->chunks.arrays[k * r->queue[i]->chunks.columns + c] = *arrays++;
+}
+
+/* The first rows are queued: decide what each open column is from here on, and
+ * bring them in line. */
+static void decide_types(struct dr_csv_reader *r)
+{
+    r->decided = true;
+    for (int32_t c = 0; c < r->format.n; c++) {
+        struct dr_array **arrays;
+        if (!r->format.kinds[c].open)
+            continue;
+        int32_t n = queued_arrays(r, c, &arrays);
+        dr_csv_types_decide(r->types, &r->format, c, n, arrays, r->dicts[c], r->drained);
+        replace_arrays(r, c, arrays);
+        free(arrays);
+        if (r->format.kinds[c].type != DR_TYPE_DICT) {
+            dr_dict_unref(r->dicts[c]);
+            r->dicts[c] = NULL;
+        }
+    }
+}
+
+/* What later rows refused may tell more of the types. */
+static void learn_types(struct dr_csv_reader *r, const struct dr_csv_chunks *chunks)
+{
+    for (int32_t k = 0; k < chunks->n; k++)
+        for (int32_t c = 0; c < r->format.n; c++)
+            if (chunks->arrays[k * chunks->columns + c]->refused)
+                dr_csv_types_learn(r->types, c, chunks->arrays[k * chunks->columns + c]);
+}
+
 /* ---- units in order ------------------------------------------------------------ */
 
 static int32_t fail_at(const struct dr_csv_reader *r, const struct dr_csv_unit *u, struct dr_err *err)
@@ -116,6 +169,7 @@ int32_t dr_csv_accept(struct dr_csv_reader *r, struct dr_csv_unit *u, struct dr_
         return rc;
     }
     dr_csv_settle(&u->chunks, r->dicts, r->lines + 1);
+    learn_types(r, &u->chunks);
     for (size_t i = 0; r->rejects && i < u->rejects_n; i++)
         dr_rejects_add(r->rejects, r->lines + u->rejects[i].line + 1, u->rejects[i].reason,
                        u->rejects[i].text);
@@ -125,47 +179,9 @@ int32_t dr_csv_accept(struct dr_csv_reader *r, struct dr_csv_unit *u, struct dr_
     return DR_OK;
 }
 
-/* ---- types of columns ---------------------------------------------------------- */
-
-static int64_t present_rows(const struct dr_csv_reader *r, int32_t c)
-{
-    int64_t present = 0;
-    for (int32_t i = 0; i < r->queue_n; i++) {
-        const struct dr_csv_chunks *chunks = &r->queue[i]->chunks;
-        for (int32_t k = 0; k < chunks->n; k++) {
-            const struct dr_array *a = chunks->arrays[k * chunks->columns + c];
-            present += a->n - a->nulls;
-        }
-    }
-    return present;
-}
-
-/* A dictionary pays while looking a value up saves copying it, and asking once
- * per distinct value saves asking per row: unless nearly every value is new. */
-static bool hardly_repeats(const struct dr_csv_reader *r, int32_t c)
-{
-    return (int64_t)r->dicts[c]->n * 8 > present_rows(r, c) * 7;
-}
-
-/* The rows of the window are queued: decide what each column is from here on,
- * and bring them in line. A file that ends within the window is DICT. */
-static void decide_types(struct dr_csv_reader *r)
-{
-    r->decided = true;
-    for (int32_t c = 0; c < r->format.n && !r->drained; c++) {
-        if (!hardly_repeats(r, c))
-            continue;
-        r->format.plain[c] = true;
-        for (int32_t i = 0; i < r->queue_n; i++)
-            dr_csv_chunks_make_plain(&r->queue[i]->chunks, c);
-        dr_dict_unref(r->dicts[c]);
-        r->dicts[c] = NULL;
-    }
-}
-
 /* Whether threads can help with the rest: they start at line ends that they
  * guess, which pays where the scan can read the file. */
-static bool rounds_pay(const struct dr_csv_reader *r, const struct dr_csv_unit *last)
+static bool threads_help(const struct dr_csv_reader *r, const struct dr_csv_unit *last)
 {
     return r->in.seekable && last->fast && dr_pool_threads() > 1 &&
            r->in.size - r->offset > (int64_t)(2 * r->tuning.piece);
@@ -178,16 +194,16 @@ static int32_t read_in_sequence(struct dr_csv_reader *r, struct dr_err *err)
     struct dr_csv_unit *u;
     DR_TRY(read_unit(r, &u, err));
     r->drained = !u;
+    bool rounds_pay = u && threads_help(r, u);
     if (u) {
         DR_TRY(dr_csv_accept(r, u, err));
         if (r->queue_rows < r->tuning.window_rows && r->offset < r->tuning.window_bytes && !r->decided)
             return DR_OK;
     }
-    if (!r->decided) {
+    if (!r->decided)
         decide_types(r);
-        r->rounds = u && rounds_pay(r, u);
-        r->expected = r->offset;
-    }
+    r->rounds = u && rounds_pay;
+    r->expected = r->offset;
     return DR_OK;
 }
 
@@ -211,7 +227,7 @@ static int32_t batch_units(const struct dr_csv_reader *r)
 static struct dr_column *make_column(struct dr_csv_reader *r, int32_t c, int32_t units)
 {
     bool line = c == r->format.n;
-    int32_t type = line ? DR_TYPE_INT64 : r->format.plain[c] ? DR_TYPE_STRING : DR_TYPE_DICT;
+    int32_t type = line ? DR_TYPE_INT64 : r->format.kinds[c].type;
     int32_t n = 0;
     for (int32_t i = 0; i < units; i++)
         n += r->queue[i]->chunks.n;
@@ -223,6 +239,8 @@ static struct dr_column *make_column(struct dr_csv_reader *r, int32_t c, int32_t
             arrays[n++] = dr_array_ref(chunks->arrays[k * chunks->columns + c]);
     }
     struct dr_column *col = dr_column_new(type, n, arrays, line ? NULL : r->dicts[c]);
+    col->scale = line ? 0 : r->format.kinds[c].scale;
+    col->zoned = !line && r->format.kinds[c].zoned;
     free(arrays);
     return col;
 }
@@ -274,6 +292,7 @@ static void reader_close(struct dr_reader *base)
     }
     for (int32_t c = 0; r->dicts && c < r->format.n; c++)
         dr_dict_unref(r->dicts[c]);
+    dr_csv_types_done(&r->own_types);
     free(r->queue);
     free(r->rangers);
     free(r->dicts);
@@ -343,9 +362,15 @@ static int32_t start(struct dr_csv_reader *r, const struct dr_csv_options *opts,
     dr_csv_parser_free(ps);
     if (rc)
         return rc;
-    r->dicts = dr_malloc((size_t)r->format.n * sizeof(struct dr_dict *));
+    rc = dr_csv_types_start(r->types, opts, &r->format, err);
+    if (rc) {
+        (void)dr_err_prefix(err, "%s", r->in.name);
+        return rc;
+    }
+    r->decided = !dr_csv_types_open(&r->format);
+    r->dicts = dr_calloc((size_t)r->format.n, sizeof(struct dr_dict *));
     for (int32_t c = 0; c < r->format.n; c++)
-        r->dicts[c] = dr_dict_new();
+        r->dicts[c] = r->format.kinds[c].type == DR_TYPE_DICT ? dr_dict_new() : NULL;
     r->rangers = dr_calloc(1, sizeof *r->rangers);
     r->rangers_n = 1;
     dr_csv_worker_init(&r->rangers[0].tools, &r->format, r->tuning.path, r->tuning.isa);
@@ -353,8 +378,8 @@ static int32_t start(struct dr_csv_reader *r, const struct dr_csv_options *opts,
 }
 
 int32_t dr_csv_open_input(struct dr_csv_input *in, const struct dr_csv_options *opts,
-                          const struct dr_csv_tuning *tuning, struct dr_rejects *rejects,
-                          struct dr_reader **ret, struct dr_err *err)
+                          const struct dr_csv_tuning *tuning, struct dr_csv_types *types,
+                          struct dr_rejects *rejects, struct dr_reader **ret, struct dr_err *err)
 {
     struct dr_csv_reader *r = dr_calloc(1, sizeof *r);
     struct dr_csv_options copy;
@@ -363,6 +388,7 @@ int32_t dr_csv_open_input(struct dr_csv_input *in, const struct dr_csv_options *
     r->in = *in;
     r->offset = in->at;
     r->tuning = *tuning;
+    r->types = types ? types : &r->own_types;
     r->rejects = rejects;
     int32_t rc = start(r, &copy, err);
     if (rc)
@@ -380,30 +406,5 @@ int32_t dr_csv_open(const char *path, const struct dr_csv_options *opts, struct 
     struct dr_csv_tuning tuning = dr_csv_tuning_default();
     dr_csv_options_copy(opts, &copy);
     DR_TRY(dr_csv_input_open(&in, path, copy.encoding, err));
-    return dr_csv_open_input(&in, &copy, &tuning, rejects, ret, err);
-}
-
-int32_t dr_table_read_csv(const char *path, const struct dr_csv_options *opts, struct dr_table **ret,
-                          struct dr_table **ret_rejects, struct dr_err *err)
-{
-    struct dr_rejects rejects = { 0 };
-    struct dr_reader *r;
-    struct dr_table *t = NULL, *aside = NULL;
-    int32_t rc = dr_csv_open(path, opts, &rejects, &r, err);
-    if (!rc)
-        rc = dr_reader_collect(r, &t, err);
-    int32_t aside_rc = dr_rejects_finish(&rejects, &aside, rc ? NULL : err);
-    if (!rc)
-        rc = aside_rc;
-    if (!rc && ret_rejects) {
-        *ret_rejects = aside;
-        aside = NULL;
-    }
-    if (!rc) {
-        *ret = t;
-        t = NULL;
-    }
-    dr_table_unref(t);
-    dr_table_unref(aside);
-    return rc;
+    return dr_csv_open_input(&in, &copy, &tuning, NULL, rejects, ret, err);
 }

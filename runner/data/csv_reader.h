@@ -5,6 +5,7 @@
 #define DR_CSV_READER_H
 #include "data/csv_input.h"
 #include "data/csv_piece.h"
+#include "data/csv_types.h"
 #include "data/stream.h"
 
 struct dr_csv_tuning {
@@ -30,6 +31,8 @@ struct dr_csv_reader {
     struct dr_csv_format format;
     struct dr_csv_tuning tuning;
     struct dr_rejects *rejects; /* borrowed, may be NULL */
+    struct dr_csv_types *types; /* what columns are read as; borrowed, or: */
+    struct dr_csv_types own_types;
 
     char *buf; /* owned: text in sequence; what is not yet used lies in [at, have) */
     size_t cap, at, have;
@@ -38,7 +41,7 @@ struct dr_csv_reader {
 
     struct dr_csv_ranger *rangers; /* owned; the first also reads in sequence */
     int32_t rangers_n;
-    struct dr_dict **dicts; /* owned references; NULL for STRING */
+    struct dr_dict **dicts; /* owned references; NULL where the column is no DICT */
 
     struct dr_csv_unit **queue; /* owned: settled, not yet given out */
     int32_t queue_n, queue_cap;
@@ -57,8 +60,20 @@ int32_t dr_csv_accept(struct dr_csv_reader *r, struct dr_csv_unit *u, struct dr_
 /* Read the next ranges of a seekable input with all threads and accept them. */
 int32_t dr_csv_round(struct dr_csv_reader *r, struct dr_err *err);
 
-/* Takes over the input, also where it fails; tuning is copied. */
+/* Takes over the input, also where it fails; tuning is copied. types (may be NULL)
+ * is borrowed and holds what is known of the columns, before and after. */
 int32_t dr_csv_open_input(struct dr_csv_input *in, const struct dr_csv_options *opts,
-                          const struct dr_csv_tuning *tuning, struct dr_rejects *rejects,
-                          struct dr_reader **ret, struct dr_err *err);
+                          const struct dr_csv_tuning *tuning, struct dr_csv_types *types,
+                          struct dr_rejects *rejects, struct dr_reader **ret, struct dr_err *err);
+/* Read all of an input into a table. open gives the input anew, since what is
+ * found too late about types makes the file be read again. */
+struct dr_csv_source {
+    int32_t (*open)(const struct dr_csv_source *s, struct dr_csv_input *ret, struct dr_err *err);
+    const char *path; /* or: */
+    struct dr_str bytes;
+    const char *encoding; /* may be NULL */
+};
+int32_t dr_csv_read_source(const struct dr_csv_source *s, const struct dr_csv_options *opts,
+                           const struct dr_csv_tuning *tuning, struct dr_table **ret,
+                           struct dr_table **ret_rejects, struct dr_err *err);
 #endif

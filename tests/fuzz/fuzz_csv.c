@@ -1,6 +1,7 @@
 /* fuzz_csv.c - whatever the bytes, every way of reading a CSV gives what libcsv
  * alone gives: the same cells, missing values, line numbers, records kept aside,
- * or the same refusal.
+ * or the same refusal. So it is for columns read as a declared or inferred type,
+ * where libcsv's fields are read by the functions that a cast uses.
  *
  * The first bytes choose the options and how the text is cut up. Linked with
  * libFuzzer this searches; linked with a main that calls it once per file it
@@ -11,7 +12,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-enum { CHOICES = 3 };
+enum { CHOICES = 4 };
 
 static struct dr_csv_options choose_options(const uint8_t *data)
 {
@@ -64,6 +65,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < CHOICES)
         return 0;
     struct dr_csv_options opts = choose_options(data);
+    struct dr_csv_type type = { "column_1", 1 + (data[3] & 7), 0 };
+    opts.infer = data[3] >> 3 & 1;
+    opts.types = &type;
+    opts.n_types = opts.no_header ? data[3] >> 4 & 1 : 0;
     struct dr_csv_tuning tuning = dr_csv_tuning_default();
     struct dr_str text = { (const char *)data + CHOICES, size - CHOICES };
     DR_AUTO_BUF expected = { 0 };

@@ -41,21 +41,22 @@ static inline void show_dicts(struct dr_buf *out, const struct dr_table *t)
     }
 }
 
+static inline int32_t open_bytes(const struct dr_csv_source *s, struct dr_csv_input *ret, struct dr_err *err)
+{
+    return dr_csv_input_open_bytes(ret, s->bytes, s->encoding, err);
+}
+
 /* Read text and show the table and, after "--", the rejects; or "error: ...". */
 static inline void show_csv(struct dr_buf *out, struct dr_str text, const struct dr_csv_options *opts,
                             const struct dr_csv_tuning *tuning, bool dicts)
 {
-    struct dr_csv_input in;
     struct dr_err err = { 0 };
-    struct dr_rejects rejects = { 0 };
-    struct dr_reader *r;
     struct dr_table *t = NULL, *aside = NULL;
-    int32_t rc = dr_csv_input_open_bytes(&in, text, opts ? opts->encoding : NULL, &err);
-    if (!rc)
-        rc = dr_csv_open_input(&in, opts, tuning, &rejects, &r, &err);
-    if (!rc)
-        rc = dr_reader_collect(r, &t, &err);
-    if (dr_rejects_finish(&rejects, &aside, NULL) || (rc && rc != err.rc))
+    struct dr_csv_source source = { .open = open_bytes,
+                                    .bytes = text,
+                                    .encoding = opts ? opts->encoding : NULL };
+    int32_t rc = dr_csv_read_source(&source, opts, tuning, &t, &aside, &err);
+    if (rc && rc != err.rc)
         abort();
     if (rc) {
         dr_buf_printf(out, "%s error: %s\n", dr_rc_name(rc), err.msg);
@@ -64,7 +65,7 @@ static inline void show_csv(struct dr_buf *out, struct dr_str text, const struct
         if (dicts)
             show_dicts(out, t);
     }
-    if (!rc && aside->rows > 0) {
+    if (aside && aside->rows > 0) {
         dr_buf_puts(out, "--\n");
         show_table(out, aside);
     }

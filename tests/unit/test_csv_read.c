@@ -212,7 +212,7 @@ static void test_a_table_of_more_rows_than_a_chunk_holds(void **state)
     for (int i = 0; i < ROWS; i++)
         dr_buf_printf(&text, "%d\n", i % 10);
     assert_int_equal(dr_csv_input_open_bytes(&in, dr_buf_str(&text), NULL, NULL), 0);
-    assert_int_equal(dr_csv_open_input(&in, &opts, &tuning, NULL, &r, NULL), 0);
+    assert_int_equal(dr_csv_open_input(&in, &opts, &tuning, NULL, NULL, &r, NULL), 0);
     assert_int_equal(dr_reader_collect(r, &t, NULL), 0);
     assert_int_equal(t->rows, ROWS);
     int32_t hint = 0;

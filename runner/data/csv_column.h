@@ -1,0 +1,67 @@
+/* csv_column.h - columns under construction, as csv_cells.c (text in),
+ * csv_typed.c (values in) and csv_take.c (arrays out) share them. Layer: data. */
+#ifndef DR_CSV_COLUMN_H
+#define DR_CSV_COLUMN_H
+#include "data/csv_cells.h"
+#include "data/csv_values.h"
+
+enum dr_csv_mark { DR_CSV_MISSING = 0, DR_CSV_PRESENT = 1 };
+
+struct dr_csv_refusal {
+    int64_t row;
+    struct dr_str text; /* in the column's refused_text */
+};
+struct dr_csv_column {
+    struct dr_csv_kind kind;
+    /* Owned, one value for each row: codes of DICT, offsets of STRING (and one
+     * more), bytes 0 and 1 of BOOL, else as in an array. */
+    void *data;
+    int32_t seen;                /* DICT: all codes since the last take, or-ed */
+    struct dr_csv_values values; /* DICT */
+    uint8_t *marks;              /* owned, enum dr_csv_mark of each row; not of DICT */
+    int64_t missing;             /* rows so marked since the last take */
+    char *bytes;                 /* owned; STRING */
+    size_t bytes_cap;
+    bool nulls_first;               /* some spelling of a missing value also spells one of the type */
+    struct dr_csv_refusal *refused; /* owned, of the rows since the last take */
+    size_t refused_n, refused_cap;
+    struct dr_arena refused_text;
+};
+
+struct dr_csv_cells {
+    const struct dr_csv_format *format; /* borrowed */
+    struct dr_csv_column *columns;      /* owned */
+    int64_t *lines;                     /* owned; where wanted */
+    int64_t rows, cap;
+    struct dr_buf unquoted; /* a field whose doubled quotes were taken out */
+    struct dr_mem *slab;    /* owned reference; NULL */
+    size_t slab_used;
+};
+
+/* The text of a quoted field without its quotes; may lie in out. */
+struct dr_str dr_csv_unquote(struct dr_buf *out, struct dr_str s, char quote);
+
+/* Field k of a run. quotes and returns are constants where this is inlined. */
+static inline __attribute__((always_inline)) struct dr_str dr_csv_field_at(struct dr_csv_cells *cells,
+                                                                           const struct dr_csv_run *run,
+                                                                           int64_t k, bool quotes,
+                                                                           bool returns, bool *ret_quoted)
+{
+    uint32_t from = run->ends[k - 1] + 1, to = run->ends[k];
+    struct dr_str s = { run->p + from, to - from };
+    *ret_quoted = false;
+    if (returns && s.n > 0 && s.p[s.n - 1] == '\r')
+        s.n--;
+    if (quotes && s.n > 0 && s.p[0] == cells->format->quote) {
+        *ret_quoted = true;
+        return dr_csv_unquote(&cells->unquoted, s, cells->format->quote);
+    }
+    return s;
+}
+
+/* Put a field where row `row` of a typed column lies. */
+void dr_csv_put_typed(const struct dr_csv_format *f, struct dr_csv_column *col, int64_t row, struct dr_str s,
+                      bool quoted);
+/* The fields of column c of a run, which is typed. */
+void dr_csv_run_typed(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c);
+#endif

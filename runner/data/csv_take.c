@@ -1,0 +1,261 @@
+/* csv_take.c - rows under construction become Arrow arrays.
+ *
+ * The first touch of fresh memory is what costs most on a virtual machine, so
+ * large inputs take theirs from slabs of huge pages, which many arrays share. */
+#include "data/csv_column.h"
+#include "data/refused.h"
+#include <sys/mman.h>
+
+enum { SLAB = 8 << 20, HUGE_PAGE = 2 << 20, ALIGN = 64, SLACK = 32 };
+
+/* ---- memory ------------------------------------------------------------------- */
+
+static void slab_release(struct dr_mem *m)
+{
+    munmap(m->p, m->n);
+}
+
+/* Memory that starts on a huge page, or NULL where the system has none to give. */
+static struct dr_mem *slab_new(size_t n)
+{
+    char *p = mmap(NULL, n + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    size_t before = (HUGE_PAGE - ((uintptr_t)p & (HUGE_PAGE - 1))) & (HUGE_PAGE - 1);
+    if (before > 0)
+        munmap(p, before);
+    if (HUGE_PAGE - before > 0)
+        munmap(p + before + n, HUGE_PAGE - before);
+    (void)madvise(p + before, n, MADV_HUGEPAGE); /* a wish */
+    struct dr_mem *m = dr_calloc(1, sizeof *m);
+    atomic_init(&m->refs, 1);
+    m->p = p + before;
+    m->n = n;
+    m->release = slab_release;
+    return m;
+}
+
+static void *take_memory(struct dr_csv_cells *cells, size_t n, struct dr_mem **ret_owner)
+{
+    size_t padded = (n + SLACK + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    bool fits = cells->slab && cells->slab->n - cells->slab_used >= padded;
+    if (cells->format->large && !fits && padded <= SLAB / 4) {
+        dr_mem_unref(cells->slab);
+        cells->slab = slab_new(SLAB);
+        cells->slab_used = 0;
+        fits = cells->slab != NULL;
+    }
+    if (!fits) {
+        *ret_owner = dr_mem_new(n);
+        return (*ret_owner)->p;
+    }
+    char *p = (char *)cells->slab->p + cells->slab_used;
+    cells->slab_used += padded;
+    *ret_owner = dr_mem_ref(cells->slab);
+    return p;
+}
+
+static struct dr_array *new_array(int32_t type, int64_t n)
+{
+    struct dr_array *a = dr_calloc(1, sizeof *a);
+    atomic_init(&a->refs, 1);
+    a->type = type;
+    a->n = n;
+    return a;
+}
+
+/* A bitmap in which every row is missing. */
+static uint8_t *take_bits(struct dr_csv_cells *cells, struct dr_array *a)
+{
+    size_t bytes = (size_t)(a->n + 7) / 8;
+    uint8_t *bits = take_memory(cells, bytes, &a->mem[0]);
+    memset(bits, 0, bytes);
+    a->valid = bits;
+    return bits;
+}
+
+/* ---- arrays out ----------------------------------------------------------------- */
+
+static struct dr_array *take_codes(struct dr_csv_cells *cells, struct dr_csv_column *col, int64_t from,
+                                   int64_t n)
+{
+    struct dr_array *a = new_array(DR_TYPE_DICT, n);
+    const int32_t *codes = (const int32_t *)col->data + from;
+    int32_t *values = take_memory(cells, (size_t)n * sizeof *values, &a->mem[1]);
+    a->values = values;
+    if (col->seen >= 0) {
+        memcpy(values, codes, (size_t)n * sizeof *values);
+        return a;
+    }
+    uint8_t *bits = take_bits(cells, a);
+    for (int64_t i = 0; i < n; i++) {
+        bits[i >> 3] |= (uint8_t)((codes[i] != DR_CSV_NULL) << (i & 7));
+        values[i] = codes[i] < 0 ? 0 : codes[i];
+    }
+    return dr_array_seal(a);
+}
+
+/* n bytes of 0 and 1 as bits; DR_CSV_SLACK bytes more are readable. */
+static void pack(const uint8_t *bytes, int64_t n, uint8_t *ret)
+{
+    for (int64_t i = 0; i < n; i += 8) {
+        uint64_t eight = dr_csv_load8((const char *)bytes + i);
+        if (n - i < 8)
+            eight &= (UINT64_C(1) << (n - i) * 8) - 1;
+        ret[i / 8] = (uint8_t)(eight * UINT64_C(0x0102040810204080) >> 56); /* byte k to bit 56 + k */
+    }
+}
+
+static void take_marks(struct dr_csv_cells *cells, struct dr_csv_column *col, int64_t from,
+                       struct dr_array *a)
+{
+    if (col->missing == 0)
+        return;
+    pack(col->marks + from, a->n, take_bits(cells, a));
+    dr_array_seal(a);
+}
+
+static struct dr_array *take_plain(struct dr_csv_cells *cells, struct dr_csv_column *col, int64_t from,
+                                   int64_t n)
+{
+    struct dr_array *a = new_array(DR_TYPE_STRING, n);
+    const int64_t *offsets = (const int64_t *)col->data + from;
+    int64_t *values = take_memory(cells, ((size_t)n + 1) * sizeof *values, &a->mem[1]);
+    size_t size = (size_t)(offsets[n] - offsets[0]);
+    char *bytes = take_memory(cells, size, &a->mem[2]);
+    for (int64_t i = 0; i <= n; i++)
+        values[i] = offsets[i] - offsets[0];
+    if (size > 0)
+        memcpy(bytes, col->bytes + offsets[0], size);
+    a->values = values;
+    a->bytes = bytes;
+    take_marks(cells, col, from, a);
+    return a;
+}
+
+/* The refusals of rows [from, from + n). */
+static struct dr_refused *take_refused(const struct dr_csv_column *col, int64_t from, int64_t n)
+{
+    size_t first = 0, end;
+    while (first < col->refused_n && col->refused[first].row < from)
+        first++;
+    for (end = first; end < col->refused_n && col->refused[end].row < from + n;)
+        end++;
+    if (end == first)
+        return NULL;
+    DR_AUTO_FREE int64_t *rows = dr_malloc((end - first) * sizeof *rows);
+    DR_AUTO_FREE struct dr_str *texts = dr_malloc((end - first) * sizeof *texts);
+    for (size_t i = first; i < end; i++) {
+        rows[i - first] = col->refused[i].row - from;
+        texts[i - first] = col->refused[i].text;
+    }
+    return dr_refused_new((int64_t)(end - first), rows, texts);
+}
+
+static struct dr_array *take_typed(struct dr_csv_cells *cells, struct dr_csv_column *col, int64_t from,
+                                   int64_t n)
+{
+    struct dr_array *a = new_array(col->kind.type, n);
+    size_t width = dr_type_width(a->type), bytes = width ? (size_t)n * width : (size_t)(n + 7) / 8;
+    void *values = take_memory(cells, bytes, &a->mem[1]);
+    if (width)
+        memcpy(values, (const char *)col->data + (size_t)from * width, bytes);
+    else
+        pack((const uint8_t *)col->data + from, n, values);
+    a->values = values;
+    a->scale = col->kind.scale;
+    a->zoned = col->kind.zoned;
+    take_marks(cells, col, from, a);
+    a->refused = take_refused(col, from, n);
+    return a;
+}
+
+static struct dr_array *take_column(struct dr_csv_cells *cells, int32_t c, int64_t from, int64_t n)
+{
+    struct dr_csv_column *col = cells->columns + c;
+    switch (col->kind.type) {
+    case DR_TYPE_DICT:
+        return take_codes(cells, col, from, n);
+    case DR_TYPE_STRING:
+        return take_plain(cells, col, from, n);
+    default:
+        return take_typed(cells, col, from, n);
+    }
+}
+
+static struct dr_array *take_lines(struct dr_csv_cells *cells, int64_t from, int64_t n)
+{
+    struct dr_array *a = new_array(DR_TYPE_INT64, n);
+    int64_t *values = take_memory(cells, (size_t)n * sizeof *values, &a->mem[1]);
+    memcpy(values, cells->lines + from, (size_t)n * sizeof *values);
+    a->values = values;
+    return a;
+}
+
+void dr_csv_cells_take(struct dr_csv_cells *cells, struct dr_csv_chunks *ret)
+{
+    const struct dr_csv_format *f = cells->format;
+    *ret = (struct dr_csv_chunks){ .n = (int32_t)((cells->rows + DR_CHUNK_ROWS - 1) / DR_CHUNK_ROWS),
+                                   .columns = f->n + f->lines,
+                                   .lines = f->lines,
+                                   .from = cells };
+    ret->arrays = dr_calloc((size_t)ret->n * (size_t)ret->columns, sizeof(struct dr_array *));
+    ret->provisional = dr_calloc((size_t)ret->columns, sizeof *ret->provisional);
+    for (int32_t k = 0; k < ret->n; k++) {
+        int64_t from = (int64_t)k * DR_CHUNK_ROWS;
+        int64_t n = cells->rows - from < DR_CHUNK_ROWS ? cells->rows - from : DR_CHUNK_ROWS;
+        struct dr_array **arrays = ret->arrays + (size_t)k * (size_t)ret->columns;
+        for (int32_t c = 0; c < f->n; c++)
+            arrays[c] = take_column(cells, c, from, n);
+        if (f->lines)
+            arrays[f->n] = take_lines(cells, from, n);
+    }
+    for (int32_t c = 0; c < f->n; c++) {
+        struct dr_csv_column *col = cells->columns + c;
+        ret->provisional[c] = (col->seen & DR_CSV_PROVISIONAL) != 0;
+        col->seen = 0;
+        col->missing = 0;
+        col->refused_n = 0;
+        dr_arena_done(&col->refused_text);
+    }
+    cells->rows = 0;
+}
+
+void dr_csv_chunks_done(struct dr_csv_chunks *chunks)
+{
+    for (int32_t i = 0; i < chunks->n * chunks->columns; i++)
+        dr_array_unref(chunks->arrays[i]);
+    free(chunks->arrays);
+    free(chunks->provisional);
+    *chunks = (struct dr_csv_chunks){ 0 };
+}
+
+/* Arrays are written only before anybody else has seen them. */
+static void settle_codes(struct dr_array *a, struct dr_csv_values *values, struct dr_dict *dict)
+{
+    int32_t *codes = DR_UNCONST(int32_t, a->values);
+    for (int64_t i = 0; i < a->n; i++)
+        if (codes[i] & DR_CSV_PROVISIONAL)
+            codes[i] = dr_csv_values_settle(values, codes[i], dict);
+}
+
+static void settle_array(struct dr_csv_chunks *chunks, int32_t c, struct dr_array *a, struct dr_dict **dicts,
+                         int64_t first_line)
+{
+    if (c == chunks->columns - 1 && chunks->lines) {
+        int64_t *lines = DR_UNCONST(int64_t, a->values);
+        for (int64_t i = 0; i < a->n; i++)
+            lines[i] += first_line;
+    } else if (a->type == DR_TYPE_DICT) {
+        if (chunks->provisional[c])
+            settle_codes(a, &chunks->from->columns[c].values, dicts[c]);
+        a->dict = dr_dict_ref(dicts[c]);
+    }
+}
+
+void dr_csv_settle(struct dr_csv_chunks *chunks, struct dr_dict **dicts, int64_t first_line)
+{
+    for (int32_t k = 0; k < chunks->n; k++)
+        for (int32_t c = 0; c < chunks->columns; c++)
+            settle_array(chunks, c, chunks->arrays[k * chunks->columns + c], dicts, first_line);
+}

@@ -1,0 +1,125 @@
+/* csv_typed.c - fields into values of a declared or inferred type, a column of
+ * a run at a time.
+ *
+ * A loop reads the usual spelling of its type in a register (csv_spell.h).
+ * Whatever it does not take goes to dr_csv_put_typed, which knows missing
+ * values, every other spelling, and what becomes of text that is none. Each
+ * loop is compiled for fields without quotes and CRs, which most are, and for
+ * all; and for the instructions every machine has and those most have. */
+#include "data/csv_column.h"
+#include "data/csv_infer.h"
+
+static void refuse(struct dr_csv_column *col, int64_t row, struct dr_str s)
+{
+    if (col->refused_n == col->refused_cap) {
+        col->refused_cap = col->refused_cap ? col->refused_cap * 2 : 16;
+        col->refused = dr_realloc(col->refused, col->refused_cap * sizeof *col->refused);
+    }
+    struct dr_str text = { s.n ? dr_arena_dup(&col->refused_text, s.p, s.n) : "", s.n };
+    col->refused[col->refused_n++] = (struct dr_csv_refusal){ row, text };
+}
+
+void dr_csv_put_typed(const struct dr_csv_format *f, struct dr_csv_column *col, int64_t row, struct dr_str s,
+                      bool quoted)
+{
+    size_t width = col->kind.type == DR_TYPE_BOOL ? 1 : dr_type_width(col->kind.type);
+    bool missing = s.n == 0 ? !(quoted && f->keep_empty) : f->n_nulls > 0 && dr_csv_is_null(f, s);
+    col->marks[row] = DR_CSV_PRESENT;
+    if (!missing && dr_csv_spell(&col->kind, s, col->data, row))
+        return;
+    col->marks[row] = DR_CSV_MISSING;
+    col->missing++;
+    memset((char *)col->data + (size_t)row * width, 0, width);
+    if (!missing)
+        refuse(col, row, s);
+}
+
+/* The one spelling of each that files full of them have; any other takes longer. */
+static inline __attribute__((always_inline)) bool fast_bool(struct dr_str s, uint8_t *ret)
+{
+    uint64_t lower = dr_csv_load8(s.p) | DR_CSV_EACH(0x20);
+    *ret = s.n == 4;
+    return s.n == 4 ? (uint32_t)lower == UINT32_C(0x65757274)                                 /* true */
+                    : s.n == 5 && (lower & UINT64_C(0xFFFFFFFFFF)) == UINT64_C(0x65736C6166); /* false */
+}
+
+static inline __attribute__((always_inline)) bool fast_value(const struct dr_csv_kind *kind, int32_t type,
+                                                             bool inferred,
+                                                             const struct dr_csv_months *months,
+                                                             struct dr_str s, void *data, int64_t i)
+{
+    switch (type) {
+    case DR_TYPE_BOOL:
+        return fast_bool(s, (uint8_t *)data + i);
+    case DR_TYPE_INT64:
+        return dr_csv_fast_int(s, (int64_t *)data + i) && (!inferred || dr_csv_is_canonical(s));
+    case DR_TYPE_FLOAT64:
+        return dr_csv_fast_float(s, (double *)data + i) && (!inferred || dr_csv_is_canonical(s));
+    case DR_TYPE_DATE:
+        return dr_csv_fast_date(months, s, (int32_t *)data + i);
+    case DR_TYPE_TIMESTAMP:
+        return dr_csv_fast_timestamp(months, s, kind->zoned, (int64_t *)data + i);
+    default:
+        return false;
+    }
+}
+
+static inline __attribute__((always_inline)) void run_values(struct dr_csv_cells *cells,
+                                                             const struct dr_csv_run *run, int32_t c,
+                                                             int32_t type, bool any_field)
+{
+    struct dr_csv_column *col = cells->columns + c;
+    const struct dr_csv_kind kind = col->kind;
+    const struct dr_csv_months *months = dr_csv_months();
+    void *data = col->data;
+    int64_t row = cells->rows;
+    memset(col->marks + row, DR_CSV_PRESENT, (size_t)run->rows);
+    for (int64_t i = 0, k = c, n = cells->format->n; i < run->rows; i++, k += n, row++) {
+        bool quoted;
+        struct dr_str s = dr_csv_field_at(cells, run, k, any_field, any_field, &quoted);
+        if (__builtin_expect(!fast_value(&kind, type, kind.inferred, months, s, data, row), 0))
+            dr_csv_put_typed(cells->format, col, row, s, quoted);
+    }
+}
+
+/* As run_values, for every type and whatever also spells a missing value. */
+static void run_slowly(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
+{
+    for (int64_t i = 0, k = c; i < run->rows; i++, k += cells->format->n) {
+        bool quoted;
+        struct dr_str s = dr_csv_field_at(cells, run, k, true, true, &quoted);
+        dr_csv_put_typed(cells->format, cells->columns + c, cells->rows + i, s, quoted);
+    }
+}
+
+#define TYPED_LOOP(name, target, type)                                                                       \
+    target static void name(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c, bool any)   \
+    {                                                                                                        \
+        if (any)                                                                                             \
+            run_values(cells, run, c, type, true);                                                           \
+        else                                                                                                 \
+            run_values(cells, run, c, type, false);                                                          \
+    }
+TYPED_LOOP(run_bool, , DR_TYPE_BOOL)
+TYPED_LOOP(run_int, , DR_TYPE_INT64)
+TYPED_LOOP(run_float, , DR_TYPE_FLOAT64)
+TYPED_LOOP(run_date, , DR_TYPE_DATE)
+TYPED_LOOP(run_timestamp, , DR_TYPE_TIMESTAMP)
+
+void dr_csv_run_typed(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
+{
+    const struct dr_csv_column *col = cells->columns + c;
+    bool any = run->quotes || (run->returns && c == cells->format->n - 1);
+    if (col->nulls_first || col->kind.type == DR_TYPE_DECIMAL)
+        run_slowly(cells, run, c);
+    else if (col->kind.type == DR_TYPE_BOOL)
+        run_bool(cells, run, c, any);
+    else if (col->kind.type == DR_TYPE_INT64)
+        run_int(cells, run, c, any);
+    else if (col->kind.type == DR_TYPE_FLOAT64)
+        run_float(cells, run, c, any);
+    else if (col->kind.type == DR_TYPE_DATE)
+        run_date(cells, run, c, any);
+    else
+        run_timestamp(cells, run, c, any);
+}
