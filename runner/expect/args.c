@@ -208,8 +208,7 @@ static bool is_parameter(const struct dr_node *n)
 
 static bool may_be_null(const struct dr_expect_arg *arg)
 {
-    return !arg->required || dr_str_starts(dr_str_of(arg->type), DR_LIT("list")) ||
-           dr_streq(arg->type, "pairs");
+    return !arg->required || dr_str_starts(dr_str_of(arg->type), DR_LIT("list"));
 }
 
 static const char *arg_problem(const struct dr_expect_arg *arg, const struct dr_node *args)

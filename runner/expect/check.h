@@ -73,6 +73,12 @@ void dr_args_diagnose(const struct dr_check_type *t, const struct dr_expectation
 int32_t dr_eval_rows(struct dr_eval *e, int32_t (*fn)(struct dr_eval *, uint64_t *, struct dr_err *),
                      struct dr_err *err);
 
+/* The value of a row in a list: one value; a list of two for a pair; a map for
+ * several columns, or, as_list, a list. Sensitive values are masked. */
+struct dr_node *dr_eval_row_value(struct dr_eval *e, int64_t row, bool as_list);
+/* ---- rows_counts.c ---- */
+struct dr_node *dr_eval_value_counts(struct dr_eval *e, const uint64_t *unexpected);
+
 /* ---- measure.c ---- */
 void dr_eval_set(struct dr_eval *e, const char *key,
                  struct dr_node *value); /* into result; not with BOOLEAN_ONLY */

@@ -107,9 +107,12 @@ static int32_t sum_equal(struct dr_eval *e, uint64_t *unexpected, struct dr_err 
     DR_TRY(need_numbers(e, err));
     for (int64_t row = 0; row < e->plan->table->rows; row++) {
         double sum = 0;
-        for (int32_t k = 0; k < e->n_columns; k++)
-            sum += dr_source_value(e->columns[k], row, &hints[k]).f; /* 0 for a missing value */
-        if (sum != total)
+        bool lacks = false;
+        for (int32_t k = 0; k < e->n_columns; k++) {
+            sum += dr_source_value(e->columns[k], row, &hints[k]).f;
+            lacks |= e->columns[k]->null && dr_row_get(e->columns[k]->null, row);
+        }
+        if (lacks || sum != total)
             dr_row_set(unexpected, row);
     }
     return DR_OK;
@@ -178,7 +181,9 @@ static const struct dr_check_type types[] = {
       .rows = distinct_in_row,
       .say = say_distinct },
     { .info = { "expect_multicolumn_sum_to_equal", "multicolumn", "The values of each row add up to a total.",
-                "A missing value adds nothing. The comparison is exact, as floating point has it.",
+                "A row that is not left out and lacks a value is unexpected. The comparison is exact, as "
+                "floating "
+                "point has it.",
                 "expect_multicolumn_sum_to_equal: {column_list: [share_a, share_b], sum_total: 100}",
                 DR_ARGS(sum_args) },
       .domain = DR_ON_COLUMNS,

@@ -6,12 +6,53 @@
 
 /* ---- quantiles ---- */
 
-/* The value whose rank is nearest to q; halves go to the even rank, as numpy's. */
-static struct dr_value nearest_quantile(struct dr_plan *p, struct dr_view *v, double q)
+/* How a rank between two values is read, by pandas' names. */
+enum interpolation { NEAREST, LINEAR, LOWER, HIGHER, MIDPOINT };
+
+static int32_t interpolation_of(const struct dr_eval *e, enum interpolation *ret, struct dr_err *err)
+{
+    static const char *const names[] = { "nearest", "linear", "lower", "higher", "midpoint" };
+    const struct dr_node *n = dr_eval_arg(e, "allow_relative_error");
+    *ret = NEAREST;
+    if (!n || (dr_node_kind(n) == DR_NODE_BOOL && !n->i))
+        return DR_OK;
+    for (int k = 0; k < 5; k++)
+        if (dr_streq(dr_node_str(n, ""), names[k])) {
+            *ret = (enum interpolation)k;
+            return DR_OK;
+        }
+    return dr_fail(err, DR_EDEF,
+                   "allow_relative_error must be false, linear, lower, higher, midpoint or nearest");
+}
+
+static struct dr_value mix(const struct dr_value *low, const struct dr_value *high, double share)
+{
+    if (dr_value_equal(low, high))
+        return *low;
+    if (dr_value_is_number(low))
+        return dr_value_of_float(low->f + (high->f - low->f) * share);
+    struct dr_value v = *low;
+    v.i += (int64_t)((double)(high->i - low->i) * share);
+    return v;
+}
+
+/* The value of rank q; NEAREST takes halves to the even rank, as numpy does. */
+static struct dr_value quantile(struct dr_plan *p, struct dr_view *v, double q, enum interpolation how)
 {
     double at = q * (double)(v->n - 1);
-    int64_t i = (int64_t)nearbyint(at);
-    return dr_view_nth(p, v, i < 0 ? 0 : i >= v->n ? v->n - 1 : i);
+    if (how == NEAREST)
+        return dr_view_nth(p, v, (int64_t)nearbyint(at));
+    struct dr_value low = dr_view_nth(p, v, (int64_t)floor(at)), high = dr_view_nth(p, v, (int64_t)ceil(at));
+    switch (how) {
+    case LOWER:
+        return low;
+    case HIGHER:
+        return high;
+    case MIDPOINT:
+        return mix(&low, &high, 0.5);
+    default:
+        return mix(&low, &high, at - floor(at));
+    }
 }
 
 static bool bound_of(const struct dr_node *n, struct dr_value *ret)
@@ -71,16 +112,17 @@ static int32_t quantiles_between(struct dr_eval *e, struct dr_err *err)
                          *ranges = dr_node_get(arg, "value_ranges");
     struct dr_view *v = dr_plan_view(e->plan, e->columns[0], e->domain);
     struct dr_node *values = dr_node_new(e->arena, DR_NODE_LIST), *fits = dr_node_new(e->arena, DR_NODE_LIST);
+    enum interpolation how;
     int64_t bad = 0;
     DR_TRY(check_ranges(quantiles, ranges, err));
+    DR_TRY(interpolation_of(e, &how, err));
     if (v->source->class == DR_CLASS_TEXT || v->source->class == DR_CLASS_MIXED)
         return dr_fail(
             err, DR_EINPUT,
             "TypeError: column '%s' holds %s, which have no quantiles; declare its type in the suite",
             v->source->name, dr_class_name(v->source->class));
     for (int32_t i = 0; i < quantiles->n; i++) {
-        struct dr_value q =
-            v->n ? nearest_quantile(e->plan, v, quantiles->items[i]->f) : (struct dr_value){ 0 };
+        struct dr_value q = v->n ? quantile(e->plan, v, quantiles->items[i]->f, how) : (struct dr_value){ 0 };
         bool fit = quantile_fits(&q, ranges->items[i]);
         bad += !fit;
         dr_node_add(e->arena, values, dr_eval_value(e, v->source, &q));
@@ -202,7 +244,7 @@ static int order_counts(const void *a, const void *b)
     return dr_value_order(&x->value, &y->value);
 }
 
-/* The values expected and those observed, each once, in order; count -1: not expected. */
+/* The values expected, as the partition has them, then the others observed, in order. */
 struct categories {
     struct dr_value_count *v; /* count: index into the weights, or -1 */
     int64_t n;
@@ -220,7 +262,6 @@ static struct categories all_values(struct dr_eval *e, const struct dr_view *v, 
         if (!dr_value_set_has(&set, &v->distinct[i].value))
             c.v[c.n++] = (struct dr_value_count){ v->distinct[i].value, -1 };
     dr_value_set_done(&set);
-    qsort(c.v, (size_t)c.n, sizeof *c.v, order_counts);
     return c;
 }
 
@@ -326,6 +367,10 @@ static int32_t check_tails(const struct dr_node *part, bool low, bool high, doub
         return dr_fail(
             err, DR_EDEF,
             "ValueError: tail_weight_holdout cannot be used for partitions with infinite endpoints");
+    if (tail > 0 && dr_node_get(part, "tail_weights"))
+        return dr_fail(
+            err, DR_EDEF,
+            "ValueError: tail_weight_holdout must be 0 when using tail_weights in partition object");
     if ((low || high) && dr_node_get(part, "tail_weights"))
         return dr_fail(err, DR_EDEF,
                        "ValueError: tail_weights cannot be given for a partition with an infinite endpoint");
@@ -341,10 +386,14 @@ static int32_t by_bin(struct dr_eval *e, struct dr_view *v, const struct dr_node
     double *p = dr_arena_array(&e->plan->scratch, (size_t)n + 2, sizeof *p);
     double *q = dr_arena_array(&e->plan->scratch, (size_t)n + 2, sizeof *q);
     DR_TRY(check_tails(part, low, high, tail, err));
-    if (v->source->class != DR_CLASS_NUMBER)
+    if (v->source->class != DR_CLASS_NUMBER && v->source->class != DR_CLASS_EMPTY)
         return dr_fail(err, DR_EINPUT, "TypeError: column '%s' holds %s, and bins take numbers",
                        v->source->name, dr_class_name(v->source->class));
-    dr_view_sort(e->plan, v);
+    if (v->n == 0 && !(low && high))
+        return dr_fail(err, DR_EINPUT, "ZeroDivisionError: column '%s' holds no value to compare",
+                       v->source->name);
+    if (v->n)
+        dr_view_sort(e->plan, v);
     observe_bins(v, bins, p);
     expect_bins(part, tail, internal, q);
     /* Where only one end is infinite, the whole holdout stands at the other. */
@@ -391,8 +440,8 @@ static const struct dr_expect_arg quantile_args[] = {
       "quantiles, a list of numbers from 0 to 1, and value_ranges, a list of [min, max] "
       "with null for no limit.",
       true },
-    { "allow_relative_error", "any", NULL, "Accepted for Great Expectations' sake; quantiles are exact.",
-      false },
+    { "allow_relative_error", "any", "nearest",
+      "What stands for a rank between two values: nearest, linear, lower, higher or midpoint.", false },
     DR_ARG_CONDITION,
     DR_ARG_FORMAT
 };
@@ -414,7 +463,9 @@ static const struct dr_expect_arg kl_args[] = {
 
 static const struct dr_check_type types[] = {
     { .info = { "expect_column_quantile_values_to_be_between", "column_aggregate", "Quantiles lie in ranges.",
-                "A quantile is the value whose rank is nearest; halves go to the even rank.",
+                "A quantile is the value whose rank is nearest; halves go to the even rank. "
+                "allow_relative_error has "
+                "the name that Great Expectations gives it; quantiles are exact.",
                 "expect_column_quantile_values_to_be_between: {column: value, quantile_ranges: {quantiles: "
                 "[0.5], "
                 "value_ranges: [[60, 100]]}}",

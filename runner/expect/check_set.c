@@ -80,16 +80,18 @@ static void compare_sets(struct dr_eval *e, const struct dr_view *v, int64_t *re
     }
     dr_value_set_init(&found, &e->plan->scratch, seen, v->source->class);
     for (int32_t i = 0; i < set.n; i++)
-        *ret_absent += set.items[i].kind != DR_VALUE_NULL && !dr_value_set_has(&found, &set.items[i]);
+        *ret_absent += set.items[i].kind == DR_VALUE_NULL || !dr_value_set_has(&found, &set.items[i]);
     dr_value_set_done(&set);
     dr_value_set_done(&found);
 }
 
 enum relation { WITHIN, CONTAINS, EQUALS };
-static int32_t distinct(struct dr_eval *e, enum relation relation)
+static int32_t distinct(struct dr_eval *e, enum relation relation, struct dr_err *err)
 {
     struct dr_view *v = dr_plan_view(e->plan, e->columns[0], e->domain);
     int64_t extra = 0, absent = 0;
+    if (relation != WITHIN && !dr_eval_arg(e, "value_set"))
+        return dr_fail(err, DR_EDEF, "value_set: none is not an allowed value: a list is needed");
     dr_view_distinct(e->plan, v);
     observe_distinct(e, v);
     if (dr_eval_arg(e, "value_set"))
@@ -109,20 +111,17 @@ static int32_t distinct(struct dr_eval *e, enum relation relation)
 
 static int32_t distinct_in_set(struct dr_eval *e, struct dr_err *err)
 {
-    (void)err;
-    return distinct(e, WITHIN);
+    return distinct(e, WITHIN, err);
 }
 
 static int32_t distinct_contain_set(struct dr_eval *e, struct dr_err *err)
 {
-    (void)err;
-    return distinct(e, CONTAINS);
+    return distinct(e, CONTAINS, err);
 }
 
 static int32_t distinct_equal_set(struct dr_eval *e, struct dr_err *err)
 {
-    (void)err;
-    return distinct(e, EQUALS);
+    return distinct(e, EQUALS, err);
 }
 
 /* ---- most common ---- */
@@ -148,7 +147,7 @@ static int32_t most_common(struct dr_eval *e, struct dr_err *err)
     }
     dr_value_set_done(&set);
     dr_eval_observe(e, modes);
-    e->check->success = !list || (dr_eval_flag(e, "ties_okay", false) ? in > 0 : n == 1 && in == 1);
+    e->check->success = dr_eval_flag(e, "ties_okay", false) ? in > 0 : n == 1 && in == 1;
     DR_AUTO_BUF b = { 0 };
     dr_list_say(modes, &b);
     dr_eval_say(e, "The most common value%s of %s %s %s%s", n == 1 ? "" : "s", e->columns[0]->name,
@@ -161,7 +160,8 @@ static int32_t most_common(struct dr_eval *e, struct dr_err *err)
 
 #define SET_ARG                                                                                              \
     {                                                                                                        \
-        "value_set", "list", NULL, "The values; null expects nothing in particular.", true                   \
+        "value_set", "list", NULL, "The values; without them (or null), nothing in particular is expected.", \
+            false                                                                                            \
     }
 static const struct dr_expect_arg row_args[] = { DR_ARG_COLUMN, SET_ARG, DR_ARG_MOSTLY, DR_ARG_CONDITION,
                                                  DR_ARG_FORMAT };

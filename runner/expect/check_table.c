@@ -104,15 +104,17 @@ static int32_t column_exists(struct dr_eval *e, struct dr_err *err)
     const char *name = dr_eval_text(e, "column", "");
     const struct dr_node *index = dr_eval_arg(e, "column_index");
     int32_t at = dr_table_find(e->plan->table, name);
+    int64_t wanted = dr_node_int(index, at);
     (void)err;
-    e->check->success = at >= 0 && (!index || at == dr_node_int(index, -1));
+    if (wanted < 0) /* counted from the end */
+        wanted += count_columns(e);
+    e->check->success = at >= 0 && at == wanted;
     if (at < 0)
         dr_eval_say(e, "There is no column %s", name);
     else if (e->check->success)
         dr_eval_say(e, "The column %s exists", name);
     else
-        dr_eval_say(e, "The column %s stands at index %d, not %lld", name, at,
-                    (long long)dr_node_int(index, -1));
+        dr_eval_say(e, "The column %s stands at index %d, not %lld", name, at, (long long)wanted);
     return DR_OK;
 }
 
@@ -245,7 +247,7 @@ static const struct dr_expect_arg other_args[] = { { "other_table_name", "string
                                                    DR_ARG_FORMAT };
 static const struct dr_expect_arg exist_args[] = {
     { "column", "string", NULL, "The name that must be there.", true },
-    { "column_index", "integer", NULL, "Where it must stand, from 0.", false },
+    { "column_index", "integer", NULL, "Where it must stand, from 0; -1 is the last.", false },
     DR_ARG_FORMAT
 };
 static const struct dr_expect_arg list_args[] = { { "column_list", "list of strings", NULL,

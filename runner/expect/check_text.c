@@ -3,10 +3,10 @@
  * are not text are looked at as Python's str() shows them, where Great
  * Expectations does so; elsewhere they are an error. */
 #include "base/date.h"
-#include "base/json.h"
 #include "expect/check.h"
 #include "expect/dateutil.h"
 #include "expect/json_schema.h"
+#include "expect/json_text.h"
 #include "expect/regex.h"
 
 /* ---- pattern lists ---- */
@@ -65,6 +65,8 @@ static int32_t match(struct dr_eval *e, const char *arg, bool regex, bool wanted
 
 static int32_t regex(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)
 {
+    if (!dr_eval_arg(e, "regex"))
+        return DR_OK;
     return match(e, "regex", true, true, unexpected, err);
 }
 
@@ -118,6 +120,8 @@ static const char *pattern_of(const struct dr_eval *e, struct dr_arena *a)
         (void)dr_buf_puts(&b, dr_streq(dr_eval_text(e, "match_on", "any"), "all") ? "all of " : "any of ");
         dr_list_say(n, &b);
     }
+    if (b.n == 0)
+        (void)dr_buf_puts(&b, "any pattern");
     return dr_arena_dup(a, dr_buf_cstr(&b), b.n);
 }
 
@@ -271,11 +275,9 @@ static void say_date(const struct dr_eval *e, enum dr_say how, struct dr_buf *ou
 
 static int is_json(void *ctx, struct dr_str text, struct dr_err *err)
 {
-    struct dr_node *n;
     (void)ctx;
     (void)err;
-    DR_AUTO_ARENA a = { 0 };
-    return dr_json_parse(&a, text, NULL, true, &n, NULL) == DR_OK;
+    return dr_json_text_read(NULL, text, NULL);
 }
 
 /* A number is no JSON text. */
@@ -296,7 +298,7 @@ static int fits_schema(void *ctx, struct dr_str text, struct dr_err *err)
 {
     struct dr_node *n;
     DR_AUTO_ARENA a = { 0 };
-    if (dr_json_parse(&a, text, NULL, true, &n, NULL))
+    if (!dr_json_text_read(&a, text, &n))
         return 0;
     return dr_json_schema_holds(ctx, n, err);
 }
@@ -333,6 +335,12 @@ static void say_schema(const struct dr_eval *e, enum dr_say how, struct dr_buf *
         "match_on", "choice any|all", "any", "Whether one of the patterns must match, or each.", false       \
     }
 static const struct dr_expect_arg regex_args[] = {
+    DR_ARG_COLUMN,
+    { "regex", "string", NULL,
+      "The pattern; it may match anywhere unless it starts with ^. Without it, every value matches.", false },
+    ROW_ARGS
+};
+static const struct dr_expect_arg not_regex_args[] = {
     DR_ARG_COLUMN,
     { "regex", "string", NULL, "The pattern; it may match anywhere unless it starts with ^.", true },
     ROW_ARGS
@@ -390,8 +398,8 @@ static const struct dr_check_type types[] = {
                "expect_column_values_to_match_regex: {column: patient_id, regex: '^P\\d{5}$', mostly: 0.99}",
                regex_args, regex, say_match),
     TEXT_CHECK("expect_column_values_to_not_match_regex", "No value matches a regular expression.", REGEX_DOC,
-               "expect_column_values_to_not_match_regex: {column: name, regex: '\\d'}", regex_args, not_regex,
-               say_not_match),
+               "expect_column_values_to_not_match_regex: {column: name, regex: '\\d'}", not_regex_args,
+               not_regex, say_not_match),
     TEXT_CHECK(
         "expect_column_values_to_match_regex_list",
         "Every value matches one, or all, of several regular expressions.", REGEX_DOC,
@@ -437,7 +445,8 @@ static const struct dr_check_type types[] = {
                "By the rules of Python's dateutil: most ways in which people write dates.",
                "expect_column_values_to_be_dateutil_parseable: {column: test_date}", plain_args,
                dateutil_parseable, say_date),
-    TEXT_CHECK("expect_column_values_to_be_json_parseable", "Every value is valid JSON.", NULL,
+    TEXT_CHECK("expect_column_values_to_be_json_parseable", "Every value is valid JSON.",
+               "As Python's json.loads has it: RFC 8259, and NaN, Infinity and -Infinity too.",
                "expect_column_values_to_be_json_parseable: {column: payload}", plain_args, json_parseable,
                say_json),
     TEXT_CHECK("expect_column_values_to_match_json_schema", "Every value is JSON that a schema accepts.",

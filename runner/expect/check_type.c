@@ -108,8 +108,12 @@ static unsigned kinds_asked(const struct dr_node *n)
 
 static bool is_sql(const struct dr_node *n)
 {
-    if (dr_node_kind(n) == DR_NODE_LIST)
-        return n->n > 0 && is_sql(n->items[0]);
+    bool all = dr_node_size(n) > 0;
+    if (dr_node_kind(n) == DR_NODE_LIST) {
+        for (int32_t i = 0; i < n->n; i++)
+            all = all && is_sql(n->items[i]);
+        return all;
+    }
     const char *p = dr_node_str(n, "a");
     while (*p && !islower((unsigned char)*p))
         p++;
@@ -206,7 +210,9 @@ static int32_t each_value(struct dr_eval *e, uint64_t *unexpected, struct dr_err
     struct dr_source *s = e->columns[0];
     unsigned kinds = kinds_asked(asked(e));
     int32_t hint = 0;
-    (void)err;
+    if (!kinds)
+        return dr_fail(err, DR_EDEF,
+                       "ValueError: Unrecognized numpy/python type: none of the names is a type");
     if (s->of_code) {
         for (int64_t row = 0; row < s->rows; row++) {
             struct dr_value v = dr_source_value(s, row, &hint);

@@ -177,23 +177,52 @@ static void say_decreasing(const struct dr_eval *e, enum dr_say how, struct dr_b
 
 /* ---- z scores ---- */
 
+/* A number, or the microseconds of a time. */
+static double magnitude(const struct dr_value *v)
+{
+    return dr_value_is_time(v) ? (double)v->i : v->f;
+}
+
+/* Mean and standard deviation of times, by Welford's method. */
+static void time_moments(const struct dr_view *v, double *ret_mean, double *ret_m2)
+{
+    double mean = 0, m2 = 0, n = 0;
+    int64_t rows = v->source->rows;
+    int32_t hint = 0;
+    for (int64_t r = dr_rows_next(v->rows, rows, 0); r >= 0; r = dr_rows_next(v->rows, rows, r + 1)) {
+        struct dr_value value = dr_source_value(v->source, r, &hint);
+        double x = magnitude(&value), delta = x - mean;
+        mean += delta / ++n;
+        m2 += delta * (x - mean);
+    }
+    *ret_mean = mean;
+    *ret_m2 = m2;
+}
+
 static int32_t z_scores(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)
 {
     struct dr_source *s = e->columns[0];
     struct dr_view *v = dr_plan_view(e->plan, s, e->domain);
     bool both = dr_eval_flag(e, "double_sided", true);
-    double threshold = dr_eval_number(e, "threshold", 0);
+    double threshold = dr_eval_number(e, "threshold", 0), mean, m2;
     int32_t hint = 0;
     if (s->class == DR_CLASS_EMPTY)
         return DR_OK;
-    if (s->class != DR_CLASS_NUMBER)
+    if (s->class != DR_CLASS_NUMBER && s->class != DR_CLASS_TIME)
         return dr_fail(err, DR_EINPUT,
                        "Cannot check z scores of column '%s': it holds %s, not numeric values", s->name,
                        dr_class_name(s->class));
-    dr_view_moments(e->plan, v);
-    double sd = v->n > 1 ? sqrt(v->m2 / (double)(v->n - 1)) : NAN;
+    if (s->class == DR_CLASS_TIME) {
+        time_moments(v, &mean, &m2);
+    } else {
+        dr_view_moments(e->plan, v);
+        mean = v->mean;
+        m2 = v->m2;
+    }
+    double sd = v->n > 1 ? sqrt(m2 / (double)(v->n - 1)) : NAN;
     for (int64_t r = dr_rows_next(v->rows, s->rows, 0); r >= 0; r = dr_rows_next(v->rows, s->rows, r + 1)) {
-        double z = (dr_source_value(s, r, &hint).f - v->mean) / sd;
+        struct dr_value value = dr_source_value(s, r, &hint);
+        double z = (magnitude(&value) - mean) / sd;
         if (!(both ? fabs(z) < fabs(threshold) : z < threshold))
             dr_row_set(unexpected, r);
     }

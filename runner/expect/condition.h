@@ -6,12 +6,13 @@
  *     or  and  not   (also | & ~, binding as or, and, not do)
  *     == != < <= > >= (chained: 0 < x <= 5), = and <> as SQL writes them,
  *     in [..], not in [..], == [..], is null, is not null
- *     + - * / % on numbers, unary -
+ *     + - * / // % ** on numbers, unary -, x.abs()
  *     x.isnull() .isna() .notnull() .notna() .notNull() .isNull()
  *     x.isin([..]) .between(a, b)
- *     x.str.contains("re") .str.match("re") .str.startswith("a") .str.endswith("a")
+ *     x.str.contains("re") .str.match("re") .str.fullmatch("re") .str.startswith("a") .str.endswith("a")
  *     x.str.len() .str.lower() .str.upper() .str.strip()
- *     names, `names with spaces`, col("name"), numbers, 'text', "text",
+ *     names, `names with spaces`, col("name"), index (the row's number from 0, where
+ *     no column has that name), numbers, 'text', "text",
  *     True, False, None, date("2024-01-31")
  *
  * A comparison with a missing value is false, and != is true, as pandas has
@@ -35,14 +36,18 @@ enum dr_condition_op {
     DR_CONDITION_IS_NULL,
     DR_CONDITION_CONTAINS,
     DR_CONDITION_MATCH,
+    DR_CONDITION_FULL_MATCH,
     DR_CONDITION_STARTS,
     DR_CONDITION_ENDS,
     DR_CONDITION_ADD,
     DR_CONDITION_SUB,
     DR_CONDITION_MUL,
     DR_CONDITION_DIV,
+    DR_CONDITION_FLOOR_DIV,
     DR_CONDITION_MOD,
+    DR_CONDITION_POW,
     DR_CONDITION_NEG,
+    DR_CONDITION_ABS,
     DR_CONDITION_LENGTH,
     DR_CONDITION_LOWER,
     DR_CONDITION_UPPER,

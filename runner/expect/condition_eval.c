@@ -20,6 +20,19 @@ static int32_t source_of(struct eval *e, const struct dr_condition *c, struct dr
     return dr_plan_source(e->plan, c->name, ret, e->err);
 }
 
+/* pandas' name for the row's number. */
+static bool is_index(const struct eval *e, const struct dr_condition *c)
+{
+    return c->op == DR_CONDITION_COLUMN && dr_streq(c->name, "index") &&
+           dr_table_find(e->plan->table, "index") < 0;
+}
+
+/* A column that can be looked at in bulk. */
+static bool is_column(const struct eval *e, const struct dr_condition *c)
+{
+    return c->op == DR_CONDITION_COLUMN && !is_index(e, c);
+}
+
 static struct dr_value constant(const struct dr_condition *c, enum dr_class class)
 {
     struct dr_value v = dr_value_of_node(c->value);
@@ -43,6 +56,30 @@ static int32_t incomparable(struct eval *e, const struct dr_value *a, const stru
 
 static int32_t value_of(struct eval *e, const struct dr_condition *c, int64_t row, struct dr_value *ret);
 
+static double calculated(enum dr_condition_op op, double a, double b)
+{
+    switch (op) {
+    case DR_CONDITION_ADD:
+        return a + b;
+    case DR_CONDITION_SUB:
+        return a - b;
+    case DR_CONDITION_MUL:
+        return a * b;
+    case DR_CONDITION_DIV:
+        return a / b;
+    case DR_CONDITION_FLOOR_DIV:
+        return floor(a / b);
+    case DR_CONDITION_POW:
+        return pow(a, b);
+    case DR_CONDITION_NEG:
+        return -a;
+    case DR_CONDITION_ABS:
+        return fabs(a);
+    default: /* the remainder has the divisor's sign, as in Python */
+        return b == 0 ? NAN : a - b * floor(a / b);
+    }
+}
+
 static int32_t arithmetic(struct eval *e, const struct dr_condition *c, int64_t row, struct dr_value *ret)
 {
     struct dr_value a, b = dr_value_of_int(0);
@@ -55,13 +92,7 @@ static int32_t arithmetic(struct eval *e, const struct dr_condition *c, int64_t 
     if (!dr_value_is_number(&a) || !dr_value_is_number(&b))
         return dr_fail(e->err, DR_EINPUT, "row_condition: arithmetic takes numbers, not %s",
                        dr_value_kind_name(dr_value_is_number(&a) ? &b : &a));
-    double f = c->op == DR_CONDITION_ADD   ? a.f + b.f
-               : c->op == DR_CONDITION_SUB ? a.f - b.f
-               : c->op == DR_CONDITION_MUL ? a.f * b.f
-               : c->op == DR_CONDITION_DIV ? a.f / b.f
-               : c->op == DR_CONDITION_NEG ? -a.f
-               : b.f == 0                  ? NAN
-                                           : a.f - b.f * floor(a.f / b.f);
+    double f = calculated(c->op, a.f, b.f);
     if (!isnan(f))
         *ret = dr_value_of_float(f);
     return DR_OK;
@@ -98,6 +129,10 @@ static int32_t value_of(struct eval *e, const struct dr_condition *c, int64_t ro
     int32_t hint = 0;
     switch (c->op) {
     case DR_CONDITION_COLUMN:
+        if (is_index(e, c)) {
+            *ret = dr_value_of_int(row);
+            return DR_OK;
+        }
         DR_TRY(source_of(e, c, &s));
         *ret = dr_source_value(s, row, &hint);
         return DR_OK;
@@ -108,8 +143,11 @@ static int32_t value_of(struct eval *e, const struct dr_condition *c, int64_t ro
     case DR_CONDITION_SUB:
     case DR_CONDITION_MUL:
     case DR_CONDITION_DIV:
+    case DR_CONDITION_FLOOR_DIV:
     case DR_CONDITION_MOD:
+    case DR_CONDITION_POW:
     case DR_CONDITION_NEG:
+    case DR_CONDITION_ABS:
         return arithmetic(e, c, row, ret);
     case DR_CONDITION_LENGTH:
     case DR_CONDITION_LOWER:
@@ -165,6 +203,7 @@ static int text_test(enum dr_condition_op op, struct dr_regex *regex, struct dr_
     case DR_CONDITION_ENDS:
         return dr_str_ends(text, needle);
     case DR_CONDITION_MATCH:
+    case DR_CONDITION_FULL_MATCH:
         return dr_regex_match(regex, text, err);
     default:
         return dr_regex_search(regex, text, err);
@@ -237,13 +276,13 @@ static int32_t compare(struct eval *e, const struct dr_condition *c, uint64_t *i
     const struct dr_condition *a = c->arg[0], *b = c->arg[1];
     enum dr_condition_op op = c->op;
     struct dr_source *s;
-    if (a->op == DR_CONDITION_VALUE && b->op == DR_CONDITION_COLUMN) {
+    if (a->op == DR_CONDITION_VALUE && is_column(e, b)) {
         const struct dr_condition *swap = a;
         a = b;
         b = swap;
         op = mirrored(op);
     }
-    if (a->op == DR_CONDITION_COLUMN && b->op == DR_CONDITION_VALUE) {
+    if (is_column(e, a) && b->op == DR_CONDITION_VALUE) {
         DR_TRY(source_of(e, a, &s));
         struct dr_value v = constant(b, s->class);
         if (s->class != DR_CLASS_MIXED)
@@ -264,7 +303,7 @@ static int32_t in_list(struct eval *e, const struct dr_condition *c, uint64_t *i
     struct dr_source *s = NULL;
     struct dr_value_set set = { 0 };
     int32_t rc = DR_OK;
-    if (c->arg[0]->op == DR_CONDITION_COLUMN)
+    if (is_column(e, c->arg[0]))
         DR_TRY(source_of(e, c->arg[0], &s));
     dr_value_set_init(&set, &e->plan->scratch, c->arg[1]->value, s ? s->class : DR_CLASS_TEXT);
     if (s) {
@@ -287,7 +326,7 @@ static int32_t in_list(struct eval *e, const struct dr_condition *c, uint64_t *i
 static int32_t is_null(struct eval *e, const struct dr_condition *c, uint64_t *in)
 {
     struct dr_source *s;
-    if (c->arg[0]->op == DR_CONDITION_COLUMN) {
+    if (is_column(e, c->arg[0])) {
         DR_TRY(source_of(e, c->arg[0], &s));
         if (s->null)
             memcpy(in, s->null, (size_t)dr_words(s->rows) * 8);
@@ -318,7 +357,7 @@ static int test_text(void *ctx, struct dr_str text, struct dr_err *err)
 static int32_t test_rows(struct eval *e, const struct dr_condition *c, struct test_ctx *t, uint64_t *in)
 {
     struct dr_source *s;
-    if (c->arg[0]->op == DR_CONDITION_COLUMN) {
+    if (is_column(e, c->arg[0])) {
         DR_TRY(source_of(e, c->arg[0], &s));
         if (s->class == DR_CLASS_TEXT) {
             DR_TRY(dr_scan_text(e->plan, s, test_text, t, in, e->err));
@@ -342,8 +381,11 @@ static int32_t test_rows(struct eval *e, const struct dr_condition *c, struct te
 static int32_t text_condition(struct eval *e, const struct dr_condition *c, uint64_t *in)
 {
     struct test_ctx t = { .op = c->op, .needle = c->arg[1]->value->text };
-    if (c->op == DR_CONDITION_CONTAINS || c->op == DR_CONDITION_MATCH)
-        DR_TRY(dr_regex_new(t.needle.p, &t.regex, e->err));
+    const char *pattern = t.needle.p;
+    if (c->op == DR_CONDITION_FULL_MATCH)
+        pattern = dr_arena_printf(&e->plan->scratch, "(?:%s)\\z", pattern);
+    if (c->op != DR_CONDITION_STARTS && c->op != DR_CONDITION_ENDS)
+        DR_TRY(dr_regex_new(pattern, &t.regex, e->err));
     int32_t rc = test_rows(e, c, &t, in);
     dr_regex_free(t.regex);
     return rc;
@@ -407,6 +449,7 @@ static int32_t truth(struct eval *e, const struct dr_condition *c, uint64_t *in)
         return is_null(e, c, in);
     case DR_CONDITION_CONTAINS:
     case DR_CONDITION_MATCH:
+    case DR_CONDITION_FULL_MATCH:
     case DR_CONDITION_STARTS:
     case DR_CONDITION_ENDS:
         return text_condition(e, c, in);

@@ -238,17 +238,20 @@ static int32_t str_method(struct reader *r, struct dr_condition **c)
         const char *name;
         enum dr_condition_op op;
         bool text;
-    } methods[] = { { "contains", DR_CONDITION_CONTAINS, true }, { "match", DR_CONDITION_MATCH, true },
-                    { "startswith", DR_CONDITION_STARTS, true }, { "endswith", DR_CONDITION_ENDS, true },
-                    { "len", DR_CONDITION_LENGTH, false },       { "lower", DR_CONDITION_LOWER, false },
-                    { "upper", DR_CONDITION_UPPER, false },      { "strip", DR_CONDITION_STRIP, false } };
+    } methods[] = {
+        { "contains", DR_CONDITION_CONTAINS, true },    { "match", DR_CONDITION_MATCH, true },
+        { "fullmatch", DR_CONDITION_FULL_MATCH, true }, { "startswith", DR_CONDITION_STARTS, true },
+        { "endswith", DR_CONDITION_ENDS, true },        { "len", DR_CONDITION_LENGTH, false },
+        { "lower", DR_CONDITION_LOWER, false },         { "upper", DR_CONDITION_UPPER, false },
+        { "strip", DR_CONDITION_STRIP, false }
+    };
     if (!take(r, "."))
         return fail(r, "'.' and a method of .str");
     for (size_t k = 0; k < sizeof methods / sizeof methods[0]; k++)
         if (take_word(r, methods[k].name))
             return methods[k].text ? text_method(r, c, methods[k].op)
                                    : plain_method(r, c, methods[k].op, false);
-    return fail(r, "contains, match, startswith, endswith, len, lower, upper or strip");
+    return fail(r, "contains, match, fullmatch, startswith, endswith, len, lower, upper or strip");
 }
 
 static int32_t between(struct reader *r, struct dr_condition **c)
@@ -288,9 +291,11 @@ static int32_t method(struct reader *r, struct dr_condition **c)
         return is_in(r, c);
     if (take_word(r, "between"))
         return between(r, c);
+    if (take_word(r, "abs"))
+        return plain_method(r, c, DR_CONDITION_ABS, false);
     if (take_word(r, "str"))
         return str_method(r, c);
-    return fail(r, "isnull, notnull, isin, between or str");
+    return fail(r, "isnull, notnull, isin, between, abs or str");
 }
 
 /* ---- expressions ---- */
@@ -321,11 +326,25 @@ static int32_t primary(struct reader *r, struct dr_condition **ret)
     return DR_OK;
 }
 
+static int32_t unary(struct reader *r, struct dr_condition **ret);
+
+/* a ** b; what stands right of it may have a sign, and groups from the right. */
+static int32_t power(struct reader *r, struct dr_condition **ret)
+{
+    struct dr_condition *exponent;
+    DR_TRY(primary(r, ret));
+    if (!take(r, "**"))
+        return DR_OK;
+    DR_TRY(unary(r, &exponent));
+    *ret = make(r, DR_CONDITION_POW, *ret, exponent);
+    return DR_OK;
+}
+
 static int32_t unary(struct reader *r, struct dr_condition **ret)
 {
     struct dr_condition *c;
     if (!take(r, "-"))
-        return primary(r, ret);
+        return power(r, ret);
     if (++r->depth > DEPTH_MAX)
         return dr_fail(r->err, DR_ELIMIT, "row_condition is nested more than %d deep", DEPTH_MAX);
     DR_TRY(unary(r, &c));
@@ -342,6 +361,8 @@ static int32_t product(struct reader *r, struct dr_condition **ret)
         enum dr_condition_op op;
         if (take(r, "*"))
             op = DR_CONDITION_MUL;
+        else if (take(r, "//"))
+            op = DR_CONDITION_FLOOR_DIV;
         else if (take(r, "/"))
             op = DR_CONDITION_DIV;
         else if (take(r, "%"))

@@ -2,6 +2,7 @@
  * value) to fits, does not fit, or wrong schema; a value fits where all do. */
 #include "expect/json_schema.h"
 #include <math.h>
+#include <pthread.h>
 #include "expect/regex.h"
 
 #define DEPTH_MAX 200
@@ -12,9 +13,15 @@ struct compiled {
     const char *pattern;
     struct dr_regex *regex;
 };
+/* Threads that look at values at once share what is compiled. */
+struct patterns {
+    pthread_mutex_t lock;
+    struct compiled *first;
+};
+/* Each evaluation has a copy of its own, for depth and err. */
 struct dr_json_schema {
     const struct dr_node *root;
-    struct compiled *patterns;
+    struct patterns *patterns; /* owned by the first */
     int depth;
     struct dr_err *err;
 };
@@ -34,20 +41,26 @@ static bool is_number(const struct dr_node *n)
     return dr_node_kind(n) == DR_NODE_INT || dr_node_kind(n) == DR_NODE_FLOAT;
 }
 
-static int pattern_hits(struct dr_json_schema *s, const char *pattern, struct dr_str text)
+static struct compiled *compiled(struct dr_json_schema *s, const char *pattern)
 {
-    struct compiled *c = s->patterns;
+    struct compiled *c = s->patterns->first;
+    struct dr_regex *regex;
     while (c && !dr_streq(c->pattern, pattern))
         c = c->next;
-    if (!c) {
-        struct dr_regex *regex;
-        if (dr_regex_new(pattern, &regex, s->err))
-            return WRONG;
-        c = dr_malloc(sizeof *c);
-        *c = (struct compiled){ s->patterns, pattern, regex };
-        s->patterns = c;
-    }
-    return dr_regex_search(c->regex, text, s->err);
+    if (c || dr_regex_new(pattern, &regex, s->err))
+        return c;
+    c = dr_malloc(sizeof *c);
+    *c = (struct compiled){ s->patterns->first, pattern, regex };
+    s->patterns->first = c;
+    return c;
+}
+
+static int pattern_hits(struct dr_json_schema *s, const char *pattern, struct dr_str text)
+{
+    (void)pthread_mutex_lock(&s->patterns->lock);
+    struct compiled *c = compiled(s, pattern);
+    (void)pthread_mutex_unlock(&s->patterns->lock);
+    return c ? dr_regex_search(c->regex, text, s->err) : WRONG;
 }
 
 /* ---- any value ---- */
@@ -142,15 +155,20 @@ KEYWORD(check_maximum)
     (void)schema;
     return check_number(s, arg, v, MAXIMUM);
 }
+/* Draft 4 has a truth value, which sharpens minimum or maximum. */
 KEYWORD(check_above)
 {
-    (void)schema;
-    return check_number(s, arg, v, ABOVE);
+    const struct dr_node *limit = dr_node_kind(arg) == DR_NODE_BOOL ? dr_node_get(schema, "minimum") : arg;
+    if (dr_node_kind(arg) == DR_NODE_BOOL && (!arg->i || !limit))
+        return 1;
+    return check_number(s, limit, v, ABOVE);
 }
 KEYWORD(check_below)
 {
-    (void)schema;
-    return check_number(s, arg, v, BELOW);
+    const struct dr_node *limit = dr_node_kind(arg) == DR_NODE_BOOL ? dr_node_get(schema, "maximum") : arg;
+    if (dr_node_kind(arg) == DR_NODE_BOOL && (!arg->i || !limit))
+        return 1;
+    return check_number(s, limit, v, BELOW);
 }
 KEYWORD(check_multiple)
 {
@@ -498,28 +516,33 @@ static int holds(struct dr_json_schema *s, const struct dr_node *schema, const s
 
 int32_t dr_json_schema_new(const struct dr_node *schema, struct dr_json_schema **ret, struct dr_err *err)
 {
-    if (dr_node_kind(schema) != DR_NODE_MAP && dr_node_kind(schema) != DR_NODE_BOOL)
-        return dr_fail(err, DR_EDEF, "SchemaError: a JSON schema must be a map, true or false");
+    DR_TRY(dr_json_schema_check(schema, err));
     struct dr_json_schema *s = dr_calloc(1, sizeof *s);
     s->root = schema;
+    s->patterns = dr_calloc(1, sizeof *s->patterns);
+    (void)pthread_mutex_init(&s->patterns->lock, NULL);
     *ret = s;
     return DR_OK;
 }
 
 void dr_json_schema_free(struct dr_json_schema *s)
 {
-    while (s && s->patterns) {
-        struct compiled *c = s->patterns;
-        s->patterns = c->next;
+    if (!s)
+        return;
+    for (struct compiled *c = s->patterns->first, *next; c; c = next) {
+        next = c->next;
         dr_regex_free(c->regex);
         free(c);
     }
+    (void)pthread_mutex_destroy(&s->patterns->lock);
+    free(s->patterns);
     free(s);
 }
 
-int dr_json_schema_holds(struct dr_json_schema *s, const struct dr_node *value, struct dr_err *err)
+int dr_json_schema_holds(const struct dr_json_schema *s, const struct dr_node *value, struct dr_err *err)
 {
-    s->err = err;
-    s->depth = 0;
-    return holds(s, s->root, value);
+    struct dr_json_schema own = *s;
+    own.err = err;
+    own.depth = 0;
+    return holds(&own, s->root, value);
 }

@@ -21,9 +21,11 @@
     "format is not checked, as in Great Expectations."
 
 struct dr_json_schema;
-/* schema is borrowed. Patterns are compiled on first use. */
+/* Whether schema is one; err names the keyword that is wrong. */
+int32_t dr_json_schema_check(const struct dr_node *schema, struct dr_err *err);
+/* Checked as above. schema is borrowed. Patterns are compiled on first use. */
 int32_t dr_json_schema_new(const struct dr_node *schema, struct dr_json_schema **ret, struct dr_err *err);
 void dr_json_schema_free(struct dr_json_schema *s);
-/* 1 or 0; -1 with err where the schema itself is wrong. */
-int dr_json_schema_holds(struct dr_json_schema *s, const struct dr_node *value, struct dr_err *err);
+/* 1 or 0; -1 with err where the schema itself is wrong. Threads may share a schema. */
+int dr_json_schema_holds(const struct dr_json_schema *s, const struct dr_node *value, struct dr_err *err);
 #endif

@@ -157,7 +157,8 @@ int32_t dr_eval_between(struct dr_eval *e, const struct dr_source *s, const stru
     if (v.kind == DR_VALUE_TEXT &&
         ((r.has_min && dr_value_is_time(&r.min)) || (r.has_max && dr_value_is_time(&r.max))))
         (void)dr_value_to_time(&compared);
-    e->check->success = dr_range_holds(&r, &compared, &comparable);
+    bool nan = v.kind == DR_VALUE_FLOAT && isnan(v.f); /* infinities of both signs */
+    e->check->success = !nan && dr_range_holds(&r, &compared, &comparable);
     if (!comparable)
         return cannot_compare(&compared, &r, err);
     if (s && s->sensitive)

@@ -55,12 +55,17 @@ static const char intro[] =
     "    unit in [\"bpm\", \"/min\"]                         == != < <= > >=, chained: 0 < value <= 5\n"
     "    col(\"value\").notNull() & col(\"unit\") == \"bpm\"    isnull() isna() notnull() notna() isin([..]) "
     "between(a, b)\n"
-    "    name.str.contains(\"^A\") or `my column` is null   .str.match .startswith .endswith .len() .lower() "
-    ".upper() .strip()\n"
-    "    systolic - diastolic > 20                        + - * / % on numbers; date(\"2024-01-31\")\n\n"
+    "    name.str.contains(\"^A\") or `my column` is null   .str.match .fullmatch .startswith .endswith "
+    ".len() "
+    ".lower() .upper() .strip()\n"
+    "    systolic - diastolic > 20                        + - * / // % ** .abs() on numbers; "
+    "date(\"2024-01-31\")\n"
+    "    index >= 10                                      the row's number from 0, where no column has the "
+    "name\n\n"
     "`&` binds as `and` does, as in pandas' `query`. A comparison with a missing value is false and `!=` is "
     "true. Text\n"
-    "never equals a number; asking which is larger is an error.\n\n"
+    "never equals a number; asking which is larger is an error.\n\n";
+static const char differences[] =
     "## Where this differs from Great Expectations 1.2 on purpose\n\n"
     "- Row counts obey `row_condition` (there it is ignored).\n"
     "- The mean, sum, median or deviation of text is an error on every source (on SQL there it may be 0).\n"
@@ -70,6 +75,14 @@ static const char intro[] =
     "- A text that is not JSON is unexpected for a JSON schema (there one such text stops the whole check).\n"
     "- `partial_unexpected_counts` counts all unexpected rows (up to 100,000), not only the first 20.\n"
     "- A regular expression that needs too many steps is an error; there it may not end.\n"
+    "- `expect_column_distinct_values_to_be_in_set` with an empty set allows no value (there it allows "
+    "all).\n"
+    "- `strict_min` and `strict_max` count wherever they are accepted (there some expectations pass them "
+    "over).\n"
+    "- Dates and times have a mean, z-scores and an order, and sets of them are compared as such.\n"
+    "- A column of numbers and texts keeps the number 1 apart from the text \"1\" in sets of distinct "
+    "values.\n"
+    "- A number with a fraction is no whole number (there 2.5 becomes 2).\n"
     "\n";
 
 static void put_argument(struct dr_buf *out, const struct dr_expect_arg *a)
@@ -121,6 +134,7 @@ void dr_expect_put_reference(struct dr_buf *out)
     int32_t n;
     const struct dr_expect_info *infos = dr_expect_infos(&n);
     (void)dr_buf_puts(out, intro);
+    (void)dr_buf_puts(out, differences);
     (void)dr_buf_puts(
         out,
         "All take `row_condition`, `condition_parser`, `result_format` and `catch_exceptions` where rows "

@@ -12,8 +12,6 @@
 #include "expect/check.h"
 #include "base/num.h"
 
-#define COUNTED_ROWS_MAX 100000 /* that value counts look at, except with COMPLETE */
-
 struct tally {
     int64_t elements, missing, counted, unexpected;
 };
@@ -74,7 +72,7 @@ static struct dr_node *cell(struct dr_eval *e, struct dr_source *s, int64_t row,
 }
 
 /* One value; a list of two for a pair; a map for several columns, or, as_list, a list. */
-static struct dr_node *row_value(struct dr_eval *e, int64_t row, bool as_list)
+struct dr_node *dr_eval_row_value(struct dr_eval *e, int64_t row, bool as_list)
 {
     int32_t hint = 0;
     if (e->n_columns == 1)
@@ -129,115 +127,6 @@ static struct dr_node *whole_row(struct dr_eval *e, int64_t row)
     return map;
 }
 
-/* ---- value counts ---- */
-
-struct counted {
-    int64_t row, count, at; /* first row with the value; order of appearance */
-    const struct dr_eval *e;
-};
-
-static int order_rows(const struct counted *x, const struct counted *y)
-{
-    for (int32_t k = 0; k < x->e->n_columns; k++) {
-        int32_t hint = 0;
-        struct dr_value a = dr_source_value(x->e->columns[k], x->row, &hint);
-        hint = 0;
-        struct dr_value b = dr_source_value(x->e->columns[k], y->row, &hint);
-        int order = dr_value_order(&a, &b);
-        if (order)
-            return order;
-    }
-    return (x->at > y->at) - (x->at < y->at);
-}
-
-static int most_common(const void *a, const void *b)
-{
-    const struct counted *x = a, *y = b;
-    if (x->count != y->count)
-        return x->count > y->count ? -1 : 1;
-    return (x->at > y->at) - (x->at < y->at);
-}
-
-static int by_count_and_value(const void *a, const void *b)
-{
-    const struct counted *x = a, *y = b;
-    if (x->count != y->count)
-        return x->count > y->count ? -1 : 1;
-    return order_rows(x, y);
-}
-
-/* Whether a row's values equal another row's. A missing number equals nothing,
- * not even another missing one, as NaN does not in Great Expectations. */
-static bool same_values(const struct dr_eval *e, int64_t x, int64_t y)
-{
-    for (int32_t k = 0; k < e->n_columns; k++) {
-        const struct dr_source *s = e->columns[k];
-        bool lone = s->class == DR_CLASS_NUMBER && s->null && dr_row_get(s->null, x);
-        if (lone || !dr_source_same(s, x, y))
-            return false;
-    }
-    return true;
-}
-
-static uint64_t hash_values(const struct dr_eval *e, int64_t row)
-{
-    uint64_t h = dr_rows_hash(e->n_columns, e->columns, row);
-    for (int32_t k = 0; k < e->n_columns; k++) {
-        const struct dr_source *s = e->columns[k];
-        if (s->class == DR_CLASS_NUMBER && s->null && dr_row_get(s->null, row))
-            h += (uint64_t)row * UINT64_C(0x9E3779B97F4A7C15);
-    }
-    return h;
-}
-
-/* Counts by value in an open-addressed table of indices into *ret. */
-static int64_t count_values(struct dr_eval *e, const uint64_t *unexpected, struct counted **ret)
-{
-    int64_t rows = e->plan->table->rows, left = e->check->unexpected_count, n = 0;
-    size_t cap = 64;
-    if (e->format.level != DR_RESULT_COMPLETE && left > COUNTED_ROWS_MAX)
-        left = COUNTED_ROWS_MAX;
-    while (cap < (size_t)left * 2)
-        cap *= 2;
-    int64_t *slot = dr_calloc(cap, sizeof *slot); /* index + 1 */
-    struct counted *list = dr_malloc(((size_t)left + 1) * sizeof *list);
-    for (int64_t r = dr_rows_next(unexpected, rows, 0); r >= 0 && left-- > 0;
-         r = dr_rows_next(unexpected, rows, r + 1)) {
-        size_t at = hash_values(e, r) & (cap - 1);
-        while (slot[at] && !same_values(e, list[slot[at] - 1].row, r))
-            at = (at + 1) & (cap - 1);
-        if (!slot[at]) {
-            list[n] = (struct counted){ r, 0, n, e };
-            slot[at] = ++n;
-        }
-        list[slot[at] - 1].count++;
-    }
-    free(slot);
-    *ret = list;
-    return n;
-}
-
-static struct dr_node *value_counts(struct dr_eval *e, const uint64_t *unexpected)
-{
-    struct dr_node *out = dr_node_new(e->arena, DR_NODE_LIST);
-    struct counted *list;
-    int64_t n = count_values(e, unexpected, &list);
-    if (n > 1)
-        qsort(list, (size_t)n, sizeof *list, most_common);
-    if (n > e->format.partial)
-        n = e->format.partial;
-    if (n > 1)
-        qsort(list, (size_t)n, sizeof *list, by_count_and_value);
-    for (int64_t i = 0; i < n; i++) {
-        struct dr_node *entry = dr_node_new(e->arena, DR_NODE_MAP);
-        dr_node_set(e->arena, entry, DR_LIT("value"), row_value(e, list[i].row, true));
-        dr_node_set(e->arena, entry, DR_LIT("count"), dr_node_new_int(e->arena, list[i].count));
-        dr_node_add(e->arena, out, entry);
-    }
-    free(list);
-    return out;
-}
-
 /* ---- lists ---- */
 
 enum listed { LIST_VALUES, LIST_INDEX, LIST_ROWS };
@@ -248,7 +137,7 @@ static struct dr_node *list_of(struct dr_eval *e, const uint64_t *unexpected, en
     for (int64_t r = dr_rows_next(unexpected, rows, 0); r >= 0 && limit-- > 0;
          r = dr_rows_next(unexpected, rows, r + 1))
         dr_node_add(e->arena, list,
-                    what == LIST_VALUES  ? row_value(e, r, false)
+                    what == LIST_VALUES  ? dr_eval_row_value(e, r, false)
                     : what == LIST_INDEX ? row_index(e, r)
                                          : whole_row(e, r));
     return list;
@@ -277,7 +166,7 @@ static void set_percent(struct dr_eval *e, const char *key, int64_t part, int64_
 static void put_lists(struct dr_eval *e, const uint64_t *unexpected)
 {
     bool complete = e->format.level == DR_RESULT_COMPLETE;
-    dr_eval_set(e, "partial_unexpected_counts", value_counts(e, unexpected));
+    dr_eval_set(e, "partial_unexpected_counts", dr_eval_value_counts(e, unexpected));
     dr_eval_set(e, "partial_unexpected_index_list", list_of(e, unexpected, LIST_INDEX, e->format.partial));
     if (complete) {
         dr_eval_set(e, "unexpected_list", list_of(e, unexpected, LIST_VALUES, INT64_MAX));

@@ -262,7 +262,7 @@ static bool same(const struct dr_node *want, const struct dr_node *got)
 {
     bool null = dr_node_kind(want) == DR_NODE_NULL || (dr_node_kind(want) == DR_NODE_FLOAT && isnan(want->f));
     if (null)
-        return dr_node_kind(got) == DR_NODE_NULL;
+        return dr_node_kind(got) == DR_NODE_NULL || (dr_node_kind(got) == DR_NODE_FLOAT && isnan(got->f));
     if (is_number(want))
         return is_number(got) && same_number(want->f, got->f);
     if (dr_node_kind(want) != dr_node_kind(got))
