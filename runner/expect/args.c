@@ -293,6 +293,19 @@ static void diagnose_pattern(const struct dr_node *n, struct dr_diags *d)
     dr_regex_free(regex);
 }
 
+/* What Great Expectations takes for "anything goes" is more likely forgotten. */
+static void diagnose_forgotten(const struct dr_check_type *t, const struct dr_expectation *x,
+                               struct dr_diags *d)
+{
+    static const char *const names[] = { "value_set", "regex" };
+    for (int k = 0; k < 2; k++) {
+        const struct dr_expect_arg *arg = declared(t, names[k]);
+        if (arg && !arg->required && dr_node_index(x->kwargs, names[k]) < 0)
+            dr_diag_add(d, DR_DIAG_WARNING, x->mark, arg->doc, "%s: %s is not given, so every value passes",
+                        t->info.name, names[k]);
+    }
+}
+
 /* Arguments in a language of their own: a mistake in them is found before any data is read. */
 static void diagnose_languages(const struct dr_expectation *x, struct dr_diags *d)
 {
@@ -324,5 +337,6 @@ void dr_args_diagnose(const struct dr_check_type *t, const struct dr_expectation
         if (!declared(t, name) && !is_common(name))
             diagnose_unknown(t, x, i, d);
     }
+    diagnose_forgotten(t, x, d);
     diagnose_languages(x, d);
 }

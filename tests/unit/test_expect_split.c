@@ -131,7 +131,7 @@ static void mistakes_in_a_suite_are_diagnosed(void **state)
     assert_diagnosed(f,
                      "{\"suite\": \"s\", \"expectations\": [{\"expect_column_values_to_be_in_set\": "
                      "{\"column\": \"x\"}}]}",
-                     "value_set: field required", NULL);
+                     "value_set is not given", NULL);
     assert_diagnosed(f,
                      "{\"suite\": \"s\", \"expectations\": [{\"expect_column_values_to_be_between\": "
                      "{\"column\": 5, \"min_value\": [1]}}]}",
