@@ -93,6 +93,9 @@ $B/tests/unit/%: tests/unit/%.c $B/libdagrun.a
 $B/tests/conformance/%: tests/conformance/%.c $B/libdagrun.a
 	@mkdir -p $(@D)
 	$(CC) $(TEST_C) $(LDFLAGS) -o $@ $< $B/libdagrun.a $(LIBS)
+$B/bench/%: bench/%.c $B/libdagrun.a
+	@mkdir -p $(@D)
+	$(CC) $(TEST_C) $(LDFLAGS) -o $@ $< $B/libdagrun.a $(LIBS)
 # Each fuzz entry point with a main that replays its corpus.
 $B/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $B/libdagrun.a
 	@mkdir -p $(@D)
