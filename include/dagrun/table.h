@@ -209,6 +209,11 @@ struct dr_sort_key {
 DR_API DR_CHECK int32_t dr_table_sort(const struct dr_table *t, int32_t n, const struct dr_sort_key *keys,
                                       struct dr_table **ret, struct dr_err *err);
 
+/* The first `limit` rows that dr_table_sort would give (all where there are fewer),
+ * without sorting the others. */
+DR_API DR_CHECK int32_t dr_table_top(const struct dr_table *t, int32_t n, const struct dr_sort_key *keys,
+                                     int64_t limit, struct dr_table **ret, struct dr_err *err);
+
 enum dr_keep { DR_KEEP_FIRST = 0, DR_KEEP_LAST = 1, DR_KEEP_NONE = 2 };
 /* One row for each distinct key, in the order of the rows kept. ret_kept (may
  * be NULL) receives for each row of t: -1 where it was kept, else the row of t

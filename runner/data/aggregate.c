@@ -8,6 +8,7 @@
 #include <math.h>
 #include "data/aggregate.h"
 #include "data/decimal.h"
+#include "data/distinct.h"
 #include "data/pool.h"
 #include "data/quantile.h"
 #include "data/row_keys.h"
@@ -111,21 +112,20 @@ static struct dr_column *run_count(const struct dr_column *c, const struct dr_gr
     return column_of_ints(count, NULL, g->n);
 }
 
-/* Rows numbered by group and value: each such number counts once. */
+/* The first row of each pair of group and value counts one. */
 static int32_t run_count_distinct(const struct dr_column *c, const struct dr_groups *g,
                                   struct dr_column **ret, struct dr_err *err)
 {
-    struct dr_groups pairs;
+    struct dr_key_spec spec = { .rows = g->rows, .n = 1, .columns = &c, .group = g->id, .n_groups = g->n };
     DR_AUTO_FREE int64_t *count = dr_calloc(g->n, sizeof *count);
-    DR_TRY(dr_groups_refine(&pairs, g, c, err));
-    int32_t hint = 0;
-    for (uint32_t i = 0; i < pairs.n && g->rows; i++) {
-        int64_t at;
-        const struct dr_array *a = dr_column_at(c, pairs.first[i], &hint, &at);
-        if (a->type != DR_TYPE_NULL && dr_array_valid(a, at))
-            count[g->id[pairs.first[i]]]++;
+    DR_AUTO_FREE uint64_t *first = dr_malloc((size_t)(g->rows + 63) / 64 * sizeof *first);
+    DR_TRY(dr_distinct_rows(&spec, NULL, DR_KEEP_FIRST, first, NULL, err));
+    for (int32_t k = 0; k < c->n && c->type != DR_TYPE_NULL; k++) {
+        const struct dr_array *a = c->chunk[k];
+        for (int64_t i = 0, row = c->start[k]; i < a->n; i++, row++)
+            if (first[row / 64] >> row % 64 & 1 && dr_array_valid(a, i))
+                count[g->id[row]]++;
     }
-    dr_groups_done(&pairs);
     *ret = column_of_ints(count, NULL, g->n);
     return DR_OK;
 }
@@ -265,28 +265,35 @@ static void find_ends(const struct dr_column *c, const struct dr_groups *g, bool
     }
 }
 
-/* Whether row a comes before row b. */
-static bool precedes(const struct dr_row_keys *keys, int64_t a, int64_t b)
+/* Whether the words at i come before those kept for a group; equal ones do not. */
+static bool precedes(uint64_t *const *words, int32_t n, int64_t i, const uint64_t *best)
 {
-    for (int32_t w = 0; w < keys->n; w++)
-        if (keys->word[w][a] != keys->word[w][b])
-            return keys->word[w][a] < keys->word[w][b];
+    for (int32_t w = 0; w < n; w++)
+        if (words[w][i] != best[w])
+            return words[w][i] < best[w];
     return false;
 }
 
 static void find_extremes(const struct dr_column *c, const struct dr_groups *g, bool largest, int64_t *best)
 {
     struct dr_row_keys keys;
+    uint64_t room[3][DR_KEY_BLOCK], *words[3] = { room[0], room[1], room[2] };
     int32_t flags = largest ? DR_SORT_DESC : 0;
-    dr_row_keys_init(&keys, 1, &c, &flags, true);
-    for (int32_t k = 0; k < c->n && c->type != DR_TYPE_NULL; k++) {
-        const struct dr_array *a = c->chunk[k];
-        const uint32_t *id = g->id + c->start[k];
-        for (int64_t i = 0; i < a->n; i++) {
-            int64_t *at = &best[id[i]], row = c->start[k] + i;
-            if (dr_array_valid(a, i) && (*at < 0 || precedes(&keys, row, *at)))
-                *at = row;
-        }
+    struct dr_key_spec spec = { .rows = c->rows, .n = 1, .columns = &c, .flags = &flags, .ordered = true };
+    DR_AUTO_FREE uint64_t *kept = dr_malloc((size_t)g->n * sizeof words);
+    dr_row_keys_init(&keys, &spec);
+    int32_t hint = 0;
+    for (int64_t row = 0; row < c->rows && c->type != DR_TYPE_NULL; row++) {
+        int64_t i = row % DR_KEY_BLOCK, at;
+        if (i == 0)
+            dr_row_keys_fill(&keys, row, c->rows - row < DR_KEY_BLOCK ? c->rows - row : DR_KEY_BLOCK, words);
+        const struct dr_array *a = dr_column_at(c, row, &hint, &at);
+        uint64_t *known = kept + (size_t)g->id[row] * 3;
+        if (!dr_array_valid(a, at) || (best[g->id[row]] >= 0 && !precedes(words, keys.n, i, known)))
+            continue;
+        best[g->id[row]] = row;
+        for (int32_t w = 0; w < keys.n; w++)
+            known[w] = words[w][i];
     }
     dr_row_keys_done(&keys);
 }

@@ -58,10 +58,12 @@ static int32_t sorted_table(const struct result *r, int32_t n_keys, const struct
     const struct dr_column *const *columns = (const struct dr_column *const *)r->columns;
     DR_TRY(dr_table_new(r->n, r->names, columns, &unsorted, err));
     DR_AUTO_FREE int32_t *flags = dr_calloc((size_t)n_keys, sizeof *flags);
-    DR_AUTO_FREE int64_t *order = dr_sort_rows(g->n, n_keys, columns, flags);
-    *ret = dr_table_take_rows(unsorted, g->n, order);
+    DR_AUTO_FREE int64_t *order = NULL;
+    int32_t rc = dr_sort_rows(g->n, n_keys, columns, flags, g->n, &order, err);
+    if (!rc)
+        *ret = dr_table_take_rows(unsorted, g->n, order);
     dr_table_unref(unsorted);
-    return DR_OK;
+    return rc;
 }
 
 static int32_t check_request(const struct dr_table *t, int32_t n_keys, const char *const *keys,
@@ -88,7 +90,8 @@ int32_t dr_table_group_by(const struct dr_table *t, int32_t n_keys, const char *
     DR_AUTO_FREE const struct dr_column **columns = dr_malloc((size_t)n_keys * sizeof(struct dr_column *));
     DR_TRY(check_request(t, n_keys, keys, n_aggs, aggs, columns, err));
     struct dr_groups g;
-    DR_TRY(dr_groups_init(&g, t->rows, n_keys, columns, err));
+    struct dr_key_spec spec = { .rows = t->rows, .n = n_keys, .columns = columns };
+    DR_TRY(dr_groups_init(&g, &spec, err));
     struct result r = { .names = dr_malloc(n * sizeof(char *)),
                         .columns = dr_malloc(n * sizeof(struct dr_column *)) };
     add_keys(&r, n_keys, keys, columns, &g);

@@ -3,21 +3,25 @@
  * Nulls equal each other, -0 equals 0, NaN equals NaN. */
 #ifndef DR_HASH_ROWS_H
 #define DR_HASH_ROWS_H
-#include "data/kernel.h"
+#include "data/row_keys.h"
+#include "data/scratch.h"
 
 struct dr_groups {
     int64_t rows;
     uint32_t n;      /* distinct keys */
-    uint32_t *id;    /* owned: the group of each row, numbered by first appearance */
-    uint32_t *first; /* owned: the first row of each group, ascending */
+    uint32_t *id;    /* in ids: the group of each row */
+    uint32_t *first; /* owned: the first row of each group */
+    bool sorted;     /* groups are numbered in order of key (asked for, and cheap to have) */
+    struct dr_scratch ids;
 };
-/* Without columns (n = 0) all of `rows` rows are one group, which exists even
+/* Groups are numbered in an order that depends on the keys alone, not on threads.
+ * With spec->ordered they are numbered by key where keys are short, and sorted
+ * says so. Without columns (n = 0) all rows are one group, which exists even
  * where rows is 0 and then has first[0] = 0. DR_ELIMIT past 2^32 - 2 rows. */
-int32_t dr_groups_init(struct dr_groups *g, int64_t rows, int32_t n, const struct dr_column *const *columns,
-                       struct dr_err *err);
+DR_CHECK int32_t dr_groups_init(struct dr_groups *g, const struct dr_key_spec *spec, struct dr_err *err);
 void dr_groups_done(struct dr_groups *g);
-/* Split groups further: rows are equal where both their group and their value
- * in the column are. */
-int32_t dr_groups_refine(struct dr_groups *ret, const struct dr_groups *g, const struct dr_column *c,
-                         struct dr_err *err);
+/* DR_ELIMIT where rows are more than can be numbered. */
+DR_CHECK int32_t dr_keys_check_rows(int64_t rows, struct dr_err *err);
+/* Whether keys are one word, and so short that a table of all of them is best. */
+bool dr_keys_are_short(const struct dr_row_keys *k);
 #endif

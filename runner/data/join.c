@@ -85,8 +85,11 @@ static int32_t number_keys(struct join *j, struct dr_err *err)
         if (!rc)
             mark_missing(keys[i], j->keyless);
     }
+    struct dr_key_spec spec = { .rows = rows,
+                                .n = j->n_keys,
+                                .columns = (const struct dr_column *const *)keys };
     if (!rc)
-        rc = dr_groups_init(&j->g, rows, j->n_keys, (const struct dr_column *const *)keys, err);
+        rc = dr_groups_init(&j->g, &spec, err);
     for (int32_t i = 0; i < j->n_keys; i++)
         dr_column_unref(keys[i]);
     free(keys);

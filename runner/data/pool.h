@@ -4,6 +4,7 @@
  * one. Without dr_pool_init everything runs on the calling thread. */
 #ifndef DR_POOL_H
 #define DR_POOL_H
+#include <stdatomic.h>
 #include <stdint.h>
 
 /* Use that many threads, the caller's included (fewer where the system refuses
@@ -14,4 +15,23 @@ int32_t dr_pool_threads(void);
 /* Call fn(ctx, i) once for each i in [0, n), in any order and on any thread;
  * returns when all are done. From within fn it runs on the calling thread. */
 void dr_pool_run(int64_t n, void (*fn)(void *ctx, int64_t i), void *ctx);
+
+/* Numbers that the tasks of one run share out among themselves: a task for each
+ * thread (dr_pool_run(dr_pool_threads(), ...)) keeps what it needs from one
+ * number to the next. */
+struct dr_share {
+    atomic_int_least64_t next;
+    int64_t n;
+};
+static inline void dr_share_start(struct dr_share *s, int64_t n)
+{
+    atomic_store_explicit(&s->next, 0, memory_order_relaxed);
+    s->n = n;
+}
+/* The next of 0..n-1, or -1. */
+static inline int64_t dr_share_next(struct dr_share *s)
+{
+    int64_t i = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
+    return i < s->n ? i : -1;
+}
 #endif

@@ -1,0 +1,176 @@
+/* scratch.c - blocks of working memory: from malloc where small, else mapped,
+ * anonymous or from a file.
+ *
+ * Fresh pages are what large blocks cost, so anonymous ones are aligned for huge
+ * pages. A block on disk is a shared mapping of an unlinked file: its pages are
+ * dropped from the process after every few megabytes of use and stay the
+ * kernel's to write back, so the resident set stays small. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "base/num.h"
+#include "data/scratch.h"
+
+#define SMALL ((size_t)256 * 1024) /* from malloc, and never on disk */
+#define HUGE_PAGE ((size_t)2 * 1024 * 1024)
+#define SETTLE ((size_t)16 * 1024 * 1024)
+#define UNSET UINT64_MAX
+
+enum kind { KIND_NONE, KIND_HEAP, KIND_PAGES, KIND_FILE };
+
+static struct {
+    _Atomic uint64_t limit; /* UNSET until known */
+    _Atomic uint64_t used, spilled;
+    char *folder; /* owned; NULL: from the environment */
+} scratch = { .limit = UNSET };
+
+void dr_scratch_set_limit(uint64_t bytes)
+{
+    atomic_store(&scratch.limit, bytes);
+}
+
+void dr_scratch_set_folder(const char *path)
+{
+    free(scratch.folder);
+    scratch.folder = path ? dr_strdup(path) : NULL;
+}
+
+uint64_t dr_scratch_spilled(void)
+{
+    return atomic_load(&scratch.spilled);
+}
+
+static int32_t find_limit(uint64_t *ret, struct dr_err *err)
+{
+    uint64_t limit = atomic_load(&scratch.limit);
+    if (limit == UNSET) {
+        const char *text = getenv("DAGRUN_MEMORY_LIMIT");
+        limit = 0;
+        if (text && *text && !dr_parse_size(dr_str_of(text), &limit))
+            return dr_fail(err, DR_EINPUT, "DAGRUN_MEMORY_LIMIT is '%s'; a size like 512M is expected", text);
+        atomic_store(&scratch.limit, limit);
+    }
+    *ret = limit;
+    return DR_OK;
+}
+
+/* ---- files --------------------------------------------------------------------- */
+
+static const char *folder(void)
+{
+    const char *from_env = getenv("TMPDIR");
+    if (scratch.folder)
+        return scratch.folder;
+    return from_env && *from_env ? from_env : "/tmp";
+}
+
+/* A file without a name; where the file system has no such thing, one whose name is
+ * removed at once. */
+static int32_t open_unnamed(int *ret_fd, struct dr_err *err)
+{
+    *ret_fd = open(folder(), O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
+    if (*ret_fd >= 0)
+        return DR_OK;
+    DR_AUTO_ARENA arena = { 0 };
+    char *name = dr_arena_printf(&arena, "%s/dagrun-XXXXXX", folder());
+    *ret_fd = mkostemp(name, O_CLOEXEC);
+    if (*ret_fd < 0)
+        return dr_fail_sys(err, "working memory on disk: a temporary file in '%s'", folder());
+    (void)unlink(name);
+    return DR_OK;
+}
+
+static int32_t map_file(struct dr_scratch *s, size_t n, struct dr_err *err)
+{
+    DR_AUTO_FD fd = -1;
+    DR_TRY(open_unnamed(&fd, err));
+    errno = posix_fallocate(fd, 0, (off_t)n);
+    if (errno)
+        return dr_fail_sys(err,
+                           "working memory on disk: cannot reserve %zu MB in '%s' (free some space, or "
+                           "set TMPDIR or a larger DAGRUN_MEMORY_LIMIT)",
+                           n / 1000000 + 1, folder());
+    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED)
+        return dr_fail_sys(err, "working memory on disk: map %zu bytes", n);
+    s->p = p;
+    s->n = n;
+    s->kind = KIND_FILE;
+    atomic_init(&s->unsettled, 0);
+    atomic_fetch_add(&scratch.spilled, n);
+    return DR_OK;
+}
+
+void dr_scratch_touched(struct dr_scratch *s, size_t n)
+{
+    if (s->kind != KIND_FILE)
+        return;
+    size_t before = atomic_fetch_add(&s->unsettled, n);
+    if (before + n < SETTLE || before >= SETTLE)
+        return;
+    (void)madvise(s->p, s->n, MADV_DONTNEED);
+    atomic_store(&s->unsettled, 0);
+}
+
+/* ---- memory -------------------------------------------------------------------- */
+
+static void map_pages(struct dr_scratch *s, size_t n)
+{
+    size_t room = n < 2 * HUGE_PAGE ? n : (n + 2 * HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    char *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        dr_die_oom(room);
+    if (room > n) { /* give back what lies before and behind the aligned part */
+        char *aligned = (char *)(((uintptr_t)p + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
+        size_t size = (n + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+        if (aligned > p)
+            (void)munmap(p, (size_t)(aligned - p));
+        if (aligned + size < p + room)
+            (void)munmap(aligned + size, (size_t)(p + room - aligned - size));
+        (void)madvise(aligned, size, MADV_HUGEPAGE);
+        p = aligned;
+        room = size;
+    }
+    *s = (struct dr_scratch){ .p = p, .n = room, .kind = KIND_PAGES };
+    atomic_fetch_add(&scratch.used, room);
+}
+
+static void from_heap(struct dr_scratch *s, size_t n)
+{
+    size_t room = (n + 63) / 64 * 64;
+    void *p = aligned_alloc(64, room ? room : 64);
+    if (!p)
+        dr_die_oom(room);
+    memset(p, 0, room ? room : 64);
+    *s = (struct dr_scratch){ .p = p, .n = n, .kind = KIND_HEAP };
+}
+
+int32_t dr_scratch_get(struct dr_scratch *s, size_t n, struct dr_err *err)
+{
+    uint64_t limit = 0;
+    *s = (struct dr_scratch){ 0 };
+    DR_TRY(find_limit(&limit, err));
+    if (n > SIZE_MAX / 2)
+        dr_die_oom(n);
+    if (n < SMALL)
+        from_heap(s, n);
+    else if (limit && atomic_load(&scratch.used) + n > limit)
+        return map_file(s, n, err);
+    else
+        map_pages(s, n);
+    return DR_OK;
+}
+
+void dr_scratch_done(struct dr_scratch *s)
+{
+    if (s->kind == KIND_HEAP)
+        free(s->p);
+    else if (s->kind == KIND_PAGES || s->kind == KIND_FILE)
+        (void)munmap(s->p, s->n);
+    if (s->kind == KIND_PAGES)
+        atomic_fetch_sub(&scratch.used, s->n);
+    *s = (struct dr_scratch){ 0 };
+}
