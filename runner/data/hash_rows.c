@@ -197,6 +197,7 @@ static int32_t number_rows(struct dr_groups *g, const struct dr_row_keys *keys, 
     g->sorted = ordered;
     if (keys->n == 0) {
         g->n = 1;
+        memset(g->id, 0, (size_t)g->rows * sizeof *g->id);
         g->first = dr_calloc(1, sizeof *g->first);
         return DR_OK;
     }

@@ -39,7 +39,5 @@ struct dr_table *dr_table_adopt(int32_t n, const char *const *names, struct dr_c
 /* The column of that name; DR_ENOTFOUND names it, `what` it is for and the nearest name. */
 int32_t dr_table_need(const struct dr_table *t, const char *name, const char *what,
                       const struct dr_column **ret, struct dr_err *err);
-/* The numbers of the first n bits that are 1; returns how many. */
-int64_t dr_bits_rows(const uint8_t *bits, int64_t n, int64_t *ret_rows);
 struct dr_table *dr_table_take_rows(const struct dr_table *t, int64_t n, const int64_t *rows);
 #endif

@@ -1,8 +1,7 @@
-/* scratch.c - blocks of working memory: from malloc where small, else mapped,
- * anonymous or from a file.
+/* scratch.c - blocks of working memory: from malloc where small, else from
+ * the pages that kernels pass on to each other, or from a file.
  *
- * Fresh pages are what large blocks cost, so anonymous ones are aligned for huge
- * pages. A block on disk is a shared mapping of an unlinked file: its pages are
+ * A block on disk is a shared mapping of an unlinked file: its pages are
  * dropped from the process after every few megabytes of use and stay the
  * kernel's to write back, so the resident set stays small. */
 #include <errno.h>
@@ -12,10 +11,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "base/num.h"
+#include "data/pages.h"
 #include "data/scratch.h"
 
 #define SMALL ((size_t)256 * 1024) /* from malloc, and never on disk */
-#define HUGE_PAGE ((size_t)2 * 1024 * 1024)
 #define SETTLE ((size_t)16 * 1024 * 1024)
 #define UNSET UINT64_MAX
 
@@ -117,34 +116,20 @@ void dr_scratch_touched(struct dr_scratch *s, size_t n)
 
 /* ---- memory -------------------------------------------------------------------- */
 
-static void map_pages(struct dr_scratch *s, size_t n)
+static void from_pages(struct dr_scratch *s, size_t n)
 {
-    size_t room = n < 2 * HUGE_PAGE ? n : (n + 2 * HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-    char *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
-        dr_die_oom(room);
-    if (room > n) { /* give back what lies before and behind the aligned part */
-        char *aligned = (char *)(((uintptr_t)p + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
-        size_t size = (n + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-        if (aligned > p)
-            (void)munmap(p, (size_t)(aligned - p));
-        if (aligned + size < p + room)
-            (void)munmap(aligned + size, (size_t)(p + room - aligned - size));
-        (void)madvise(aligned, size, MADV_HUGEPAGE);
-        p = aligned;
-        room = size;
-    }
+    size_t room;
+    void *p = dr_pages_get(n, &room);
     *s = (struct dr_scratch){ .p = p, .n = room, .kind = KIND_PAGES };
     atomic_fetch_add(&scratch.used, room);
 }
 
 static void from_heap(struct dr_scratch *s, size_t n)
 {
-    size_t room = (n + 63) / 64 * 64;
-    void *p = aligned_alloc(64, room ? room : 64);
+    size_t room = (n / 64 + 1) * 64;
+    void *p = aligned_alloc(64, room);
     if (!p)
         dr_die_oom(room);
-    memset(p, 0, room ? room : 64);
     *s = (struct dr_scratch){ .p = p, .n = n, .kind = KIND_HEAP };
 }
 
@@ -160,7 +145,7 @@ int32_t dr_scratch_get(struct dr_scratch *s, size_t n, struct dr_err *err)
     else if (limit && atomic_load(&scratch.used) + n > limit)
         return map_file(s, n, err);
     else
-        map_pages(s, n);
+        from_pages(s, n);
     return DR_OK;
 }
 
@@ -168,9 +153,11 @@ void dr_scratch_done(struct dr_scratch *s)
 {
     if (s->kind == KIND_HEAP)
         free(s->p);
-    else if (s->kind == KIND_PAGES || s->kind == KIND_FILE)
+    else if (s->kind == KIND_FILE)
         (void)munmap(s->p, s->n);
-    if (s->kind == KIND_PAGES)
+    else if (s->kind == KIND_PAGES) {
         atomic_fetch_sub(&scratch.used, s->n);
+        dr_pages_put(s->p, s->n);
+    }
     *s = (struct dr_scratch){ 0 };
 }

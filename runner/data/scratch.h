@@ -19,7 +19,7 @@ struct dr_scratch {
     int32_t kind;            /* how it was made */
     atomic_size_t unsettled; /* on disk: bytes touched since the last settling */
 };
-/* n bytes of zeros, aligned to 64. On failure s is empty; dr_scratch_done is
+/* n bytes, aligned to 64, their contents undefined. On failure s is empty; dr_scratch_done is
  * safe either way. */
 DR_CHECK int32_t dr_scratch_get(struct dr_scratch *s, size_t n, struct dr_err *err);
 void dr_scratch_done(struct dr_scratch *s); /* safe on a zeroed one */

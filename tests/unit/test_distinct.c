@@ -1,7 +1,8 @@
 /* Distinct rows, against a naive search for an equal row before or after. */
+#include "data/distinct.h"
 #include "data/hash_rows.h"
-#include "data/pool.h"
-#include "kernel_fixture.h"
+#include "data/scratch.h"
+#include "many_rows.h"
 
 static bool same_key(const struct dr_table *t, int32_t n, const char *const *keys, int64_t i, int64_t j)
 {
@@ -157,6 +158,111 @@ static void many_rows_are_numbered_by_partition(void **state)
     dr_pool_done();
 }
 
+static bool in_set(const uint64_t *bits, int64_t row)
+{
+    return !bits || bits[row / 64] >> row % 64 & 1;
+}
+
+/* What distinct must say of rows that are equal, of which those in `only` are given in order. */
+static void model_run(const int64_t *rows, int64_t n, int32_t keep, int64_t *kept)
+{
+    int64_t winner = keep == DR_KEEP_LAST ? rows[n - 1] : rows[0];
+    for (int64_t i = 0; i < n; i++)
+        kept[rows[i]] = rows[i] == winner && (keep != DR_KEEP_NONE || n == 1) ? -1 : winner;
+}
+
+/* Rows that take no part keep -1. */
+static int64_t *model_kept(const struct row_order *o, int64_t rows, const uint64_t *only, int32_t keep)
+{
+    int64_t *order = rows_in_order(o, rows), *kept = dr_malloc((size_t)rows * sizeof *kept), n = 0;
+    for (int64_t i = 0; i < rows; i++) {
+        kept[i] = -1;
+        if (in_set(only, order[i]))
+            order[n++] = order[i];
+    }
+    for (int64_t from = 0, end; from < n; from = end) {
+        for (end = from + 1; end < n && compare_keys(o, order[from], order[end]) == 0;)
+            end++;
+        model_run(order + from, end - from, keep, kept);
+    }
+    free(order);
+    return kept;
+}
+
+static void check_rows(const struct row_order *o, int64_t rows, const uint64_t *only, int32_t keep)
+{
+    struct dr_key_spec spec = { .rows = rows, .n = o->n, .columns = o->columns };
+    int64_t *expected = model_kept(o, rows, only, keep), *kept = dr_malloc((size_t)rows * sizeof *kept);
+    uint64_t *stay = dr_malloc((size_t)(rows + 63) / 64 * sizeof *stay);
+    for (int t = 0; t < N_THREAD_COUNTS; t++) {
+        dr_pool_init(thread_counts[t]);
+        assert_int_equal(dr_distinct_rows(&spec, only, keep, stay, kept, NULL), DR_OK);
+        for (int64_t row = 0; row < rows; row++) {
+            if (kept[row] != expected[row])
+                fail_msg("row %" PRId64 " stands behind %" PRId64 ", not %" PRId64, row, kept[row],
+                         expected[row]);
+            assert_int_equal(in_set(stay, row), in_set(only, row) && kept[row] < 0);
+        }
+        for (int64_t bit = rows; bit < (rows + 63) / 64 * 64; bit++)
+            assert_false(in_set(stay, bit));
+    }
+    dr_pool_done();
+    free(expected);
+    free(kept);
+    free(stay);
+}
+
+static void rows_of_any_types_are_told_apart_in_partitions(void **state)
+{
+    (void)state;
+    uint64_t seed = 5;
+    for (int round = 0; round < 12; round++) {
+        int64_t rows = random_between(&seed, 30000, 70000);
+        struct dr_table *t = many_table(&seed, rows, round % 4 ? 8000 : 50);
+        struct row_order o = { .n = 1 + round % 3 };
+        uint64_t *only = round % 2 ? dr_malloc((size_t)(rows + 63) / 64 * sizeof *only) : NULL;
+        for (int64_t w = 0; only && w < (rows + 63) / 64; w++)
+            only[w] = random_next(&seed) | random_next(&seed);
+        for (int32_t k = 0; k < o.n; k++)
+            o.columns[k] = t->columns[random_below(&seed, N_TYPES)];
+        check_rows(&o, rows, only, round % 3);
+        dr_table_unref(t);
+        free(only);
+    }
+}
+
+static void beyond_the_memory_limit_rows_are_told_apart_on_disk(void **state)
+{
+    (void)state;
+    uint64_t seed = 6;
+    dr_scratch_set_limit(1);
+    for (int32_t keep = DR_KEEP_FIRST; keep <= DR_KEEP_NONE; keep++) {
+        uint64_t before = dr_scratch_spilled();
+        struct dr_table *t = many_table(&seed, 60000, 20000);
+        struct row_order o = { .n = 2, .columns = { t->columns[DR_TYPE_INT64], t->columns[DR_TYPE_DICT] } };
+        check_rows(&o, t->rows, NULL, keep);
+        assert_true(dr_scratch_spilled() > before);
+        dr_table_unref(t);
+    }
+    dr_scratch_set_limit(0);
+}
+
+static void without_room_for_files_the_error_says_where(void **state)
+{
+    (void)state;
+    uint64_t seed = 7;
+    struct dr_err err = { 0 };
+    struct dr_table *t = many_table(&seed, 60000, 20000), *d = NULL;
+    const char *key = "int64";
+    dr_scratch_set_limit(1);
+    dr_scratch_set_folder("/nonexistent");
+    assert_int_equal(dr_table_distinct(t, 1, &key, DR_KEEP_FIRST, NULL, &d, &err), DR_ESYS);
+    assert_non_null(strstr(err.msg, "a temporary file in '/nonexistent'"));
+    dr_scratch_set_folder(NULL);
+    dr_scratch_set_limit(0);
+    dr_table_unref(t);
+}
+
 static void an_unknown_keep_is_refused(void **state)
 {
     (void)state;
@@ -176,6 +282,9 @@ int main(void)
         cmocka_unit_test(a_key_that_is_all_null_is_one_key),
         cmocka_unit_test(wide_keys_are_merged_exactly),
         cmocka_unit_test(many_rows_are_numbered_by_partition),
+        cmocka_unit_test(rows_of_any_types_are_told_apart_in_partitions),
+        cmocka_unit_test(beyond_the_memory_limit_rows_are_told_apart_on_disk),
+        cmocka_unit_test(without_room_for_files_the_error_says_where),
         cmocka_unit_test(an_unknown_keep_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* Sorting, against a naive insertion by cell comparison. */
-#include "kernel_fixture.h"
-#include "data/pool.h"
 #include "data/row_keys.h"
+#include "data/sort.h"
+#include "many_rows.h"
 
 /* The model: < 0 where row i comes before row j. */
 static int compare_rows(const struct dr_table *t, int32_t n, const struct dr_sort_key *keys, int64_t i,
@@ -118,22 +118,68 @@ static void ordered_words_keep_the_order_of_doubles(void **state)
     assert_true(dr_float_to_ordered(-(double)NAN) == dr_float_to_ordered((double)NAN));
 }
 
-static void many_rows_sort_with_threads(void **state)
+static void check_order(const struct row_order *o, int64_t rows, int64_t limit)
+{
+    int64_t *expected = rows_in_order(o, rows), *order = NULL;
+    for (int t = 0; t < N_THREAD_COUNTS; t++) {
+        dr_pool_init(thread_counts[t]);
+        assert_int_equal(dr_sort_rows(rows, o->n, o->columns, o->flags, limit, &order, NULL), DR_OK);
+        for (int64_t i = 0; i < limit && i < rows; i++)
+            if (order[i] != expected[i])
+                fail_msg("at %" PRId64 " stands row %" PRId64 ", not %" PRId64, i, order[i], expected[i]);
+        free(order);
+    }
+    dr_pool_done();
+    free(expected);
+}
+
+static void many_rows_sort_in_partitions(void **state)
 {
     (void)state;
-    struct dr_builder *b = dr_builder_new(DR_TYPE_INT64);
     uint64_t seed = 4;
-    for (int64_t i = 0; i < 200000; i++)
-        dr_builder_append_int(b, random_between(&seed, -100000, 100000));
-    struct dr_column *c = dr_builder_finish(b);
-    struct dr_table *t = table_of(1, (const char *const[]){ "x" }, &c), *s = NULL;
-    struct dr_sort_key key = { .column = "x" };
-    dr_pool_init(2);
-    assert_int_equal(dr_table_sort(t, 1, &key, &s, NULL), DR_OK);
-    dr_pool_done();
-    for (int64_t i = 1; i < s->rows; i++)
-        assert_true(int_of(s->columns[0], i - 1) <= int_of(s->columns[0], i));
-    dr_table_unref(s);
+    for (int round = 0; round < 12; round++) {
+        int64_t rows = random_between(&seed, 30000, 60000);
+        struct dr_table *t = many_table(&seed, rows, round % 4 ? 8000 : 20);
+        struct row_order o = { .n = 1 + round % 3 };
+        for (int32_t k = 0; k < o.n; k++) {
+            o.columns[k] = t->columns[random_below(&seed, N_TYPES)];
+            o.flags[k] = (int32_t)random_below(&seed, 4);
+        }
+        check_order(&o, rows, round % 2 ? rows : random_below(&seed, rows));
+        dr_table_unref(t);
+    }
+}
+
+static void top_gives_the_first_rows_of_the_sorted_table(void **state)
+{
+    (void)state;
+    uint64_t seed = 6;
+    for (int round = 0; round < 60; round++) {
+        struct dr_table *t = few_table(&seed, few_sizes[random_below(&seed, N_SIZES)]), *all = NULL,
+                        *top = NULL;
+        struct dr_sort_key key = { .column = dr_type_name((int32_t)(round % N_TYPES)), .flags = round % 4 };
+        int64_t limit = random_below(&seed, 80);
+        assert_int_equal(dr_table_sort(t, 1, &key, &all, NULL), DR_OK);
+        assert_int_equal(dr_table_top(t, 1, &key, limit, &top, NULL), DR_OK);
+        check_table(top);
+        assert_int_equal(top->rows, limit < t->rows ? limit : t->rows);
+        for (int64_t i = 0; i < top->rows; i++)
+            check_same_row(top, i, all, i);
+        dr_table_unref(t);
+        dr_table_unref(all);
+        dr_table_unref(top);
+    }
+}
+
+static void fewer_than_no_rows_are_refused(void **state)
+{
+    (void)state;
+    uint64_t seed = 7;
+    struct dr_err err = { 0 };
+    struct dr_table *t = few_table(&seed, 2), *top = NULL;
+    struct dr_sort_key key = { .column = "row" };
+    assert_int_equal(dr_table_top(t, 1, &key, -1, &top, &err), DR_EINPUT);
+    assert_string_equal(err.msg, "top: 1 keys, -1 rows");
     dr_table_unref(t);
 }
 
@@ -156,7 +202,9 @@ int main(void)
         cmocka_unit_test(several_keys_sort_one_after_the_other),
         cmocka_unit_test(the_ends_of_int64_sort_beside_nulls),
         cmocka_unit_test(ordered_words_keep_the_order_of_doubles),
-        cmocka_unit_test(many_rows_sort_with_threads),
+        cmocka_unit_test(many_rows_sort_in_partitions),
+        cmocka_unit_test(top_gives_the_first_rows_of_the_sorted_table),
+        cmocka_unit_test(fewer_than_no_rows_are_refused),
         cmocka_unit_test(an_unknown_key_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,17 @@
+/* pages.h - large blocks of memory, kept for the next who asks. Layer: data.
+ *
+ * Clearing fresh pages costs more than most kernels do with them, so blocks that
+ * are given back stay mapped, up to a bound, and are lent again. */
+#ifndef DR_PAGES_H
+#define DR_PAGES_H
+#include <stddef.h>
+
+#define DR_HUGE_PAGE ((size_t)2 * 1024 * 1024)
+
+/* At least n bytes, aligned for huge pages; their contents are undefined. *ret_room is
+ * what dr_pages_put must be told. Out of memory ends the process. */
+void *dr_pages_get(size_t n, size_t *ret_room);
+void dr_pages_put(void *p, size_t room);
+/* Give back to the system what is kept beyond that many bytes, now and from now on. */
+void dr_pages_keep(size_t bytes);
+#endif
