@@ -146,8 +146,9 @@ static void choose_shape(struct dr_parts *p)
 {
     const struct dr_row_keys *keys = p->keys;
     int64_t chunks = (keys->rows + DR_CHUNK_ROWS - 1) / DR_CHUNK_ROWS;
-    while (p->bits < MAX_BITS && keys->rows >> p->bits > PART_ROWS * 3 / 2 &&
-           (keys->n > 1 || p->bits < keys->bits[0]))
+    /* Several words hash to 64 bits; else there are no more partitions than keys. */
+    int32_t most = keys->n > 1 && p->by == DR_PARTS_BY_HASH ? MAX_BITS : keys->bits[0];
+    while (p->bits < MAX_BITS && p->bits < most && keys->rows >> p->bits > PART_ROWS * 3 / 2)
         p->bits++;
     p->n = 1 << p->bits;
     p->narrow = keys->n == 1 && keys->bits[0] - p->bits <= NARROW_BITS;
