@@ -14,10 +14,10 @@ ALL_C := -std=gnu17 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SAN) -fPIC -fvisibility=hi
 RUNNER_C := -Iinclude -Irunner -include runner/base/banned.h
 COMMA := ,
 # libxml2 is loaded by the report when it is needed, not by every start.
-OWN_LIBS := -lsqlite3 -lcsv -lyaml -levent_core -ljansson -lpcre2-8 -lutf8proc -lxxhash
+OWN_LIBS := -lsqlite3 -lcsv -lyaml -levent_core -ljansson -lpcre2-8 -lutf8proc -lxxhash -lz -lzstd -llz4
 SYSTEM_LIBS := -lm -lpthread -ldl
 LIBS := $(OWN_LIBS) $(SYSTEM_LIBS)
-# The program links them statically and binds at start: finding and relocating eight
+# The program links them statically and binds at start: finding and relocating eleven
 # shared libraries is a fifth of the time of a short run. --exclude-libs keeps their
 # symbols out of what the program exports to plugins. STATIC= links them dynamically.
 STATIC ?= 1

@@ -59,12 +59,12 @@ struct dr_array {
     int32_t scale; /* DECIMAL */
     bool zoned;    /* TIMESTAMP: instants in UTC rather than local times */
     int64_t n, nulls;
-    const uint8_t *valid;  /* NULL: no nulls */
-    const void *values;    /* bits, int32_t, int64_t, double, 16-byte decimals,
-                              int64_t offsets (STRING, n + 1), int32_t codes (DICT) */
-    const char *bytes;     /* STRING */
-    struct dr_dict *dict;  /* DICT: owned reference, the same in all chunks of a column */
-    struct dr_mem *mem[3]; /* owners of valid, values, bytes; may repeat or be NULL */
+    const uint8_t *valid;       /* NULL: no nulls */
+    const void *values;         /* bits, int32_t, int64_t, double, 16-byte decimals,
+                                   int64_t offsets (STRING, n + 1), int32_t codes (DICT) */
+    const char *bytes;          /* STRING */
+    struct dr_dict *dict;       /* DICT: owned reference, the same in all chunks of a column */
+    struct dr_mem *mem[3];      /* owners of valid, values, bytes; may repeat or be NULL */
     struct dr_refused *refused; /* owned: text that did not spell the type; NULL: none, or not kept */
 };
 struct dr_array *dr_array_ref(struct dr_array *a);

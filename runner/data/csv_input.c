@@ -1,4 +1,5 @@
-/* csv_input.c - bytes in, UTF-8 out.
+/* csv_input.c - bytes in, UTF-8 out: file or memory, then gzip or zstd where the
+ * first bytes say so, then the decoder of an encoding.
  *
  * The file is read in pieces into the caller's buffer, never mapped: a mapping
  * of a file that shrinks ends in SIGBUS, and page faults cost more than
@@ -51,17 +52,41 @@ int32_t dr_csv_input_read_at(const struct dr_csv_input *in, int64_t offset, char
     return DR_OK;
 }
 
+/* The next expanded bytes; none at the end. */
+static int32_t read_expanded(struct dr_csv_input *in, char *p, size_t n, size_t *ret_n, struct dr_err *err)
+{
+    do {
+        if (in->pending.n == 0 && !in->pending_last) {
+            DR_TRY(read_fd(in, in->packed, RAW, &in->pending.n, err));
+            in->pending.p = in->packed;
+            in->pending_last = in->pending.n == 0;
+        }
+        if (dr_expander_run(in->expander, &in->pending, in->pending_last, p, n, ret_n, err))
+            return dr_err_prefix(err, "%s", in->name);
+    } while (*ret_n == 0 && !(in->pending_last && in->pending.n == 0));
+    return DR_OK;
+}
+
+/* The bytes that were looked at, or are there without reading. */
+static struct dr_str at_hand(const struct dr_csv_input *in)
+{
+    return in->head ? (struct dr_str){ in->head, in->head_n } : in->bytes;
+}
+
 /* The next source bytes: what was looked at first, then the rest. */
 static int32_t read_raw(struct dr_csv_input *in, char *p, size_t n, size_t *ret_n, struct dr_err *err)
 {
-    if (in->fd < 0 || in->at < (int64_t)in->head_n) {
-        struct dr_str from = in->fd < 0 ? in->bytes : (struct dr_str){ in->head, in->head_n };
+    struct dr_str from = at_hand(in);
+    if (in->at < (int64_t)from.n) {
         size_t left = from.n - (size_t)in->at;
         *ret_n = n < left ? n : left;
-        if (*ret_n > 0)
-            memcpy(p, from.p + in->at, *ret_n);
-    } else {
+        memcpy(p, from.p + in->at, *ret_n);
+    } else if (in->expander) {
+        DR_TRY(read_expanded(in, p, n, ret_n, err));
+    } else if (in->fd >= 0) {
         DR_TRY(read_fd(in, p, n, ret_n, err));
+    } else {
+        *ret_n = 0;
     }
     in->at += (int64_t)*ret_n;
     return DR_OK;
@@ -90,9 +115,36 @@ int32_t dr_csv_input_read(struct dr_csv_input *in, char *p, size_t room, size_t 
 static int32_t fill_head(struct dr_csv_input *in, struct dr_err *err)
 {
     in->head = dr_malloc(DR_CSV_HEAD);
-    for (size_t got = 1; got > 0 && in->head_n < DR_CSV_HEAD; in->head_n += got)
-        DR_TRY(read_fd(in, in->head + in->head_n, DR_CSV_HEAD - in->head_n, &got, err));
+    in->head_n = 0;
+    for (size_t got = 1; got > 0 && in->head_n < DR_CSV_HEAD; in->head_n += got) {
+        char *to = in->head + in->head_n;
+        size_t room = DR_CSV_HEAD - in->head_n;
+        DR_TRY(in->expander ? read_expanded(in, to, room, &got, err) : read_fd(in, to, room, &got, err));
+    }
     return DR_OK;
+}
+
+/* Where the bytes at hand are compressed, expand them and what follows. */
+static int32_t look_for_codec(struct dr_csv_input *in, struct dr_err *err)
+{
+    struct dr_str start = at_hand(in);
+    enum dr_codec codec = dr_codec_of(start);
+    if (codec == DR_CODEC_NONE)
+        return DR_OK;
+    in->expander = dr_expander_new(codec);
+    in->pending = start;
+    in->pending_last = in->fd < 0;
+    if (in->fd >= 0) {
+        in->packed = dr_malloc(RAW);
+        memcpy(in->packed, start.p, start.n);
+        in->pending.p = in->packed;
+    }
+    free(in->head);
+    in->head = NULL;
+    in->bytes.n = 0;
+    in->seekable = false;
+    in->size = 0;
+    return fill_head(in, err);
 }
 
 /* The same number of NUL bytes as of others, roughly: what ASCII looks like in UTF-16. */
@@ -119,7 +171,7 @@ static int32_t check_text(const struct dr_csv_input *in, struct dr_str start, st
 
 static int32_t look_at_start(struct dr_csv_input *in, const char *encoding, struct dr_err *err)
 {
-    struct dr_str start = in->fd < 0 ? in->bytes : (struct dr_str){ in->head, in->head_n };
+    struct dr_str start = at_hand(in);
     enum dr_encoding named;
     size_t mark;
     if (start.n > DR_CSV_HEAD)
@@ -167,6 +219,8 @@ int32_t dr_csv_input_open(struct dr_csv_input *in, const char *path, const char 
     if (!rc)
         rc = fill_head(in, err);
     if (!rc)
+        rc = look_for_codec(in, err);
+    if (!rc)
         rc = look_at_start(in, encoding, err);
     if (rc)
         dr_csv_input_close(in);
@@ -180,7 +234,9 @@ int32_t dr_csv_input_open_bytes(struct dr_csv_input *in, struct dr_str bytes, co
         .fd = -1, .seekable = true, .repeatable = true, .bytes = bytes, .size = (int64_t)bytes.n
     };
     in->name = dr_strdup("memory");
-    int32_t rc = look_at_start(in, encoding, err);
+    int32_t rc = look_for_codec(in, err);
+    if (!rc)
+        rc = look_at_start(in, encoding, err);
     if (rc)
         dr_csv_input_close(in);
     return rc;
@@ -191,6 +247,8 @@ void dr_csv_input_close(struct dr_csv_input *in)
     if (in->owns_fd)
         close(in->fd);
     free(in->name);
+    dr_expander_free(in->expander);
+    free(in->packed);
     free(in->head);
     free(in->raw);
     *in = (struct dr_csv_input){ .fd = -1 };

@@ -1,7 +1,8 @@
 /* csv_input.h - where the text of a CSV comes from: a file, a pipe, standard
- * input or memory; always as UTF-8. Layer: data. */
+ * input or memory, compressed or not; always as UTF-8. Layer: data. */
 #ifndef DR_CSV_INPUT_H
 #define DR_CSV_INPUT_H
+#include "data/codec.h"
 #include "data/encoding.h"
 
 enum { DR_CSV_HEAD = 8192 }; /* bytes looked at before anything is read */
@@ -13,10 +14,14 @@ struct dr_csv_input {
     bool seekable;   /* read_at works: UTF-8 in a regular file or in memory */
     bool repeatable; /* opening it again gives the same bytes: a regular file, memory */
     bool ended;
-    struct dr_str bytes; /* borrowed */
-    int64_t size;        /* in bytes, 0 where unknown */
-    int64_t at;          /* source bytes taken so far, with the byte order mark */
-    char *head;          /* owned: the first bytes of what cannot be read twice */
+    struct dr_str bytes;          /* borrowed */
+    int64_t size;                 /* in bytes, 0 where unknown */
+    int64_t at;                   /* expanded bytes taken so far, with the byte order mark */
+    struct dr_expander *expander; /* owned; NULL where it is not compressed */
+    char *packed;                 /* owned: compressed bytes of a file */
+    struct dr_str pending;        /* those that are still to be expanded, in packed or bytes */
+    bool pending_last;            /* nothing follows them */
+    char *head;                   /* owned: the first bytes of what cannot be read twice */
     size_t head_n;
     struct dr_decoder decoder;
     char *raw; /* owned: bytes before decoding */
