@@ -33,7 +33,8 @@ UNIT := $(patsubst %.c,$B/%,$(sort $(wildcard tests/unit/test_*.c)))
 REPLAY := $(patsubst %.c,$B/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 PEERS := $(patsubst %.c,$B/%,$(sort $(wildcard tests/e2e/*.c)))
 E2E := $(sort $(wildcard tests/e2e/test_*.sh))
-TESTS := $(UNIT) $(REPLAY) $B/tests/conformance/gx $(E2E)
+CONFORMANCE := $B/tests/conformance/gx $B/tests/conformance/sql_on_fhir
+TESTS := $(UNIT) $(REPLAY) $(CONFORMANCE) $(E2E)
 C_FILES := $(sort $(wildcard include/dagrun/*.h runner/*/*.[ch] tasks/*.c tasks/*/*.[ch] bench/*.c tests/*/*.[ch] tests/fixtures/plugins/*.c))
 
 all: $B/dagrun $B/dagrun-generate $(PLUGINS)
@@ -108,7 +109,7 @@ $B/tests/fixtures/plugins/%.so: tests/fixtures/plugins/%.c $B/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_C) -Iinclude -MMD -MP -shared $(LDFLAGS) -o $@ $<
 
-test-programs: all $(UNIT) $(REPLAY) $(FIXTURES) $(PEERS) $B/tests/conformance/gx
+test-programs: all $(UNIT) $(REPLAY) $(FIXTURES) $(PEERS) $(CONFORMANCE)
 # PARALLEL test programs at once; each test has its own folder and ports.
 test: lint test-programs
 	BUILD=$(abspath $B) tests/run $(TESTS)
@@ -116,8 +117,9 @@ unit: test-programs
 	BUILD=$(abspath $B) tests/run $(UNIT)
 e2e: test-programs
 	BUILD=$(abspath $B) tests/run $(E2E)
-conformance: $B/tests/conformance/gx
+conformance: $(CONFORMANCE)
 	$B/tests/conformance/gx --list-failures $(DAGRUN_CONFORMANCE)/gx
+	$B/tests/conformance/sql_on_fhir --list-failures $(DAGRUN_CONFORMANCE)/sql-on-fhir
 check: test
 
 SAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1:detect_stack_use_after_return=1 \

@@ -159,6 +159,14 @@ size_t dr_json_end(struct dr_json_value v)
     }
 }
 
+struct dr_str dr_json_source(struct dr_json_value v)
+{
+    if (!v.doc)
+        return (struct dr_str){ "", 0 };
+    size_t offset = dr_json_offset(v);
+    return (struct dr_str){ v.doc->text + offset, dr_json_end(v) - offset };
+}
+
 void dr_json_place(const char *text, size_t offset, int64_t *ret_line, int64_t *ret_column)
 {
     const char *start = text, *end = text + offset, *lf;

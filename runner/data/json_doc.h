@@ -66,6 +66,7 @@ bool dr_json_iter_next(struct dr_json_iter *it);
 /* text[offset, end) is the value as written. */
 size_t dr_json_offset(struct dr_json_value v);
 size_t dr_json_end(struct dr_json_value v);
+struct dr_str dr_json_source(struct dr_json_value v); /* those bytes; empty where absent */
 /* Where an offset of a text lies: line and column (in bytes), from 1. */
 void dr_json_place(const char *text, size_t offset, int64_t *ret_line, int64_t *ret_column);
 #endif
