@@ -55,6 +55,7 @@ struct dr_source {
     struct dr_codes *codes;   /* NULL where the column has no dictionary, or one far larger than itself */
     struct dr_value *of_code; /* MIXED: the value of each dictionary code */
     struct dr_zone *zones;    /* see dr_source_zones */
+    uint64_t *hashes;         /* of texts without dictionary; NULL until repeats.c needs them */
 };
 
 /* The extremes of a block of rows. */
@@ -101,8 +102,10 @@ struct dr_plan {
     struct dr_source *sources;
     struct dr_domain *domains;
     struct dr_view *views;
-    struct dr_bits_spare *spare; /* row sets to use again */
-    uint8_t *nothing;            /* the empty row set of checks that found nothing; in arena */
+    struct dr_bits_spare *spare;      /* row sets to use again */
+    struct dr_repeat_tables *tables;  /* see repeats.c */
+    struct dr_distinct_set *distinct; /* likewise */
+    uint8_t *nothing;                 /* the empty row set of checks that found nothing; in arena */
 };
 void dr_plan_done(struct dr_plan *p);
 
@@ -147,6 +150,7 @@ struct dr_value dr_source_raw_value(const struct dr_source *s, int64_t row, int3
 const struct dr_column *dr_source_dict(struct dr_source *s);
 /* Whether two rows have the same raw value; missing ones do. */
 bool dr_source_same(const struct dr_source *s, int64_t x, int64_t y);
+void dr_repeat_tables_done(struct dr_repeat_tables *t); /* NULL is fine */
 /* Equal where the raw values of the columns are. */
 uint64_t dr_rows_hash(int32_t n, struct dr_source *const *columns, int64_t row);
 const char *dr_class_name(enum dr_class c); /* "numbers", "text", ... */

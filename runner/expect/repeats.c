@@ -9,7 +9,11 @@
  * A table of bits is never larger than TABLE_BITS_MAX; of more rows than it can
  * tell apart, each pass takes those of a share of the hashes. Marks are set
  * atomically and whether a place is marked twice does not depend on the order,
- * so neither does the result. */
+ * so neither does the result.
+ *
+ * What repeats in no combination of columns repeats in none with more of them:
+ * such combinations are remembered. */
+#include <sys/mman.h>
 #include "data/kernel.h"
 #include "data/pool.h"
 #include "expect/order_key.h"
@@ -21,7 +25,22 @@
 #define HASHED_MAX 16                        /* columns that dr_rows_hash looks at */
 #define MISSING UINT64_C(0x9d39247e33776d41) /* an arbitrary number */
 
+/* Two tables of bits, kept from one question to the next: fresh memory costs
+ * more than clearing what is there. */
+struct dr_repeat_tables {
+    size_t bytes;   /* of each */
+    uint64_t *bits; /* owned: both */
+};
+
+/* Columns of which no two rows have equal values. */
+struct dr_distinct_set {
+    struct dr_distinct_set *next;
+    struct dr_source *const *columns;
+    int32_t n;
+};
+
 struct repeats {
+    struct dr_plan *plan;
     struct dr_source *const *columns;
     int32_t n;
     int64_t rows;
@@ -122,6 +141,11 @@ static void hash_run(const struct repeats *r, int64_t row, int m, int32_t *hints
         int64_t i;
         const struct dr_array *a = dr_column_at(s->raw, row, &hints[k], &i);
         uint64_t before[64];
+        if (s->hashes) {
+            for (int j = 0; j < m; j++)
+                h[j] = mix(h[j], s->hashes[row + j]);
+            continue;
+        }
         if (null)
             memcpy(before, h, (size_t)m * sizeof *h);
         mix_array(a, i, m, h);
@@ -132,6 +156,36 @@ static void hash_run(const struct repeats *r, int64_t row, int m, int32_t *hints
     }
     for (int j = 0; j < m; j++)
         h[j] = finish(h[j]);
+}
+
+/* ---- texts ---- */
+
+/* Hashing a text costs more than looking at a number, and is asked for several
+ * times: kept where it takes no more memory than the column itself. */
+static void hash_text_run(void *ctx, const struct dr_array *a, int64_t i, int m, int64_t row)
+{
+    struct dr_source *s = ctx;
+    uint64_t null = s->null ? s->null[row >> 6] >> (row & 63) : 0;
+    for (int j = 0; j < m; j++)
+        s->hashes[row + j] = null >> j & 1 ? MISSING : key_of(a, i + j);
+}
+
+static void hash_text_block(void *ctx, int64_t block, int64_t from, int64_t to)
+{
+    struct dr_source *s = ctx;
+    (void)block;
+    dr_each_run(s->raw, from, to, hash_text_run, s);
+}
+
+static void hash_texts(int32_t n, struct dr_source *const *columns)
+{
+    for (int32_t k = 0; k < n; k++) {
+        struct dr_source *s = columns[k];
+        if (s->raw->type != DR_TYPE_STRING || s->hashes)
+            continue;
+        s->hashes = dr_malloc((size_t)s->rows * sizeof *s->hashes);
+        dr_each_block(s->rows, hash_text_block, s);
+    }
 }
 
 /* ---- passes ---- */
@@ -216,6 +270,34 @@ static void find_block(void *ctx, int64_t block, int64_t from, int64_t to)
     run_block(ctx, from, to, find_run);
 }
 
+#define HUGE_PAGE ((size_t)2 << 20)
+
+static void clear_tables(struct repeats *r, size_t bytes)
+{
+    struct dr_repeat_tables *t = r->plan->tables;
+    if (!t)
+        t = r->plan->tables = dr_calloc(1, sizeof *t);
+    if (t->bytes < bytes) {
+        free(t->bits);
+        t->bytes = bytes;
+        t->bits = 2 * bytes < HUGE_PAGE ? dr_malloc(2 * bytes) : aligned_alloc(HUGE_PAGE, 2 * bytes);
+        if (!t->bits)
+            dr_die_oom(2 * bytes);
+        if (2 * bytes >= HUGE_PAGE)
+            (void)madvise(t->bits, 2 * bytes, MADV_HUGEPAGE); /* a wish */
+    }
+    r->once = t->bits;
+    r->twice = t->bits + bytes / 8;
+    memset(t->bits, 0, 2 * bytes);
+}
+
+void dr_repeat_tables_done(struct dr_repeat_tables *t)
+{
+    if (t)
+        free(t->bits);
+    free(t);
+}
+
 /* Rows of `in` that may repeat, all that do among them; how many. */
 static int64_t filter(struct repeats *r, const uint64_t *in, uint64_t seed, uint64_t *out)
 {
@@ -228,14 +310,10 @@ static int64_t filter(struct repeats *r, const uint64_t *in, uint64_t seed, uint
     r->mask = (uint64_t)bits - 1;
     r->shares = (uint64_t)((n * BITS_PER_ROW / 2 + bits - 1) / bits);
     r->alone = dr_pool_threads() == 1;
-    size_t bytes = (size_t)bits / 8;
     for (r->share = 0; r->share < r->shares; r->share++) {
-        r->once = dr_calloc(bytes, 1);
-        r->twice = dr_calloc(bytes, 1);
+        clear_tables(r, (size_t)bits / 8);
         dr_each_block(r->rows, mark_block, r);
         dr_each_block(r->rows, find_block, r);
-        free(r->once);
-        free(r->twice);
     }
     return dr_rows_count(out, r->rows);
 }
@@ -321,10 +399,43 @@ static uint64_t *radices(struct dr_plan *p, int32_t n, struct dr_source *const *
     return radix;
 }
 
+static bool holds(int32_t n, struct dr_source *const *columns, const struct dr_source *s)
+{
+    for (int32_t k = 0; k < n; k++)
+        if (columns[k]->raw == s->raw)
+            return true;
+    return false;
+}
+
+static bool known_distinct(const struct dr_plan *p, int32_t n, struct dr_source *const *columns)
+{
+    for (const struct dr_distinct_set *d = p->distinct; d; d = d->next) {
+        int32_t found = 0;
+        while (found < d->n && holds(n, columns, d->columns[found]))
+            found++;
+        if (found == d->n)
+            return true;
+    }
+    return false;
+}
+
+/* Only where all rows were looked at: of some rows, others may be asked about next. */
+static void note_distinct(struct dr_plan *p, int32_t n, struct dr_source *const *columns, const uint64_t *in)
+{
+    if (dr_rows_count(in, p->table->rows) < p->table->rows)
+        return;
+    struct dr_distinct_set *d = DR_NEW(&p->scratch, struct dr_distinct_set);
+    *d = (struct dr_distinct_set){ p->distinct, columns, n };
+    p->distinct = d;
+}
+
 void dr_scan_repeats(struct dr_plan *p, int32_t n, struct dr_source *const *columns, const uint64_t *in,
                      uint64_t *out)
 {
-    struct repeats r = { .columns = columns, .n = n, .rows = p->table->rows };
+    struct repeats r = { .plan = p, .columns = columns, .n = n, .rows = p->table->rows };
+    if (known_distinct(p, n, columns))
+        return;
+    hash_texts(n, columns);
     r.radix = radices(p, n, columns);
     uint64_t *maybe = dr_plan_bits(p), *likely = dr_plan_bits(p);
     int64_t left = filter(&r, in, 1, maybe);
@@ -332,6 +443,8 @@ void dr_scan_repeats(struct dr_plan *p, int32_t n, struct dr_source *const *colu
         left = filter(&r, maybe, 2, likely);
     if (left)
         compare_rows(&r, likely, left, out);
+    if (dr_rows_next(out, r.rows, 0) < 0)
+        note_distinct(p, n, columns, in);
     dr_plan_bits_back(p, maybe);
     dr_plan_bits_back(p, likely);
 }

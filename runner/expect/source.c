@@ -333,6 +333,7 @@ static int32_t times_new(struct dr_plan *p, const struct dr_source *s, struct dr
     t->as_times = true;
     t->owned[0] = t->owned[1] = NULL;
     t->zones = NULL;
+    t->hashes = NULL;
     t->codes = dr_codes_new(t->raw);
     t->next = p->sources;
     p->sources = t;
