@@ -101,8 +101,7 @@ int main(int argc, char **argv)
     }
     struct dr_arena a = { 0 };
     struct dr_diags found = { .arena = &a };
-    struct dr_suite *suite =
-        dr_suite_load_file(&a, argv[optind], argv[optind], dr_expect_source(), &found);
+    struct dr_suite *suite = dr_suite_load_file(&a, argv[optind], argv[optind], dr_expect_source(), &found);
     if (!suite) {
         fprintf(stderr, "expect: '%s' is no suite\n", argv[optind]);
         return 2;

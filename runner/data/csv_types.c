@@ -180,10 +180,10 @@ void dr_csv_types_decide(struct dr_csv_types *t, struct dr_csv_format *f, int32_
     if (t->infer && !t->declared[c])
         *kind = dr_csv_evidence_kind(t->evidence + c);
     kind->open = false;
+    if (kind->type == DR_TYPE_DICT && !whole && hardly_repeats(n, arrays, dict))
+        kind->type = DR_TYPE_STRING;
     if (kind->type != DR_TYPE_DICT)
         cast_arrays(kind, n, arrays, dict);
-    else if (!whole && hardly_repeats(n, arrays, dict))
-        kind->type = DR_TYPE_STRING;
     f->kinds[c] = *kind;
 }
 

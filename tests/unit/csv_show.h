@@ -17,6 +17,8 @@ static inline void show_table(struct dr_buf *out, const struct dr_table *t)
             int64_t i;
             const struct dr_array *a = dr_column_at(t->columns[c], row, &hint[c], &i);
             dr_buf_puts(out, c ? "|" : "");
+            if (a->type != t->columns[c]->type)
+                abort(); /* a column's chunks have its type */
             if (dr_array_valid(a, i))
                 dr_array_put_text(a, i, out);
             else
