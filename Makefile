@@ -35,7 +35,7 @@ PEERS := $(patsubst %.c,$B/%,$(sort $(wildcard tests/e2e/*.c)))
 E2E := $(sort $(wildcard tests/e2e/test_*.sh))
 CONFORMANCE := $B/tests/conformance/gx $B/tests/conformance/sql_on_fhir
 TESTS := $(UNIT) $(REPLAY) $(CONFORMANCE) $(E2E)
-C_FILES := $(sort $(wildcard include/dagrun/*.h runner/*/*.[ch] tasks/*.c tasks/*/*.[ch] bench/*.c tests/*/*.[ch] tests/fixtures/plugins/*.c))
+C_FILES := $(sort $(wildcard include/dagrun/*.h runner/*/*.[ch] tasks/*.c tasks/*/*.[ch] bench/*.[ch] tests/*/*.[ch] tests/fixtures/plugins/*.c))
 
 all: $B/dagrun $B/dagrun-generate $(PLUGINS)
 
@@ -65,14 +65,15 @@ $B/dagrun: $(OBJ)
 	$(CC) $(SAN) -rdynamic -Wl,--as-needed $(LDFLAGS) -o $@ $^ $(PROGRAM_LIBS)
 # A plugin is tasks/NAME.c and, where it is large, the files of tasks/NAME/. LIBS_NAME are
 # libraries of its own, which nothing but its attempts loads.
-LIBS_extract := -lcurl
+LIBS_extract := -lcurl -lxml2
+$B/tasks/extract.so: CPPFLAGS += -I/usr/include/libxml2
 .SECONDEXPANSION:
 $B/tasks/%.so: tasks/%.c $$(wildcard tasks/%/*.[ch]) $(wildcard include/dagrun/*.h) $B/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_C) -Iinclude $(CPPFLAGS) -shared $(LDFLAGS) -o $@ $(filter %.c,$^) -lm $(LIBS_$*)
-$B/dagrun-generate: bench/generate.c $B/flags
+$B/dagrun-generate: bench/generate.c bench/appointments.c bench/generate.h bench/random.h $B/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_C) -MMD -MP $(LDFLAGS) -o $@ $< -lm
+	$(CC) $(ALL_C) $(LDFLAGS) -o $@ $(filter %.c,$^) -lm
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/dagrun $(DESTDIR)$(PREFIX)/lib/dagrun/tasks \

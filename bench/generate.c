@@ -7,6 +7,8 @@
  * kinds of damage are enum dirt below. Structural damage (byte order
  * mark, CRLF, bad UTF-8, records too short or too long, quoted line breaks) is left out with
  * --structure clean, so that every reader can read the file. */
+#include "random.h"
+#include "generate.h"
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -17,49 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* ---- random numbers: xoshiro256** (Blackman and Vigna, 2018), seeded by splitmix64 ---- */
-
-struct rng {
-    uint64_t s[4];
-};
-
-static uint64_t splitmix(uint64_t *x)
-{
-    uint64_t z = (*x += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
-static void rng_init(struct rng *r, uint64_t seed)
-{
-    for (int i = 0; i < 4; i++)
-        r->s[i] = splitmix(&seed);
-}
-
-static inline uint64_t rotate(uint64_t x, int k)
-{
-    return (x << k) | (x >> (64 - k));
-}
-
-static inline uint64_t rng_next(struct rng *r)
-{
-    uint64_t *s = r->s, result = rotate(s[1] * 5, 7) * 9, t = s[1] << 17;
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= t;
-    s[3] = rotate(s[3], 45);
-    return result;
-}
-
-/* 0 .. n - 1; the bias is below 2^-32 * n. */
-static inline uint32_t below(struct rng *r, uint32_t n)
-{
-    return (uint32_t)(((rng_next(r) >> 32) * (uint64_t)n) >> 32);
-}
 
 /* Roughly normal, mean 0, deviation 1: the sum of four uniforms. Integer steps keep it the same on every
  * machine. */
@@ -602,6 +561,7 @@ static const char usage[] =
     "\n"
     "  dagrun-generate [--rows N] [--seed N] [--dirt SHARE] --out FOLDER\n"
     "  dagrun-generate --kind vitals|labs [--rows N] ... > FILE\n"
+    "  dagrun-generate appointments --help: the data of appointment_utilization\n"
     "\n"
     "  --rows N            records in each file (1000)\n"
     "  --seed N            another seed, another file (1)\n"
@@ -728,6 +688,8 @@ int main(int argc, char **argv)
     struct settings s = {
         .rows = 1000, .seed = 1, .dirt = 0.08, .year = 2024, .hospitals = 5, .structural = true
     };
+    if (argc > 1 && strcmp(argv[1], "appointments") == 0)
+        return generate_appointments(argc - 1, argv + 1);
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         fputs(usage, stdout);
         return 0;

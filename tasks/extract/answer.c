@@ -130,12 +130,12 @@ static const char *read_envelope(struct dr_db *db, const struct answer_paths *pa
          *next_type = cell_text(t, 3, 0), *next = cell_text(t, 4, 0);
     const char *problem = NULL;
     if (!records || strcmp(records, "array") != 0)
-        problem = "the answer has no array of records where api.records says";
+        problem = "there is no array of records where 'records' says";
     else if (paths->count && (!count_type || strcmp(count_type, "integer") != 0 || count[0] == '-'))
-        problem = "the answer has no whole number where api.count says";
+        problem = "there is no whole number where 'count' says";
     else if (paths->next && next_type && strcmp(next_type, "null") != 0 && strcmp(next_type, "text") != 0 &&
              strcmp(next_type, "integer") != 0)
-        problem = "what comes next is neither a text nor null where api.pages says";
+        problem = "what comes next is neither a text nor null where 'pages' says";
     ret->count = paths->count && !problem ? strtoll(count, NULL, 10) : -1;
     if (paths->next && !problem && next && next[0]) {
         ret->next = next;
@@ -191,7 +191,7 @@ static const char *split(struct dr_db *db, const char *to, const struct answer_p
     const struct dr_column *lines = dr_table_column(t, 0);
     ret->rows = dr_table_rows(t);
     if (dr_column_nulls(lines))
-        problem = "a record of the answer is not an object";
+        problem = "a record is not an object";
     else
         problem = write_lines(lines, to, ret);
     dr_table_unref(t);
@@ -210,9 +210,9 @@ static const char *split_text(const char *text, size_t n, const char *to, const 
     }
     const char *problem = NULL;
     if (ask(db, &err, &t, "SELECT 1 FROM answer WHERE json_valid(body)"))
-        problem = "the answer cannot be read as JSON";
+        problem = "it cannot be read as JSON";
     else if (dr_table_rows(t) == 0)
-        problem = n == 0 ? "the answer is empty" : "the answer is not JSON, or was cut off";
+        problem = n == 0 ? "it is empty" : "it is not JSON, or was cut off";
     else
         problem = split(db, to, paths, ret);
     dr_table_unref(t);
@@ -286,36 +286,41 @@ static char *select_of_members(const struct dr_table *names, struct dr_err *err)
     return sql;
 }
 
-static int32_t columns_of(struct dr_task *t, struct dr_db *db, struct dr_table **ret)
+static int32_t columns_of(struct dr_db *db, struct dr_table **ret, struct dr_err *err)
 {
     struct dr_table *names = NULL;
-    DR_TRY(ask(db, dr_task_err(t), &names,
+    DR_TRY(ask(db, err, &names,
                "SELECT m.key FROM lines, json_each(lines.body) AS m GROUP BY m.key"
                " ORDER BY min(lines.rowid), min(m.id)"));
-    if (dr_table_rows(names) == 0)
-        return dr_table_select(names, 0, NULL, ret, dr_task_err(t)); /* no records: no columns */
-    char *sql = select_of_members(names, dr_task_err(t));
+    if (dr_table_rows(names) == 0) { /* no records: no columns */
+        dr_table_unref(names);
+        return dr_table_new(0, NULL, NULL, ret, err);
+    }
+    char *sql = select_of_members(names, err);
     dr_table_unref(names);
     if (!sql)
         return DR_EINPUT;
-    int32_t rc = dr_db_query(db, sql, ret, dr_task_err(t));
+    int32_t rc = dr_db_query(db, sql, ret, err);
     free(sql);
     return rc;
 }
 
-int32_t answer_table(struct dr_task *t, const char *path, struct dr_table **ret)
+int32_t answer_table(const char *path, struct dr_table **ret, struct dr_err *err)
 {
     FILE *in = fopen(path, "re");
-    if (!in)
-        return dr_task_fail(t, "cannot read '%s': %s", path, strerror(errno));
+    if (!in) {
+        *err = (struct dr_err){ .rc = DR_ESYS, .sys = errno };
+        snprintf(err->msg, sizeof err->msg, "cannot read '%.300s': %s", path, strerror(errno));
+        return DR_ESYS;
+    }
     struct dr_column *lines = read_lines(in);
     fclose(in);
     struct dr_db *db = NULL;
-    int32_t rc = open_texts("lines", lines, &db, dr_task_err(t));
+    int32_t rc = open_texts("lines", lines, &db, err);
     dr_column_unref(lines);
     if (rc)
         return rc;
-    rc = columns_of(t, db, ret);
+    rc = columns_of(db, ret, err);
     dr_db_close(db);
     return rc;
 }

@@ -7,6 +7,7 @@
  *     answer.c     what a page of JSON says: its rows, its count, what comes next
  *     progress.c   the pages fetched so far, kept for the next attempt
  *     pages.c      all pages of a list
+ *     files.c      a file of CSV or JSON; which format is which
  *     xml.c        libxml2: the rows of an XML file
  *     folder.c     the files of a folder, without those that were read before
  *     rows.c       declared columns, duplicates, counts
@@ -52,6 +53,8 @@ DR_CHECK int32_t settings_secret(const struct settings *s, const char *name, con
 /* Fails for good, with the place of `key` (or of the map, where it is NULL). */
 int32_t settings_refuse(const struct settings *s, const char *key, const char *fmt, ...) DR_PRINTF(3, 4);
 
+/* Whether word stands in "a|b|c". */
+bool is_in_list(const char *list, const char *word);
 /* Formatted text that lives as long as the attempt. */
 char *text_of(const char *fmt, ...) DR_PRINTF(1, 2);
 /* path itself where it is absolute, else below the home. */
@@ -183,7 +186,7 @@ const char *answer_split(const char *from, const char *to, const struct answer_p
 char *answer_text(const char *json, const char *path);
 /* The records of files of one JSON object a line, as text columns: one for each
  * member that occurs, in order of first appearance. */
-DR_CHECK int32_t answer_table(struct dr_task *t, const char *path, struct dr_table **ret);
+DR_CHECK int32_t answer_table(const char *path, struct dr_table **ret, struct dr_err *err);
 
 /* ---- progress.c ----------------------------------------------------------------------- */
 
@@ -215,12 +218,33 @@ uint64_t hash_bytes(uint64_t hash, const void *p, size_t n); /* FNV-1a; begin wi
 /* What a source gives: a table, and what is to be held against it. */
 struct extracted {
     struct dr_table *table;    /* owned */
+    const struct dr_node *key; /* LIST: columns that identify a record; NULL: none */
+    const char *conflicts;     /* of records with one key that differ: fail, keep, first, last */
+    bool may_differ;           /* from the declared number: that is a warning */
     int64_t declared;          /* rows, as the source says; -1: it does not */
     const char *counted_by;    /* who says so, for messages */
+    bool has_columns;          /* the declared ones already */
     struct progress *progress; /* forgotten where the rows do not fit the count; NULL: none */
 };
 DR_CHECK int32_t extract_api(struct dr_task *t, struct extracted *ret);
+DR_CHECK int32_t extract_folder(struct dr_task *t, struct extracted *ret);
 
-/* rows.c: declared columns and types; rows that came twice; the count. */
+/* The task `ledger` writes this table; tasks/ledger.c has the same text. */
+#define LEDGER_SCHEMA                                                                                        \
+    "CREATE TABLE IF NOT EXISTS file_ledger (ledger TEXT NOT NULL, hash TEXT NOT NULL, bytes INTEGER NOT "   \
+    "NULL, file TEXT NOT NULL, run_id TEXT NOT NULL, done_at TEXT NOT NULL, PRIMARY KEY (ledger, hash, "     \
+    "bytes)) STRICT"
+
+/* files.c: one file in one of the formats. What is wrong with the file is in err, without its name; with a
+ * setting, the task has failed and err is empty. */
+#define FORMATS "csv, json, jsonl, xml"
+bool is_format(const char *name);
+DR_CHECK int32_t read_format(struct dr_task *t, const char *format, const char *path, struct dr_table **ret,
+                             struct dr_err *err);
+DR_CHECK int32_t read_xml(struct dr_task *t, const char *path, struct dr_table **ret, struct dr_err *err);
+
+/* rows.c: the declared columns in their types, errors as above; and, of the whole, rows that came
+ * twice, and the count. */
+DR_CHECK int32_t declare_columns(struct dr_task *t, struct dr_table **table, struct dr_err *err);
 DR_CHECK int32_t rows_finish(struct dr_task *t, struct extracted *x);
 #endif

@@ -55,8 +55,10 @@ static int32_t read_settings(struct dr_task *t, struct api *a)
 {
     struct settings limits;
     const char *records, *count;
-    DR_TRY(settings_of_task(t, "api", "url|headers|auth|allow_plain_http|ca_file|pages|records|count|limits",
-                            &a->settings));
+    DR_TRY(settings_of_task(
+        t, "api",
+        "url|headers|auth|allow_plain_http|ca_file|pages|records|count|key|conflicts|count_mismatch|limits",
+        &a->settings));
     DR_TRY(fetch_open(&a->settings, &a->fetcher));
     DR_TRY(settings_below(&a->settings, "limits", NULL, &limits));
     DR_TRY(settings_count(&limits, "pages", 1, 100000000, 100000, &a->max_pages));
@@ -251,11 +253,29 @@ static int32_t join_files(struct dr_task *t, const struct progress *p, const cha
     return 0;
 }
 
+/* What rows.c is to hold against the rows. */
+static int32_t read_expectations(const struct settings *s, struct extracted *ret)
+{
+    const char *mismatch;
+    ret->key = dr_node_get(s->map, "key");
+    if (settings_has(s, "key") && dr_node_kind(ret->key) != DR_NODE_LIST)
+        return settings_refuse(s, "key", "must be a list of columns");
+    DR_TRY(settings_text(s, "conflicts", "fail", &ret->conflicts));
+    if (!is_in_list("fail|keep|first|last", ret->conflicts))
+        return settings_refuse(s, "conflicts", "must be fail, keep, first or last");
+    DR_TRY(settings_text(s, "count_mismatch", "fail", &mismatch));
+    if (!is_in_list("fail|warn", mismatch))
+        return settings_refuse(s, "count_mismatch", "must be fail or warn");
+    ret->may_differ = strcmp(mismatch, "warn") == 0;
+    return 0;
+}
+
 int32_t extract_api(struct dr_task *t, struct extracted *ret)
 {
     static struct progress progress; /* rows.c may yet reject what it holds */
     struct api a = { .progress = &progress };
     DR_TRY(read_settings(t, &a));
+    DR_TRY(read_expectations(&a.settings, ret));
     DR_TRY(progress_open(t, fingerprint(&a), &progress));
     int32_t rc = read_pages(&a);
     fetch_close(&a.fetcher);
@@ -263,7 +283,7 @@ int32_t extract_api(struct dr_task *t, struct extracted *ret)
         return rc;
     char *path = text_of("%s/rows.jsonl", dr_task_info(t)->work_dir);
     DR_TRY(join_files(t, &progress, path));
-    DR_TRY(answer_table(t, path, &ret->table));
+    DR_TRY(answer_table(path, &ret->table, dr_task_err(t)));
     unlink(path);
     free(path);
     int64_t n = progress.n_pages;

@@ -1,6 +1,8 @@
 /* rows.c - what every source's rows go through: the declared columns and types, one
  * row for each key, and the count that the source gave. */
 #include "extract.h"
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,10 +30,21 @@ static int32_t type_of(struct dr_task *t, const struct dr_node *n, int32_t *ret)
         dr_node_where(t, n), name);
 }
 
+static int32_t refuse(struct dr_err *err, const char *fmt, ...) DR_PRINTF(2, 3);
+static int32_t refuse(struct dr_err *err, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    *err = (struct dr_err){ .rc = DR_EINPUT };
+    vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+    va_end(ap);
+    return DR_EINPUT;
+}
+
 /* The rows that a cast refuses are an error of the source: silently missing values would pass every
  * check that ignores missing ones. */
-static int32_t refuse_cast(struct dr_task *t, const char *name, const char *type, const uint8_t *refused,
-                           int64_t rows)
+static int32_t check_cast(const char *name, const char *type, const uint8_t *refused, int64_t rows,
+                          struct dr_err *err)
 {
     int64_t n = 0, first = -1;
     for (int64_t i = 0; i < rows; i++)
@@ -41,23 +54,23 @@ static int32_t refuse_cast(struct dr_task *t, const char *name, const char *type
         }
     if (n == 0)
         return 0;
-    return dr_task_fail_final(t,
-                              "column '%s': %lld of %lld values are not of type %s, the first in row %lld; "
-                              "extract it as string and let a suite check it",
-                              name, (long long)n, (long long)rows, type, (long long)first + 1);
+    return refuse(err,
+                  "column '%s': %lld of %lld values are not of type %s, the first in row %lld; extract it as "
+                  "string and let a suite check it",
+                  name, (long long)n, (long long)rows, type, (long long)first + 1);
 }
 
 static int32_t cast_column(struct dr_task *t, const struct dr_column *c, const char *name,
-                           const struct dr_node *type_node, struct dr_column **ret)
+                           const struct dr_node *type_node, struct dr_column **ret, struct dr_err *err)
 {
     int32_t type = DR_TYPE_STRING;
     DR_TRY(type_of(t, type_node, &type));
     uint8_t *refused = calloc((size_t)dr_column_rows(c) / 8 + 1, 1);
     if (!refused)
         abort();
-    int32_t rc = dr_column_cast(c, type, refused, ret, dr_task_err(t));
+    int32_t rc = dr_column_cast(c, type, refused, ret, err);
     if (!rc)
-        rc = refuse_cast(t, name, dr_node_str(type_node, ""), refused, dr_column_rows(c));
+        rc = check_cast(name, dr_node_str(type_node, ""), refused, dr_column_rows(c), err);
     free(refused);
     return rc;
 }
@@ -73,31 +86,25 @@ static char *names_of(const struct dr_table *table)
     return text;
 }
 
-/* A text column of n values, all missing: of a member that no record has. */
-static struct dr_column *all_missing(int64_t n)
+/* What an empty JSON list has of a column: nothing, of no rows. */
+static struct dr_column *no_values(void)
 {
-    struct dr_builder *b = dr_builder_new(DR_TYPE_STRING);
-    for (int64_t i = 0; i < n; i++)
-        dr_builder_append_null(b);
-    return dr_builder_finish(b);
+    return dr_builder_finish(dr_builder_new(DR_TYPE_STRING));
 }
 
-static int32_t declared_column(struct dr_task *t, const struct extracted *x, const char *name,
-                               const struct dr_node *type, struct dr_column **ret)
+static int32_t declared_column(struct dr_task *t, const struct dr_table *table, const char *name,
+                               const struct dr_node *type, struct dr_column **ret, struct dr_err *err)
 {
-    int32_t at = dr_table_find(x->table, name);
-    bool optional = dr_table_rows(x->table) == 0; /* an empty JSON list names no columns */
-    if (at < 0 && !optional)
-        return dr_task_fail_final(t, "%s: the source has no column '%s'; it has: %s", dr_node_where(t, type),
-                                  name, names_of(x->table));
-    struct dr_column *c =
-        at < 0 ? all_missing(dr_table_rows(x->table)) : dr_column_ref(dr_table_column(x->table, at));
-    int32_t rc = cast_column(t, c, name, type, ret);
+    int32_t at = dr_table_find(table, name);
+    if (at < 0 && dr_table_rows(table) > 0)
+        return refuse(err, "the source has no column '%s'; it has: %s", name, names_of(table));
+    struct dr_column *c = at < 0 ? no_values() : dr_column_ref(dr_table_column(table, at));
+    int32_t rc = cast_column(t, c, name, type, ret, err);
     dr_column_unref(c);
     return rc;
 }
 
-static int32_t declare_columns(struct dr_task *t, struct extracted *x)
+int32_t declare_columns(struct dr_task *t, struct dr_table **table, struct dr_err *err)
 {
     const struct dr_node *columns = dr_task_param(t, "columns");
     int32_t n = (int32_t)dr_node_size(columns);
@@ -110,19 +117,19 @@ static int32_t declare_columns(struct dr_task *t, struct extracted *x)
     int32_t rc = 0;
     for (int32_t i = 0; i < n && !rc; i++) {
         names[i] = dr_node_key(columns, i);
-        rc = declared_column(t, x, names[i], dr_node_at(columns, i), &made[i]);
+        rc = declared_column(t, *table, names[i], dr_node_at(columns, i), &made[i], err);
     }
-    struct dr_table *table = NULL;
+    struct dr_table *declared = NULL;
     if (!rc)
-        rc = dr_table_new(n, names, (const struct dr_column *const *)made, &table, dr_task_err(t));
+        rc = dr_table_new(n, names, (const struct dr_column *const *)made, &declared, err);
     for (int32_t i = 0; i < n; i++)
         dr_column_unref(made[i]);
     free(made);
     free(names);
     if (rc)
         return rc;
-    dr_table_unref(x->table);
-    x->table = table;
+    dr_table_unref(*table);
+    *table = declared;
     return 0;
 }
 
@@ -144,16 +151,15 @@ static int32_t keep_distinct(struct dr_task *t, struct extracted *x, int32_t n, 
  * two states of a thing: which one counts is the author's to say. */
 static int32_t unite(struct dr_task *t, struct extracted *x, int64_t *ret_distinct)
 {
-    const struct dr_node *list = dr_task_param(t, "key");
-    const char *conflicts = dr_node_str(dr_task_param(t, "conflicts"), "fail");
+    const struct dr_node *list = x->key;
     const char *keys[KEYS_MAX];
     int32_t n = (int32_t)dr_node_size(list);
     if (n > KEYS_MAX)
-        return dr_task_fail_final(t, "key: more than %d columns", KEYS_MAX);
+        return dr_task_fail_final(t, "api.key: more than %d columns", KEYS_MAX);
     for (int32_t i = 0; i < n; i++) {
         keys[i] = dr_node_str(dr_node_at(list, i), "");
         if (dr_table_columns(x->table) && dr_table_find(x->table, keys[i]) < 0)
-            return dr_task_fail_final(t, "key: the source has no column '%s'; it has: %s", keys[i],
+            return dr_task_fail_final(t, "api.key: the source has no column '%s'; it has: %s", keys[i],
                                       names_of(x->table));
     }
     *ret_distinct = dr_table_rows(x->table);
@@ -166,13 +172,13 @@ static int32_t unite(struct dr_task *t, struct extracted *x, int64_t *ret_distin
     dr_table_unref(by_key);
     int64_t more = dr_table_rows(x->table) - *ret_distinct;
     dr_task_metric(t, "rows_in_conflict", (double)more);
-    if (more == 0 || strcmp(conflicts, "keep") == 0)
+    if (more == 0 || strcmp(x->conflicts, "keep") == 0)
         return 0;
-    if (strcmp(conflicts, "fail") == 0)
+    if (strcmp(x->conflicts, "fail") == 0)
         return dr_task_fail(
-            t, "%lld records have the key of another record and differ from it (conflicts: fail)",
+            t, "%lld records have the key of another record and differ from it (api.conflicts: fail)",
             (long long)more);
-    return keep_distinct(t, x, n, keys, strcmp(conflicts, "last") == 0 ? DR_KEEP_LAST : DR_KEEP_FIRST);
+    return keep_distinct(t, x, n, keys, strcmp(x->conflicts, "last") == 0 ? DR_KEEP_LAST : DR_KEEP_FIRST);
 }
 
 /* ---- the count ---- */
@@ -189,9 +195,8 @@ static int32_t hold_against_count(struct dr_task *t, const struct extracted *x, 
     char *text = text_of("%s says that it has %lld records; %lld came%s", where, (long long)x->declared,
                          (long long)distinct, twice);
     free(twice);
-    bool warn = strcmp(dr_node_str(dr_task_param(t, "count_mismatch"), "fail"), "warn") == 0;
     int32_t rc = 0;
-    if (warn)
+    if (x->may_differ)
         dr_task_log(t, DR_WARN, "%s", text);
     else
         rc = dr_task_fail(t, "%s; the next attempt reads all of it again", text);
@@ -201,8 +206,10 @@ static int32_t hold_against_count(struct dr_task *t, const struct extracted *x, 
 
 int32_t rows_finish(struct dr_task *t, struct extracted *x)
 {
-    int64_t received = dr_table_rows(x->table), distinct;
-    DR_TRY(declare_columns(t, x));
+    int64_t received = dr_table_rows(x->table), distinct = received;
+    struct dr_err err = { 0 };
+    if (!x->has_columns && declare_columns(t, &x->table, &err))
+        return err.rc ? dr_task_fail_final(t, "%s", err.msg) : DR_EDEF;
     int32_t rc = unite(t, x, &distinct);
     if (!rc)
         rc = hold_against_count(t, x, received, distinct);

@@ -46,7 +46,7 @@ int32_t settings_refuse(const struct settings *s, const char *key, const char *f
                               key ? "." : "", key ? key : "", text);
 }
 
-static bool in_list(const char *list, const char *word)
+bool is_in_list(const char *list, const char *word)
 {
     size_t n = strlen(word);
     for (const char *p = list; p; p = strchr(p, '|')) {
@@ -62,7 +62,7 @@ static int32_t check_keys(const struct settings *s, const char *known)
     if (s->map && dr_node_kind(s->map) != DR_NODE_NULL && dr_node_kind(s->map) != DR_NODE_MAP)
         return settings_refuse(s, NULL, "must be a map of: %s", known);
     for (int64_t i = 0; known && i < dr_node_size(s->map); i++)
-        if (!in_list(known, dr_node_key(s->map, i)))
+        if (!is_in_list(known, dr_node_key(s->map, i)))
             return settings_refuse(s, dr_node_key(s->map, i), "unknown key; known are: %s", known);
     return 0;
 }

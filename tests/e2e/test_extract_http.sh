@@ -47,10 +47,10 @@ tasks:
     retries: 0
     with:
       source: api
-      key: [id]
       columns: {id: int64, name: string, amount: string}
-      ${5:-}
       api:
+        key: [id]
+        ${5:-}
         url: "http://127.0.0.1:\${params.port}$1"
         ${2:-$token_auth}
         ${3:-$by_link}
@@ -191,7 +191,7 @@ run_fetch 1
 fails_with 'came twice'
 
 for fault in '500@3+|status 500, 5 times' 'html@3+|the answer is text/html, not JSON, 5 times' \
-    'garbage@1+|the answer is not JSON, or was cut off' 'drop@2+|5 times' 'hangup@2+|Empty reply' \
+    'garbage@1+|it is not JSON, or was cut off' 'drop@2+|5 times' 'hangup@2+|Empty reply' \
     'loop@3+|the list goes round' 'redirect@2|redirects to another host: http://127.0.0.2:9/elsewhere' \
     '403@1|status 403' 'elsewhere@1+|leads to another host'; do
     it "gives up with a clear reason: ${fault%|*}"

@@ -1,0 +1,7 @@
+/* generate.h - the kinds of data that dagrun-generate makes beside hospital files. */
+#ifndef BENCH_GENERATE_H
+#define BENCH_GENERATE_H
+
+/* `dagrun-generate appointments OPTION...`; the exit code. */
+int generate_appointments(int argc, char **argv);
+#endif

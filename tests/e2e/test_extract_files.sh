@@ -1,0 +1,211 @@
+#!/bin/bash
+# extract from files: CSV, JSON, JSON lines, XML, and folders with a ledger.
+. "$(dirname "$0")/lib.sh"
+new_home files
+reason() { reason_of x; }
+says() { case $(reason) in *"$1"*) ;; *) note "reason lacks '$1': $(reason)" ;; esac; }
+extract_dag() { # WITH...: one task x that makes rows.csv
+    { echo 'tasks:' && echo '  x:' && echo '    plugin: extract' && echo '    outputs: {table: rows.csv}' && cat; } | dag x
+}
+rows() { cat "$(ls -td var/runs/x/*/x/out/rows.csv | head -n 1)"; }
+run_x() { # EXIT-CODE
+    expect_exit "$1" dagrun run x
+}
+
+# ---- XML ----
+
+xml_dag() { # COLUMNS
+    extract_dag <<END
+    inputs: {file: data/x.xml}
+    with:
+      source: xml
+      xml: {row: /list/group/item, columns: {$1}}
+END
+}
+it "rows of an XML file: elements, attributes, values of the parents, CDATA, entities of XML itself"
+cat >data/x.xml <<'END'
+<?xml version="1.0"?>
+<list xmlns:v="urn:v"><group id="g1"><name>Fish &amp; chips</name>
+  <item n="1"><v:label>one</v:label><at><city>Ulm</city></at></item>
+  <item n="2"><label><![CDATA[<b>two</b>, "2"]]></label><at/></item></group>
+<group id="g2"><item n="3"><label>  drei </label><at><city>K&#246;ln</city></at></item><note>after</note></group>
+<group id="g3"/></list>
+END
+xml_dag 'group: ../@id, group_name: ../name, n: "@n", label: label, city: at/city'
+run_x 0
+cat >wanted.csv <<'END'
+group,group_name,n,label,city
+g1,Fish & chips,1,one,Ulm
+g1,Fish & chips,2,"<b>two</b>, ""2""",
+g2,,3,"  drei ",Köln
+END
+rows >got.csv
+same_file wanted.csv got.csv
+
+it "an element that stands twice in a row is not dropped"
+xml_dag 'label: label'
+echo '<list><group><item><label>a</label><label>b</label></item></group></list>' >data/x.xml
+run_x 1
+says "data/x.xml: line 1: '/list/group/item/label' stands twice in one row"
+
+it "an XML file that is cut off"
+printf '<list><group><item><label>a</label></item>\n<item>' >data/x.xml
+run_x 1
+says "data/x.xml: line 2:"
+
+it "entities are not expanded, and files are not fetched"
+echo 'top secret' >data/secret.txt
+for doctype in '<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">' "<!ENTITY b SYSTEM \"file://$PWD/data/secret.txt\">" \
+    '<!ENTITY b SYSTEM "http://127.0.0.1:9/x">'; do
+    echo "<!DOCTYPE list [$doctype]><list><group><item><label>&b;</label></item></group></list>" >data/x.xml
+    run_x 1
+    says "declares entities"
+done
+
+it "an XML file that is nested too deeply"
+{ printf '<list><group>' && printf '<item>%.0s' {1..100} && printf '</item>%.0s' {1..100} && echo '</group></list>'; } >data/x.xml
+run_x 1
+says "nested more than 64 deep"
+
+it "an empty list, and one of other things, give no rows"
+echo '<list><group><thing/></group></list>' >data/x.xml
+run_x 0
+is "rows" "$(rows)" "label"
+
+for wrong in 'label: /list/x|is not a path from the row' 'label: ../../../../x|leads above the root' 'label: "a@b@c"|is not a path from the row'; do
+    it "refuses the path: ${wrong%|*}"
+    xml_dag "${wrong%|*}"
+    run_x 1
+    says "${wrong#*|}"
+    says "dags/x.yaml:"
+done
+
+# ---- JSON ----
+
+it "JSON and JSON lines: numbers keep their spelling, null is missing, what is nested is JSON text"
+echo '{"data": {"items": [{"id": 12345678901234567890, "v": 1.50, "w": null}, {"id": 2, "tags": ["a", {"b": 1}], "w": "é\n"}]}}' >data/x.json
+extract_dag <<'END'
+    inputs: {file: data/x.json}
+    with: {source: json, json: {records: data.items}}
+END
+run_x 0
+printf 'id,v,w,tags\n12345678901234567890,1.50,,\n2,,"é\n","[""a"",{""b"":1}]"\n' >wanted.csv
+rows >got.csv
+same_file wanted.csv got.csv
+printf '{"id": 12345678901234567890, "v": 1.50, "w": null}\n{"id": 2, "tags": ["a", {"b": 1}], "w": "é\\n"}\n' >data/x.jsonl
+extract_dag <<'END'
+    inputs: {file: data/x.jsonl}
+    with: {source: jsonl}
+END
+run_x 0
+rows >got.csv
+same_file wanted.csv got.csv
+
+it "JSON lines of which one is broken"
+printf '{"id": 1}\n{"id": \n' >data/x.jsonl
+run_x 1
+says "data/x.jsonl"
+
+# ---- columns ----
+
+it "declared columns have their types and their order"
+printf 'b,a,c\n2024-02-29,1,x\n,2,y\n' >data/x.csv
+extract_dag <<'END'
+    inputs: {file: data/x.csv}
+    with: {source: csv, columns: {a: int64, b: date}}
+END
+run_x 0
+is "rows" "$(rows)" "a,b
+1,2024-02-29
+2,"
+
+it "a value that is not of its type"
+printf 'b,a,c\n2023-02-29,1,x\n' >data/x.csv
+run_x 1
+says "column 'b': 1 of 1 values are not of type date, the first in row 1"
+
+it "a type that there is not"
+extract_dag <<'END'
+    inputs: {file: data/x.csv}
+    with: {source: csv, columns: {a: integer}}
+END
+run_x 1
+says "dags/x.yaml:7:38: columns: 'integer' is not a type"
+
+it "a source without its file"
+extract_dag <<'END'
+    with: {source: csv}
+END
+run_x 1
+says "source: csv needs the input 'file'"
+
+# ---- folders ----
+
+new_home folder
+mkdir data/in
+dag x <<'END'
+params: {fail: ""}
+tasks:
+  x:
+    plugin: extract
+    outputs: {table: rows.csv, files: files.csv}
+    with:
+      source: folder
+      columns: {a: int64}
+      folder: {path: data/in, pattern: "*.csv", format: csv, order: name, ledger: arrivals, bad_files: skip}
+  work:
+    plugin: shell
+    inputs: {files: [rows.csv]}
+    with: {command: "exit ${params.fail}"}
+  done:
+    plugin: ledger
+    depends_on: [work]
+    inputs: {files: files.csv}
+    with: {ledger: arrivals}
+END
+files() { tail -n +2 "$(ls -td var/runs/x/*/x/out/files.csv | head -n 1)" | cut -d, -f1,4,5; }
+
+it "the files of a folder, in the order of their names; a broken one is told apart, others are not lost"
+printf 'a\n1\n2\n' >data/in/b.csv
+printf 'a\n3\n' >data/in/a.csv
+printf 'a\nx\n' >data/in/bad.csv
+printf 'a\n1\n2\n' >data/in/same_as_b.csv
+printf 'a\n9\n' >data/in/.hidden.csv
+printf 'a\n9\n' >data/in/other.txt
+mkdir data/in/folder.csv
+run_x 0
+is "rows" "$(rows | tr '\n' ' ')" "a,_file 3,a.csv 1,b.csv 2,b.csv "
+is "files" "$(files)" "a.csv,read,1
+b.csv,read,2
+bad.csv,refused,0
+same_as_b.csv,known,0"
+
+it "what was read is not read again, under no name; what is new, or was refused and is mended, is"
+mv data/in/a.csv data/in/renamed.csv
+printf 'a\n4\n' >data/in/bad.csv
+printf 'a\n5\n' >data/in/new.csv
+touch data/in/b.csv
+run_x 0
+is "rows" "$(rows | tr '\n' ' ')" "a,_file 4,bad.csv 5,new.csv "
+
+it "a folder in which nothing is new"
+run_x 0
+is "rows" "$(rows)" "a,_file"
+
+it "files of a run that failed behind the reading are read by the next run"
+printf 'a\n6\n' >data/in/late.csv
+expect_exit 1 dagrun run x --param fail=1
+run_x 0
+is "rows" "$(rows | tr '\n' ' ')" "a,_file 6,late.csv "
+
+it "a broken file fails the task where bad_files does not say otherwise"
+sed -i 's/, bad_files: skip//' dags/x.yaml
+printf 'a\nx\n' >data/in/worse.csv
+run_x 1
+says "file 'worse.csv': column 'a': 1 of 1 values are not of type int64"
+
+it "a folder that is not there"
+sed -i 's,data/in,data/nowhere,' dags/x.yaml
+run_x 1
+says "cannot read the folder"
+finish
