@@ -1,0 +1,241 @@
+#!/bin/bash
+# appointment_utilization: the numbers against another computation of them, the REST
+# source against the CSV source, and what broken inputs do.
+. "$(dirname "$0")/lib.sh"
+
+pipeline_home() { # NAME: this project's DAG and suites, in a home of their own
+    new_home "$1"
+    cp "$source_dir"/dags/appointment_utilization.yaml dags/
+    [ ! -d "$source_dir/dags/appointment_utilization" ] || cp -R "$source_dir/dags/appointment_utilization" dags/
+    cp "$source_dir"/expectations/{appointments,office_settings,epion_utilization}.yaml expectations/
+    cp -R "$source_dir/data/appointments" data/
+}
+run() { # EXIT-CODE PARAM...
+    local want=$1 p=() x
+    shift
+    for x; do p+=(--param "$x"); done
+    expect_exit "$want" clean_env API_USER=reader API_PASSWORD=secret-word timeout -k 1 60 \
+        "$build/dagrun" run appointment_utilization "${p[@]}"
+}
+published=var/published/appointment_utilization/latest
+
+# The same from the raw files, in SQL that shares nothing with the pipeline's: appointments
+# as they stand in the file, one set-up at a time, no windows.
+compute() { # JOINING-WORD
+    rm -f "$scratch/other.db"
+    sqlite3 -batch -csv "$scratch/other.db" ".import data/appointments/appointments.csv raw" "
+CREATE TABLE setup AS
+  SELECT p.value ->> 'practice_id' + 0 AS practice, o.value ->> 'launched_date' AS launched,
+         o.value ->> 'disabled_date' AS disabled, trim(d.value ->> 'department_id') + 0 AS department
+  FROM json_each(CAST(readfile('data/appointments/office_settings.json') AS TEXT), '\$.practices') p,
+       json_each(p.value, '\$.offices') o, json_each(o.value, '\$.departments') d
+  WHERE d.value IS NOT NULL AND launched LIKE '____-__-__' AND d.value ->> 'department_id' IS NOT NULL;
+CREATE TABLE dated AS
+  SELECT *, CASE WHEN appointment_date LIKE '__/__/____'
+                 THEN substr(appointment_date, 7) || '-' || substr(appointment_date, 1, 2) || '-' || substr(appointment_date, 4, 2)
+                 ELSE appointment_date END AS day FROM raw WHERE appointment_id <> '';
+CREATE INDEX dated_by_id ON dated (appointment_id, last_modified);
+CREATE TABLE newest AS
+  SELECT DISTINCT * FROM dated x WHERE date(day, '+0 days') = day
+    AND last_modified = (SELECT max(last_modified) FROM dated y WHERE y.appointment_id = x.appointment_id);
+CREATE TABLE valid AS
+  SELECT appointment_id + 0 AS id, practice_id + 0 AS practice, trim(department_id) AS department, day, substr(day, 1, 7) AS month
+  FROM newest WHERE (lower(trim(status)) <> 'x' AND lower(trim(status)) <> 'f') $1 upper(trim(encounter_state)) <> 'DELETED';
+CREATE TABLE vendors AS
+  SELECT DISTINCT id, month FROM valid v JOIN setup s ON s.practice = v.practice AND s.department || '' = v.department
+   WHERE v.day >= s.launched AND NOT (s.disabled IS NOT NULL AND v.day > s.disabled);"
+}
+agree() { # FIELDS-OF-FILE QUERY
+    sqlite3 -batch -csv "$scratch/other.db" "$2" | tr -d '\r' >"$scratch/wanted"
+    tail -n +2 "$published/${1%:*}.csv" | cut -d, -f"${1#*:}" >"$scratch/got"
+    has_file "$scratch/wanted"
+    same_file "$scratch/wanted" "$scratch/got"
+}
+agrees() { # [JOINING-WORD]
+    compute "${1:-AND}"
+    agree epion_utilization:1-3 "SELECT v.month, (SELECT count(*) FROM vendors e WHERE e.month = v.month), count(*)
+        FROM valid v GROUP BY 1 ORDER BY 1"
+    agree valid_appts:1 "SELECT id FROM valid ORDER BY 1"
+    agree epion_appts:1 "SELECT id FROM vendors ORDER BY 1"
+    is "months with a rate that is not theirs" "$(tail -n +2 $published/epion_utilization.csv |
+        awk -F, '{ d = $4 - $2 / $3; if (d > 0.00005001 || d < -0.00005001) n++ } END { print n + 0 }')" 0
+}
+
+it "the sample is what the generator makes"
+cd "$scratch" || exit 1
+expect_exit 0 generate appointments --rows 1500 --seed 4 --out made
+same_file "$source_dir/data/appointments/appointments.csv" made/appointments.csv
+same_file "$source_dir/data/appointments/office_settings.json" made/office_settings.json
+
+it "the sample: files, tables and report, and the numbers of the other computation"
+pipeline_home sample
+run 0
+agrees
+is "header" "$(head -n 1 $published/epion_utilization.csv)" "month,valid_associated,valid_total,rate"
+has_file reports/appointment_utilization/latest/index.html
+sql_is var/dagrun.db "SELECT count(*) FROM v_row_account WHERE missing <> 0" 0
+sql_is var/warehouse.db "SELECT count(*) FROM epion_practices" 6
+sql_is var/warehouse.db "SELECT count(*) FROM epion_offices o, json_each(o.department_ids) d WHERE d.type <> 'integer'" 0
+sql_is var/warehouse.db "SELECT department_ids FROM epion_offices WHERE office_id = 1011" "[1,2,3]"
+
+it "a rerun changes nothing"
+kept | head -n 1 >"$scratch/before"
+run 0
+kept | head -n 1 >"$scratch/after"
+same_file "$scratch/before" "$scratch/after"
+
+it "the literal reading: or"
+run 0 valid_rule=or
+agrees OR
+
+it "20,000 appointments, half of the records damaged"
+expect_exit 0 generate appointments --rows 20000 --seed 9 --dirt 0.5 --out data/appointments
+run 0
+agrees
+
+# ---- the REST interface ----
+
+server_pid=''
+serve() { # OPTIONS...
+    [ -z "$server_pid" ] || { exec 7>&- && wait "$server_pid" 2>/dev/null; }
+    rm -f "$scratch/stdin" "$scratch/port"
+    mkfifo "$scratch/stdin"
+    "$build/tests/e2e/api_server" --rows data/appointments/appointments.jsonl --size 100 --log "$scratch/server.log" "$@" \
+        <"$scratch/stdin" >"$scratch/port" 2>&1 &
+    server_pid=$!
+    exec 7>"$scratch/stdin"
+    await 5 test -s "$scratch/port" || note "the server did not start"
+    api="api_url=http://127.0.0.1:$(cat "$scratch/port")"
+}
+same_as_csv() {
+    local name
+    for name in valid_appts epion_appts epion_utilization; do same_file "$scratch/csv/$name.csv" "$published/$name.csv"; done
+}
+
+pipeline_home api
+sed -i 's/retry_delay: 10s/retry_delay: 100ms/; s/pages: {link: next}/&\n        limits: {requests_per_second: 10000, retry_wait: 5ms}/' dags/appointment_utilization.yaml
+expect_exit 0 generate appointments --rows 2000 --seed 5 --dirt 0.2 --out data/appointments
+run 0
+cp -R $published/ "$scratch/csv"
+agrees
+
+it "the REST interface gives the same result as the CSV, byte for byte"
+serve
+run 0 source=api "$api"
+same_as_csv
+
+it "also when tokens expire, answers fail, connections drop, and pages repeat and change places"
+serve --token-lasts 4 --mode backwards --mode overlap --retry-after 1 --fault 429@3 --fault 429date@5 --fault 500@7 \
+    --fault drop@9 --fault expire@11 --fault garbage@13 --fault hangup@15 --fault html@17 --fault repeat@19 --fault 503@20
+run 0 source=api "$api"
+same_as_csv
+is "files with a secret" "$(grep -rlaE 'secret-word|tok-[0-9]+-9f8e' var reports | head -n 2)" ""
+
+it "a page that was swapped for another is found by the count, and read anew by the next attempt"
+serve --fault repeat@4 --fault repeat@5 --fault repeat@6 --fault repeat@7
+run 0 source=api "$api"
+same_as_csv
+
+it "an interface that lies about its count leaves the last good result in place"
+serve --fault lie@1+
+run 1 source=api "$api"
+same_as_csv
+case $(reason_of extract_appointments) in *"says that it has"*) ;; *) note "reason: $(reason_of extract_appointments)" ;; esac
+
+it "kill -9 in the middle of reading, and a retry"
+serve --delay-ms 100
+rm -rf var
+become API_USER=reader API_PASSWORD=secret-word "$build/dagrun" run appointment_utilization --param source=api --param "$api" >"$out" 2>&1 &
+pid=$!
+await 10 eval 'ls var/runs/*/*/extract_appointments/state/api/000004.jsonl'
+kill -9 $pid
+wait $pid 2>/dev/null
+expect_exit 0 clean_env API_USER=reader API_PASSWORD=secret-word "$build/dagrun" retry appointment_utilization
+same_as_csv
+
+# ---- by hand ----
+
+it "the days of launch and of disabling count, the days around them do not; nothing counts twice"
+pipeline_home hand
+cat >data/appointments/office_settings.json <<'END'
+{"practices": [
+  {"practice_id": 1, "name": "One", "offices": [
+    {"office_id": 10, "name": "A", "launched_date": "2024-02-10", "disabled_date": "2024-03-10",
+     "departments": [{"department_id": 1}, {"department_id": 2}]},
+    {"office_id": 11, "name": "B", "launched_date": "2024-03-05", "disabled_date": null, "departments": [2, "3"]},
+    {"office_id": 12, "name": "C", "departments": [{"department_id": 4}]},
+    {"office_id": 13, "name": "D", "launched_date": "", "departments": []},
+    {"office_id": 14}]},
+  {"practice_id": "2", "name": "Two", "offices": null},
+  {"practice_id": 3, "name": "Three"}]}
+END
+{
+    head -n 1 "$source_dir/data/appointments/appointments.csv"
+    n=0
+    row() { echo "$((++n)),$1,$2,P1,$3,08:00,Visit,$4,$5,2024-01-01T00:00:00Z"; }
+    row 1 1 2024-02-09 3 CLOSED  #  1: a day early
+    row 1 1 2024-02-10 3 CLOSED  #  2: the day of launch       associated, office 10
+    row 1 1 2024-03-10 3 CLOSED  #  3: the last day            associated, office 10
+    row 1 1 2024-03-11 3 CLOSED  #  4: a day late
+    row 1 2 2024-03-07 3 OPEN    #  5: two set-ups cover it    associated, office 11: launched later
+    row 1 2 2024-02-20 3 OPEN    #  6: the first alone         associated, office 10
+    row 1 3 2024-04-01 '' ''     #  7: both missing            associated, office 11
+    row 1 4 2024-04-01 3 OPEN    #  8: never launched
+    row 2 1 2024-02-20 3 OPEN    #  9: another practice's department 1
+    row 1 '' 2024-04-01 3 OPEN   # 10: no department
+    row 1 1 2024-02-20 x OPEN    # 11: cancelled
+    row 1 1 2024-02-20 f OPEN    # 12: in the future
+    row 1 1 2024-02-20 3 DELETED # 13: deleted
+    row 1 1 2024-02-20 x DELETED # 14: both
+} >data/appointments/appointments.csv
+run 0
+is "utilization" "$(tail -n +2 $published/epion_utilization.csv)" \
+    "2024-02,2,4,0.5
+2024-03,2,3,0.6667
+2024-04,1,3,0.3333"
+is "associated" "$(tail -n +2 $published/epion_appts.csv | cut -d, -f1,3 | tr '\n' ' ')" "2,10 3,10 5,11 6,10 7,11 "
+run 0 valid_rule=or
+is "valid when joined by or" "$(tail -n +2 $published/valid_appts.csv | wc -l)" 13
+
+# ---- broken inputs ----
+
+fails_in() { # TASK TEXT
+    case $(reason_of "$1") in *"$2"*) ;; *) note "reason of $1 lacks '$2': $(reason_of "$1")" ;; esac
+}
+it "settings that are not JSON"
+echo '{"practices": [' >data/appointments/office_settings.json
+run 1
+fails_in extract_settings "not JSON"
+
+it "settings without practices"
+echo '{"practices": []}' >data/appointments/office_settings.json
+run 1
+fails_in check_departments "critical"
+
+it "settings whose list has another name"
+echo '{"clinics": []}' >data/appointments/office_settings.json
+run 1
+fails_in extract_settings "no array of records where 'records' says"
+
+it "an export without a column"
+cp "$source_dir"/data/appointments/* data/appointments/
+sed '1s/,status,/,state,/' "$source_dir/data/appointments/appointments.csv" >data/appointments/appointments.csv
+run 1
+fails_in extract_appointments "the source has no column 'status'"
+
+it "an export without records"
+head -n 1 "$source_dir/data/appointments/appointments.csv" >data/appointments/appointments.csv
+run 1
+fails_in check_appointments "critical"
+
+it "cells that mean something to SQL or HTML are only text"
+{
+    head -n 1 "$source_dir/data/appointments/appointments.csv"
+    echo "1,1,\"1'; DROP TABLE x;--\",<script>alert(1)</script>,2024-03-01,08:00,\"<b>,\"\"'\",\$\${params.x},OPEN,2024-01-01T00:00:00Z"
+    echo "2,1,99999999999999999999,P1,2024-03-01,08:00,x,3,OPEN,2024-01-01T00:00:00Z"
+} >data/appointments/appointments.csv
+run 0
+is "appointments" "$(tail -n +2 $published/valid_appts.csv | wc -l)" 2
+! grep -q '<script>alert' reports/appointment_utilization/latest/index.html || note "the report has a script of the data"
+[ -z "$server_pid" ] || exec 7>&-
+finish
