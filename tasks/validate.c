@@ -23,6 +23,8 @@ static const struct dr_param params[] = {
 };
 static const struct dr_port inputs[] = {
     { "table", DR_REQUIRED, 0, "A dataset, or a .csv or .arrow file" },
+    { "others", DR_MANY, 0,
+      "Tables that expectations compare with, by name (hospitals: data/hospitals.csv)" },
     { 0 },
 };
 static const struct dr_port outputs[] = {

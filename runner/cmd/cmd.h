@@ -26,7 +26,8 @@ struct dr_args {
     const char *home, *color, *params[64], *date, *run_id, *dag, *state, *format, *row_key, *result_format,
         *output;
     const char *task;
-    int n_params;
+    const char *others[16], *baseline;
+    int n_params, n_others;
     int64_t jobs, threads, limit, attempt, wait_us;
     bool json, help, follow, quiet, all, force, plain, list, trace, no_forgiving, user_lines, full, if_due,
         reconcile;

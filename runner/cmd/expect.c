@@ -7,60 +7,12 @@
 #include "base/file.h"
 #include "base/num.h"
 #include "data/pool.h"
+#include "cmd/expect_print.h"
 #include "model/suite.h"
+#include "base/json.h"
 
-/* ---- --list and --explain ---- */
-
-static int list_expectations(struct dr_cmd *c)
-{
-    static const char *const titles[] = { "EXPECTATION", "ABOUT", "MEANING" };
-    int32_t n;
-    const struct dr_expect_info *infos = dr_expect_infos(&n);
-    struct dr_grid g;
-    dr_grid_init(&g, &c->arena, 3, titles, NULL);
-    for (int32_t i = 0; i < n; i++) {
-        dr_grid_add(&g, DR_TINT_BOLD, infos[i].name);
-        dr_grid_add(&g, DR_TINT_NONE, infos[i].domain);
-        dr_grid_add(&g, DR_TINT_NONE, infos[i].summary);
-    }
-    dr_grid_print(&g, c->color, stdout);
-    return DR_EXIT_OK;
-}
-
-static int explain(struct dr_cmd *c, const char *name)
-{
-    int32_t n;
-    const struct dr_expect_info *infos = dr_expect_infos(&n), *found = NULL;
-    const char **names = dr_arena_array(&c->arena, (size_t)n + 1, sizeof *names);
-    for (int32_t i = 0; i < n; i++) {
-        names[i] = infos[i].name;
-        if (dr_streq(infos[i].name, name))
-            found = &infos[i];
-    }
-    if (!found) {
-        const char *near = dr_nearest(name, names, (size_t)n);
-        struct dr_err err = { 0 };
-        dr_fail(&err, DR_ENOTFOUND, "there is no expectation '%s'%s%s%s", name,
-                near ? "; did you mean '" : "", near ? near : "",
-                near ? "'?" : "; dagrun expect --list shows them");
-        return dr_cmd_fail(&err);
-    }
-    printf("%s%s%s (%s)\n  %s\n", dr_tint_on(c->color, DR_TINT_BOLD), found->name,
-           dr_tint_off(c->color, DR_TINT_BOLD), found->domain, found->summary);
-    if (found->doc && found->doc[0])
-        printf("\n%s\n", found->doc);
-    if (found->n_args)
-        puts("\narguments");
-    for (int32_t i = 0; i < found->n_args; i++) {
-        const struct dr_expect_arg *a = &found->args[i];
-        printf("  %-22s %-18s %s%s%s%s\n", a->name, a->type, a->doc ? a->doc : "",
-               a->required ? " (required)" : "", a->fallback ? "; default " : "",
-               a->fallback ? a->fallback : "");
-    }
-    if (found->example)
-        printf("\nexample\n%s\n", found->example);
-    return DR_EXIT_OK;
-}
+#define OTHERS_MAX 16
+#define BASELINE_MAX ((size_t)64 << 20)
 
 /* ---- reading ---- */
 
@@ -135,113 +87,91 @@ static int result_format(const char *text, enum dr_result_format *ret)
                 : 0;
 }
 
-/* ---- printing ---- */
+/* ---- the surroundings: other tables, an earlier run ---- */
 
-static const char *verdict(const struct dr_check *k)
+struct surroundings {
+    struct dr_cmd *c;
+    const char *names[OTHERS_MAX];
+    struct dr_table *tables[OTHERS_MAX]; /* owned */
+    int n;
+    const struct dr_node *baseline; /* results of an earlier run, or NULL */
+};
+
+static const struct dr_table *other_table(void *ctx, const char *name)
 {
-    return k->success ? "passed" : k->exception ? "no verdict" : "failed";
+    const struct surroundings *s = ctx;
+    for (int k = 0; k < s->n; k++)
+        if (dr_streq(s->names[k], name))
+            return s->tables[k];
+    return NULL;
 }
 
-static enum dr_tint verdict_tint(const struct dr_check *k)
+static const struct dr_node *earlier_result(void *ctx, const char *id)
 {
-    if (k->success)
-        return DR_TINT_GOOD;
-    return k->expectation->severity == DR_SEVERITY_INFO && !k->exception ? DR_TINT_WARN : DR_TINT_BAD;
-}
-
-static void print_text(struct dr_cmd *c, const struct dr_results *r, const struct dr_table *rejects,
-                       FILE *out)
-{
-    static const char *const titles[] = { "CHECK", "SEVERITY", "WHAT" };
-    struct dr_grid g;
-    dr_grid_init(&g, &c->arena, 3, titles, NULL);
-    for (int32_t i = 0; i < r->n; i++) {
-        const struct dr_check *k = &r->checks[i];
-        dr_grid_add(&g, verdict_tint(k), verdict(k));
-        dr_grid_add(&g, DR_TINT_NONE, dr_severity_name(k->expectation->severity));
-        dr_grid_add(&g, DR_TINT_NONE, k->exception ? k->exception : k->sentence);
+    const struct surroundings *s = ctx;
+    const struct dr_node *results = dr_node_get(s->baseline, "results");
+    for (int64_t i = 0; i < dr_node_size(results); i++) {
+        const struct dr_node *one = dr_node_at(results, i), *config = dr_node_get(one, "expectation_config");
+        if (dr_streq(dr_node_str(dr_node_get(config, "id"), ""), id))
+            return dr_node_get(one, "result");
     }
-    bool color = c->color && out == stdout;
-    dr_grid_print(&g, color, out);
-    DR_AUTO_BUF rows = { 0 };
-    dr_buf_put_count(&rows, r->rows);
-    fprintf(out, "\n%s row%s, %d check%s: %d passed, %d failed, %d without a verdict\n", dr_buf_cstr(&rows),
-            r->rows == 1 ? "" : "s", r->n, r->n == 1 ? "" : "s", r->passed, r->failed, r->errors);
-    long long unread = rejects ? (long long)dr_table_rows(rejects) : 0;
-    if (unread)
-        fprintf(out, "%lld record%s could not be read and %s not checked (--strict refuses such a file)\n",
-                unread, unread == 1 ? "" : "s", unread == 1 ? "was" : "were");
+    return NULL;
 }
 
-static void put_xml(FILE *out, const char *text)
+/* --other NAME=FILE */
+static int open_others(struct surroundings *s, const struct dr_suite *suite)
 {
-    DR_AUTO_BUF visible = { 0 };
-    dr_buf_put_visible(&visible, dr_str_of(text ? text : ""), 2000);
-    for (const char *p = dr_buf_cstr(&visible); *p; p++) {
-        switch (*p) {
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        default:
-            fputc(*p, out);
-        }
+    for (int k = 0; k < s->c->args.n_others; k++) {
+        const char *word = s->c->args.others[k], *equals = strchr(word, '=');
+        if (!equals || equals == word)
+            return dr_cmd_usage("--other: '%s' is not NAME=FILE", word);
+        s->names[s->n] = dr_arena_dup(&s->c->arena, word, (size_t)(equals - word));
+        int rc = read_file(s->c, equals + 1, suite, &s->tables[s->n], NULL);
+        if (rc)
+            return rc;
+        s->n++;
     }
+    return 0;
 }
 
-/* The JUnit form that CI servers read: one test case for each expectation. */
-static void print_junit(const struct dr_results *r, const char *file, FILE *out)
+/* What an earlier dagrun expect --json wrote. */
+static int open_baseline(struct surroundings *s)
 {
-    fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"");
-    put_xml(out, r->suite->name ? r->suite->name : file);
-    fprintf(out, "\" tests=\"%d\" failures=\"%d\" errors=\"%d\" time=\"%.6f\">\n", r->n, r->failed, r->errors,
-            (double)r->us / 1e6);
-    for (int32_t i = 0; i < r->n; i++) {
-        const struct dr_check *k = &r->checks[i];
-        fputs("  <testcase classname=\"", out);
-        put_xml(out, file);
-        fputs("\" name=\"", out);
-        put_xml(out, k->expectation->id);
-        fputs("\"", out);
-        if (k->success) {
-            fputs("/>\n", out);
-            continue;
-        }
-        fprintf(out, ">\n    <%s message=\"", k->exception ? "error" : "failure");
-        put_xml(out, k->exception ? k->exception : k->sentence);
-        fprintf(out, "\" type=\"%s\"/>\n  </testcase>\n", dr_severity_name(k->expectation->severity));
-    }
-    fputs("</testsuite>\n", out);
+    const char *path = s->c->args.baseline;
+    struct dr_err err = { 0 };
+    struct dr_str text;
+    struct dr_node *root;
+    if (!path)
+        return 0;
+    if (dr_read_file(&s->c->arena, path, BASELINE_MAX, &text, &err) ||
+        dr_json_parse(&s->c->arena, text, path, false, &root, &err))
+        return dr_cmd_fail(&err);
+    if (dr_node_kind(dr_node_get(root, "results")) != DR_NODE_LIST)
+        return dr_cmd_usage("--baseline: '%s' does not hold the results of one file, as --json writes them",
+                            path);
+    s->baseline = root;
+    return 0;
 }
 
-static int print_results(struct dr_cmd *c, const struct dr_results *r, const struct dr_table *rejects)
+static void surroundings_done(struct surroundings *s)
+{
+    for (int k = 0; k < s->n; k++)
+        dr_table_unref(s->tables[k]);
+}
+
+/* ---- checking ---- */
+
+static int print_results(struct dr_cmd *c, int n, const struct dr_checked *files)
 {
     const char *format = c->args.json ? "json" : c->args.format ? c->args.format : "text";
+    struct dr_err err = { 0 };
     FILE *out = stdout;
     if (c->args.output && !(out = fopen(c->args.output, "we"))) {
-        struct dr_err err = { 0 };
         dr_fail_sys(&err, "open '%s'", c->args.output);
         return dr_cmd_fail(&err);
     }
-    if (dr_streq(format, "json")) {
-        DR_AUTO_BUF text = { 0 };
-        dr_results_put_json(r, &text, 2);
-        fprintf(out, "%s\n", dr_buf_cstr(&text));
-    } else if (dr_streq(format, "junit")) {
-        print_junit(r, c->args.words[1], out);
-    } else {
-        print_text(c, r, rejects, out);
-    }
+    dr_checked_print(c, format, n, files, out);
     if (out != stdout && fclose(out)) {
-        struct dr_err err = { 0 };
         dr_fail_sys(&err, "write '%s'", c->args.output);
         return dr_cmd_fail(&err);
     }
@@ -273,47 +203,78 @@ static int start_threads(struct dr_cmd *c, const char *path)
     return 0;
 }
 
-static int check_file(struct dr_cmd *c, const struct dr_suite *suite, const struct dr_expect_options *o)
+static int check_file(struct dr_cmd *c, const struct dr_suite *suite, const struct dr_expect_options *o,
+                      struct dr_checked *ret)
 {
     struct dr_table *table = NULL, *rejects = NULL;
-    struct dr_results *results = NULL;
     struct dr_err err = { 0 };
-    int rc = start_threads(c, c->args.words[1]);
-    if (!rc)
-        rc = read_file(c, c->args.words[1], suite, &table, &rejects);
-    if (!rc && dr_expect_run(suite, table, o, &results, &err))
+    int rc = read_file(c, ret->file, suite, &table, &rejects);
+    if (!rc && dr_expect_run(suite, table, o, &ret->results, &err))
         rc = dr_cmd_fail(&err);
-    if (!rc)
-        rc = print_results(c, results, rejects);
-    if (!rc)
-        rc = exit_code(results);
-    dr_results_free(results);
+    ret->unread = rejects ? dr_table_rows(rejects) : 0;
     dr_table_unref(table);
     dr_table_unref(rejects);
-    dr_pool_done();
     return rc;
 }
 
-int dr_verb_expect(struct dr_cmd *c)
+/* Every file, also after one that fails: the exit code is the worst. */
+static int check_files(struct dr_cmd *c, const struct dr_suite *suite, const struct dr_expect_options *o)
 {
-    if (c->args.list)
-        return list_expectations(c);
-    if (c->args.explain)
-        return explain(c, c->args.explain);
-    if (c->args.n_words != 2)
-        return dr_cmd_usage(
-            "say which suite and which file: dagrun expect SUITE FILE (or --list, --explain NAME)");
+    int n = c->args.n_words - 1, code = DR_EXIT_OK;
+    struct dr_checked *files = dr_arena_array(&c->arena, (size_t)n, sizeof *files);
+    int rc = start_threads(c, c->args.words[1]);
+    for (int k = 0; k < n && !rc; k++) {
+        files[k].file = c->args.words[k + 1];
+        rc = check_file(c, suite, o, &files[k]);
+        if (!rc && exit_code(files[k].results))
+            code = exit_code(files[k].results);
+    }
+    if (!rc)
+        rc = print_results(c, n, files);
+    for (int k = 0; k < n; k++)
+        dr_results_free(files[k].results);
+    dr_pool_done();
+    return rc ? rc : code;
+}
+
+static int check_words(struct dr_cmd *c)
+{
     const char *format = c->args.format;
+    if (c->args.n_words < 2)
+        return dr_cmd_usage(
+            "say which suite and which file: dagrun expect SUITE FILE... (or --list, --explain NAME)");
     if (format && !dr_streq(format, "text") && !dr_streq(format, "json") && !dr_streq(format, "junit"))
         return dr_cmd_usage("--format: '%s' is not text, json or junit", format);
     if (c->args.delimiter && strlen(c->args.delimiter) != 1)
         return dr_cmd_usage("--delimiter: '%s' is not one character", c->args.delimiter);
+    return 0;
+}
+
+int dr_verb_expect(struct dr_cmd *c)
+{
+    struct surroundings s = { .c = c };
     struct dr_expect_options o = { .partial_unexpected_count = c->args.limit ? (int32_t)c->args.limit : 20,
                                    .row_key = c->args.row_key,
-                                   .line_column = "_line" };
+                                   .line_column = "_line",
+                                   .other_table = other_table,
+                                   .earlier = earlier_result,
+                                   .ctx = &s };
     const struct dr_suite *suite = NULL;
-    int rc = result_format(c->args.result_format, &o.result_format);
+    if (c->args.list)
+        return dr_expect_list(c);
+    if (c->args.explain)
+        return dr_expect_explain(c, c->args.explain);
+    int rc = check_words(c);
+    if (!rc)
+        rc = result_format(c->args.result_format, &o.result_format);
     if (!rc)
         rc = load_suite(c, c->args.words[0], &suite);
-    return rc ? rc : check_file(c, suite, &o);
+    if (!rc)
+        rc = open_baseline(&s);
+    if (!rc)
+        rc = open_others(&s, suite);
+    if (!rc)
+        rc = check_files(c, suite, &o);
+    surroundings_done(&s);
+    return rc;
 }

@@ -5,7 +5,7 @@
 #include "base/date.h"
 #include "base/num.h"
 
-enum kind { FLAG, TEXT, NUMBER, SPAN, PARAM };
+enum kind { FLAG, TEXT, NUMBER, SPAN, PARAM, OTHER };
 struct option {
     const char *name;
     char letter; /* 0: none */
@@ -45,6 +45,9 @@ static const struct option options[] = {
     { "result-format", 0, TEXT, AT(result_format), "FORMAT",
       "BOOLEAN_ONLY, BASIC, SUMMARY (default) or COMPLETE" },
     { "row-key", 0, TEXT, AT(row_key), "COLUMN", "name rows by this column in unexpected_index_list" },
+    { "other", 0, OTHER, 0, "NAME=FILE", "a table that expectations compare with; may be repeated" },
+    { "baseline", 0, TEXT, AT(baseline), "FILE",
+      "results of an earlier run (--json) that expectations compare with" },
     { "encoding", 0, TEXT, AT(encoding), "NAME", "of CSV files: utf-8, utf-16, latin-1" },
     { "delimiter", 0, TEXT, AT(delimiter), "CHAR", "of CSV files; , without it" },
     { "strict", 0, FLAG, AT(no_forgiving), NULL,
@@ -124,6 +127,11 @@ static int set_value(struct dr_cmd *c, const struct option *o, const char *value
         if (c->args.n_params == (int)(sizeof c->args.params / sizeof c->args.params[0]))
             return dr_cmd_usage("--param: more than %d", c->args.n_params);
         c->args.params[c->args.n_params++] = value;
+        return 0;
+    case OTHER:
+        if (c->args.n_others == (int)(sizeof c->args.others / sizeof c->args.others[0]))
+            return dr_cmd_usage("--other: more than %d", c->args.n_others);
+        c->args.others[c->args.n_others++] = value;
         return 0;
     case FLAG:
         break;

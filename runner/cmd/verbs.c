@@ -116,16 +116,19 @@ const struct dr_verb dr_verbs[] = {
       .needs_home = true,
       .run = dr_verb_tasks },
     { .name = "expect",
-      .words = "[SUITE FILE]",
-      .max_words = 2,
+      .words = "[SUITE FILE...]",
+      .max_words = 16,
       .summary = "Check any CSV or Arrow file against a suite, without a DAG",
-      .options =
-          "format json result-format row-key encoding delimiter strict threads output list explain limit",
+      .options = "format json result-format row-key encoding delimiter strict threads output list explain "
+                 "limit other "
+                 "baseline",
       .details =
           "SUITE is the name of a suite of the home, or the path of a YAML file.\n"
           "Exit code 1 where a check of severity warning or critical failed or could not be evaluated.\n",
       .example = "dagrun expect vitals data/vitals_2024.csv\n"
                  "dagrun expect checks.yaml data.csv --format junit -o results.xml\n"
+                 "dagrun expect vitals today.csv --other hospitals=data/hospitals.csv --baseline "
+                 "yesterday.json\n"
                  "dagrun expect --explain expect_column_values_to_be_between\n",
       .run = dr_verb_expect },
     { .name = "report",

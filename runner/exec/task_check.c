@@ -2,7 +2,9 @@
  * sends each result to the runner. Values of sensitive columns are already
  * masked in what the expectation engine gives. */
 #include "exec/task_impl.h"
+#include "base/file.h"
 #include "base/json.h"
+#include "exec/earlier.h"
 #include "expect/expect.h"
 #include <dagrun/task.h>
 
@@ -37,7 +39,7 @@ static void send_result(struct dr_task *t, const struct dr_suite *suite, const c
             .expectation_id = e->id,
             .expectation_type = e->type,
             .column = c->column,
-            .severity = dr_severity_name(e->severity),
+            .severity = dr_severity_name(c->severity),
             .on_failure = dr_on_failure_name(e->on_failure),
             .description = e->description,
             .owner = e->owner,
@@ -60,8 +62,8 @@ static void log_check(struct dr_task *t, const struct dr_check *c)
     const struct dr_expectation *e = c->expectation;
     if (c->success)
         return;
-    dr_task_log(t, c->exception || e->severity == DR_SEVERITY_CRITICAL ? DR_ERROR : DR_WARN, "%s (%s): %s",
-                e->description ? e->description : e->type, dr_severity_name(e->severity),
+    dr_task_log(t, c->exception || c->severity == DR_SEVERITY_CRITICAL ? DR_ERROR : DR_WARN, "%s (%s): %s",
+                e->description ? e->description : e->type, dr_severity_name(c->severity),
                 c->exception  ? c->exception
                 : c->sentence ? c->sentence
                               : "did not hold");
@@ -82,9 +84,88 @@ static void fill_validation(struct dr_validation *v, const struct dr_results *r,
     };
 }
 
-static int32_t run_suite(struct dr_task *t, const struct dr_suite *suite, const struct dr_table *table,
-                         struct dr_results **ret)
+/* ---- other tables, earlier runs ---- */
+
+enum { OTHERS_MAX = 16 };
+/* What expectations may ask for beyond the table itself. */
+struct surroundings {
+    struct dr_task *t;
+    const char *names[OTHERS_MAX];
+    struct dr_table *tables[OTHERS_MAX]; /* owned; NULL: could not be read */
+    int32_t n;
+    const char *earlier_path;      /* NULL: no expectation compares with an earlier run */
+    const struct dr_node *earlier; /* or NULL */
+};
+
+/* "hospitals" is the dataset of that name and data/hospitals.csv. */
+static bool is_named(const struct dr_task_file *f, const char *name)
 {
+    const char *base = dr_path_base(f->name);
+    size_t n = strlen(name);
+    return dr_streq(f->name, name) || (strncmp(base, name, n) == 0 && (!base[n] || base[n] == '.'));
+}
+
+static struct dr_table *read_other(struct dr_task *t, const char *name)
+{
+    struct dr_table *table;
+    for (int32_t k = 0, nth = 0; k < t->n_inputs; k++) {
+        nth = k && dr_streq(t->inputs[k].port, t->inputs[k - 1].port) ? nth + 1 : 0;
+        if (!is_named(&t->inputs[k], name))
+            continue;
+        if (dr_task_read(t, t->inputs[k].port, nth, NULL, &table, NULL) == 0)
+            return table;
+        dr_task_log(t, DR_WARN, "table '%s' cannot be compared with: %s", name, t->err.msg);
+        return NULL;
+    }
+    return NULL;
+}
+
+static const struct dr_table *other_table(void *ctx, const char *name)
+{
+    struct surroundings *s = ctx;
+    for (int32_t k = 0; k < s->n; k++)
+        if (dr_streq(s->names[k], name))
+            return s->tables[k];
+    if (s->n == OTHERS_MAX)
+        return NULL;
+    s->names[s->n] = dr_arena_strdup(&s->t->arena, name);
+    s->tables[s->n] = read_other(s->t, name);
+    return s->tables[s->n++];
+}
+
+static const struct dr_node *earlier_result(void *ctx, const char *id)
+{
+    const struct surroundings *s = ctx;
+    return dr_node_get(s->earlier, id);
+}
+
+static void surroundings_init(struct surroundings *s, struct dr_task *t, const struct dr_suite *suite,
+                              const char *dataset)
+{
+    const struct dr_worker_job *j = t->job;
+    *s = (struct surroundings){ .t = t };
+    for (int32_t k = 0; k < suite->n && !s->earlier_path; k++)
+        if (dr_expect_uses_history(suite->expectations[k].type))
+            s->earlier_path = dr_arena_printf(&t->arena, "%s/earlier/%s/%s.%s.%s.json", j->home->var,
+                                              j->dag->dag_id, j->def->id, suite->name, dr_path_base(dataset));
+    if (s->earlier_path)
+        s->earlier = dr_earlier_load(&t->arena, s->earlier_path, j->subst->run_id);
+}
+
+/* What this run found is what the next one compares with, unless it refused the data. */
+static int32_t surroundings_done(struct surroundings *s, const struct dr_results *r)
+{
+    for (int32_t k = 0; k < s->n; k++)
+        dr_table_unref(s->tables[k]);
+    if (!s->earlier_path || !r || r->must_fail)
+        return DR_OK;
+    return dr_earlier_save(s->earlier_path, s->t->job->subst->run_id, r, &s->t->err);
+}
+
+static int32_t run_suite(struct dr_task *t, const struct dr_suite *suite, const char *dataset,
+                         const struct dr_table *table, struct dr_results **ret)
+{
+    struct surroundings s;
     const char *lines = dr_table_find(table, line_column) >= 0 ? line_column : NULL;
     struct dr_expect_options options = {
         .result_format = DR_RESULT_SUMMARY,
@@ -92,9 +173,22 @@ static int32_t run_suite(struct dr_task *t, const struct dr_suite *suite, const 
         .row_key = lines,
         .line_column = lines,
         .evaluation_parameters = t->job->subst->params,
+        .other_table = other_table,
+        .earlier = earlier_result,
+        .ctx = &s,
     };
-    return dr_expect_run(suite, table, &options, ret, &t->err);
+    surroundings_init(&s, t, suite, dataset);
+    struct dr_results *results = NULL;
+    int32_t rc = dr_expect_run(suite, table, &options, &results, &t->err);
+    int32_t kept = surroundings_done(&s, results);
+    if (rc == DR_OK && kept == DR_OK)
+        *ret = results;
+    else
+        dr_results_free(results);
+    return rc ? rc : kept;
 }
+
+/* ---- results ---- */
 
 static void report_results(struct dr_task *t, const struct dr_suite *suite, const char *dataset,
                            const struct dr_results *results)
@@ -129,7 +223,7 @@ int32_t dr_task_validate(struct dr_task *t, const char *suite_name, const char *
         return dr_fail(&t->err, DR_EPLUGIN, "struct dr_validation: size is %u, expected %zu", ret->size,
                        sizeof(*ret));
     DR_TRY(load_suite(t, suite_name, &suite));
-    DR_TRY(run_suite(t, suite, table, &results));
+    DR_TRY(run_suite(t, suite, dataset, table, &results));
     report_results(t, suite, dataset, results);
     int32_t rc = dr_expect_split(results, table, &valid, &quarantined, &t->err);
     if (rc == DR_OK) {

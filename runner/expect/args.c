@@ -337,6 +337,10 @@ void dr_args_diagnose(const struct dr_check_type *t, const struct dr_expectation
         if (!declared(t, name) && !is_common(name))
             diagnose_unknown(t, x, i, d);
     }
+    if (!t->say && (x->warning.given || x->critical.given))
+        dr_diag_add(d, DR_DIAG_ERROR, x->mark, "write one expectation for each severity",
+                    "%s measures; the thresholds 'warning' and 'critical' are for expectations about rows",
+                    t->info.name);
     diagnose_forgotten(t, x, d);
     diagnose_languages(x, d);
 }

@@ -10,9 +10,10 @@
 
 enum dr_check_domain { DR_ON_TABLE, DR_ON_ROWS, DR_ON_COLUMN, DR_ON_PAIR, DR_ON_COLUMNS };
 enum dr_check_flags {
-    DR_CHECK_NULLS = 1, /* about missing values themselves: they are not left out */
-    DR_CHECK_TEXT = 2   /* looks at the text in the file, so that a text which does not
-                           spell the declared type is not unexpected by itself */
+    DR_CHECK_NULLS = 1,  /* about missing values themselves: they are not left out */
+    DR_CHECK_TEXT = 2,   /* looks at the text in the file, so that a text which does not
+                            spell the declared type is not unexpected by itself */
+    DR_CHECK_HISTORY = 4 /* compares with what an earlier run found */
 };
 /* How a sentence speaks of the rows. */
 enum dr_say { DR_SAY_GOOD, DR_SAY_ONE, DR_SAY_MANY };
@@ -53,7 +54,9 @@ struct dr_check_group {
     int32_t n;
 };
 extern const struct dr_check_group dr_checks_table, dr_checks_value, dr_checks_text, dr_checks_type,
-    dr_checks_set, dr_checks_aggregate, dr_checks_distribution, dr_checks_pair, dr_checks_columns;
+    dr_checks_set, dr_checks_aggregate, dr_checks_distribution, dr_checks_pair, dr_checks_columns,
+    dr_checks_identifier, dr_checks_outlier, dr_checks_group, dr_checks_other, dr_checks_history,
+    dr_checks_shift, dr_checks_sql;
 const struct dr_check_type *dr_check_find(const char *name); /* or NULL */
 
 /* ---- args.c ---- */
@@ -97,6 +100,12 @@ void dr_value_say(const struct dr_value *v, struct dr_buf *out); /* 1,020 or 0.2
 void dr_list_say(const struct dr_node *list, struct dr_buf *out);
 void dr_count_say(int64_t n, const char *one, const char *many,
                   struct dr_buf *out); /* "1 row", "1,020 rows" */
+
+/* ---- check_history.c ---- */
+/* What the last good run found for the same expectation (its result), or NULL. */
+const struct dr_node *dr_eval_earlier(const struct dr_eval *e);
+/* The outcome where there is nothing to compare with. */
+int32_t dr_eval_no_earlier(struct dr_eval *e, struct dr_err *err);
 
 /* Arguments that every type of a domain takes. */
 #define DR_ARG_CONDITION                                                                                     \

@@ -19,12 +19,17 @@ struct dr_expect_options {
     const struct dr_node *evaluation_parameters; /* MAP: values given by the caller, or NULL */
     /* Other tables by name, for expectations that compare tables; may be NULL. */
     const struct dr_table *(*other_table)(void *ctx, const char *name);
-    void *ctx;
+    /* What the last good run found: the result (a MAP) of the expectation with this
+     * id, or NULL. May be NULL. */
+    const struct dr_node *(*earlier)(void *ctx, const char *expectation_id);
+    void *ctx;      /* of both */
+    int64_t now_us; /* what ages are counted to; 0: the clock */
 };
 /* The outcome of one expectation. */
 struct dr_check {
     const struct dr_expectation *expectation; /* borrowed from the suite */
     bool success;
+    enum dr_severity severity;    /* of a failure: the expectation's, or that of the threshold passed */
     const char *exception;        /* why it could not be evaluated, or NULL; then success is false */
     const struct dr_node *result; /* MAP with GX's fields, sensitive values masked; in the results' arena */
     const char *sentence;         /* for people: "11 of 1,020 values of heart_rate lie outside 20 to 250" */
@@ -59,6 +64,9 @@ int32_t dr_expect_split(const struct dr_results *r, const struct dr_table *table
                         struct dr_table **ret_quarantined, struct dr_err *err);
 /* The results as GX's validation result JSON (success, statistics, results). */
 void dr_results_put_json(const struct dr_results *r, struct dr_buf *out, int indent);
+
+/* Whether expectations of this type compare with an earlier run. */
+bool dr_expect_uses_history(const char *type);
 
 /* The check for dr_suite_load. */
 const struct dr_expectation_source *dr_expect_source(void);

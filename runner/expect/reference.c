@@ -65,6 +65,30 @@ static const char intro[] =
     "`&` binds as `and` does, as in pandas' `query`. A comparison with a missing value is false and `!=` is "
     "true. Text\n"
     "never equals a number; asking which is larger is an error.\n\n";
+static const char beyond[] =
+    "## Beyond Great Expectations\n\n"
+    "- **Two severities in one expectation**: `warning: 0.01` and `critical: 5 %` beside an expectation "
+    "about rows "
+    "say how\n"
+    "  much may be unexpected, as a share or (`20`) a number of rows; see "
+    "[suites.md](suites.md#thresholds).\n"
+    "- **Other tables** (`other_table_name`, `{name}` in a query): in a DAG the inputs of the task, by the "
+    "name "
+    "of the\n"
+    "  dataset or of the file without its ending (`validate` has the input `others` for them); for `dagrun "
+    "expect`\n"
+    "  `--other NAME=FILE`. Their columns are text where the file says no more, and numbers where that is "
+    "needed.\n"
+    "- **Earlier runs** (row counts, schema, PSI, Kolmogorov-Smirnov): what the same expectation found in "
+    "the "
+    "last run\n"
+    "  of the task over the same dataset (`with: {dataset: visits}` where the file name changes) that had "
+    "no\n"
+    "  critical failure; for `dagrun expect` `--baseline FILE`, the JSON that it "
+    "wrote "
+    "before.\n"
+    "- **Completeness under a condition** is `expect_column_values_to_not_be_null` with a `row_condition`.\n"
+    "\n";
 static const char differences[] =
     "## Where this differs from Great Expectations 1.2 on purpose\n\n"
     "- Row counts obey `row_condition` (there it is ignored).\n"
@@ -130,10 +154,12 @@ void dr_expect_put_reference(struct dr_buf *out)
                     { "column_map", "Values of a column" },
                     { "column_aggregate", "Measures of a column" },
                     { "column_pair", "Pairs of columns" },
-                    { "multicolumn", "Several columns" } };
+                    { "multicolumn", "Several columns" },
+                    { "query", "Queries" } };
     int32_t n;
     const struct dr_expect_info *infos = dr_expect_infos(&n);
     (void)dr_buf_puts(out, intro);
+    (void)dr_buf_puts(out, beyond);
     (void)dr_buf_puts(out, differences);
     (void)dr_buf_puts(
         out,

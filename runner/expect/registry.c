@@ -6,8 +6,10 @@
 #define TYPES_MAX 128
 
 static const struct dr_check_group *const groups[] = {
-    &dr_checks_table,     &dr_checks_value,        &dr_checks_text, &dr_checks_type,   &dr_checks_set,
-    &dr_checks_aggregate, &dr_checks_distribution, &dr_checks_pair, &dr_checks_columns
+    &dr_checks_table,   &dr_checks_value,      &dr_checks_text,         &dr_checks_type,
+    &dr_checks_set,     &dr_checks_aggregate,  &dr_checks_distribution, &dr_checks_pair,
+    &dr_checks_columns, &dr_checks_identifier, &dr_checks_outlier,      &dr_checks_group,
+    &dr_checks_other,   &dr_checks_history,    &dr_checks_shift,        &dr_checks_sql
 };
 static const struct dr_check_type *sorted[TYPES_MAX];
 static struct dr_expect_info infos[TYPES_MAX];
@@ -47,6 +49,12 @@ const struct dr_expect_info *dr_expect_infos(int32_t *ret_n)
     (void)pthread_once(&once, fill);
     *ret_n = n_types;
     return infos;
+}
+
+bool dr_expect_uses_history(const char *type)
+{
+    const struct dr_check_type *t = dr_check_find(type);
+    return t && t->flags & DR_CHECK_HISTORY;
 }
 
 static void check(void *ctx, const struct dr_expectation *e, struct dr_diags *d)

@@ -7,6 +7,17 @@
 
 /* ---- JSON ---- */
 
+static void put_threshold(struct dr_json *j, const char *key, const struct dr_threshold *t)
+{
+    if (!t->given)
+        return;
+    dr_json_key(j, key);
+    if (t->is_count)
+        dr_json_int(j, (int64_t)t->value);
+    else
+        dr_json_float(j, t->value);
+}
+
 static void put_config(struct dr_json *j, const struct dr_expectation *x)
 {
     dr_json_key(j, "expectation_config");
@@ -19,6 +30,8 @@ static void put_config(struct dr_json *j, const struct dr_expectation *x)
     dr_json_cstr(j, x->id);
     dr_json_key(j, "severity");
     dr_json_cstr(j, dr_severity_name(x->severity));
+    put_threshold(j, "warning", &x->warning);
+    put_threshold(j, "critical", &x->critical);
     dr_json_key(j, "on_failure");
     dr_json_cstr(j, dr_on_failure_name(x->on_failure));
     if (x->description) {
@@ -37,6 +50,10 @@ static void put_check(struct dr_json *j, const struct dr_check *c)
     dr_json_object(j);
     dr_json_key(j, "success");
     dr_json_bool(j, c->success);
+    if (!c->success) {
+        dr_json_key(j, "severity");
+        dr_json_cstr(j, dr_severity_name(c->severity));
+    }
     put_config(j, c->expectation);
     dr_json_key(j, "result");
     dr_json_node(j, c->result);

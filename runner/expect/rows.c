@@ -231,6 +231,26 @@ static void put_subject(const struct dr_eval *e, const struct tally *t, struct d
         put_columns(e, b);
 }
 
+static bool has_thresholds(const struct dr_expectation *x)
+{
+    return x->warning.given || x->critical.given;
+}
+
+/* What is unexpected although the check passes, and by what right. */
+static void put_allowance(const struct dr_eval *e, const struct tally *t, struct dr_buf *b)
+{
+    const struct dr_expectation *x = e->check->expectation;
+    const struct dr_threshold *limit = x->warning.given ? &x->warning : &x->critical;
+    if (!t->unexpected || !e->check->success)
+        return;
+    if (!has_thresholds(x))
+        (void)dr_buf_printf(b, ", within the %.6g %% that may", (1 - e->mostly) * 100);
+    else if (limit->is_count)
+        (void)dr_buf_printf(b, ", within the %.0f that may", limit->value);
+    else
+        (void)dr_buf_printf(b, ", within the %.6g %% that may", limit->value * 100);
+}
+
 static void put_sentence(struct dr_eval *e, const struct tally *t)
 {
     DR_AUTO_BUF b = { 0 };
@@ -250,8 +270,7 @@ static void put_sentence(struct dr_eval *e, const struct tally *t)
     }
     if (e->domain->condition)
         (void)dr_buf_printf(&b, " where %s", e->domain->condition);
-    if (t->unexpected && e->check->success)
-        (void)dr_buf_printf(&b, ", within the %.6g %% that may", (1 - e->mostly) * 100);
+    put_allowance(e, t, &b);
     (void)dr_buf_putc(&b, '.');
     e->check->sentence = dr_arena_dup(e->arena, dr_buf_cstr(&b), b.n);
 }
@@ -284,6 +303,27 @@ static const uint8_t *keep(struct dr_eval *e, const uint64_t *unexpected, int64_
     return e->plan->nothing;
 }
 
+static bool passes(const struct dr_threshold *limit, const struct tally *t)
+{
+    double found = limit->is_count ? (double)t->unexpected : (double)t->unexpected / (double)t->counted;
+    return !limit->given || t->counted == 0 || found <= limit->value;
+}
+
+/* By thresholds where the expectation has them, else by `mostly`. */
+static void judge(struct dr_eval *e, const struct tally *t)
+{
+    const struct dr_expectation *x = e->check->expectation;
+    if (!has_thresholds(x)) {
+        e->check->success =
+            t->counted == 0 || (double)(t->counted - t->unexpected) / (double)t->counted >= e->mostly;
+        return;
+    }
+    bool critical = !passes(&x->critical, t);
+    e->check->success = !critical && passes(&x->warning, t);
+    if (!critical && !e->check->success)
+        e->check->severity = DR_SEVERITY_WARNING;
+}
+
 static void conclude(struct dr_eval *e, struct tally *t, uint64_t *unexpected, const uint64_t *counted)
 {
     int64_t rows = e->plan->table->rows;
@@ -291,8 +331,7 @@ static void conclude(struct dr_eval *e, struct tally *t, uint64_t *unexpected, c
         add_refused(e, unexpected);
     dr_rows_and(unexpected, counted, rows);
     t->unexpected = dr_rows_count(unexpected, rows);
-    e->check->success =
-        t->counted == 0 || (double)(t->counted - t->unexpected) / (double)t->counted >= e->mostly;
+    judge(e, t);
     e->check->element_count = t->elements;
     e->check->unexpected_count = t->unexpected;
     e->check->missing_count = t->missing;

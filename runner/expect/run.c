@@ -146,6 +146,7 @@ static void run_one(struct dr_plan *plan, const struct dr_expectation *x, struct
     struct dr_eval e = { .plan = plan, .arena = plan->arena, .check = check };
     struct dr_err err = { 0 };
     check->expectation = x;
+    check->severity = x->severity;
     check->element_count = check->unexpected_count = check->missing_count = -1;
     e.result = dr_node_new(plan->arena, DR_NODE_MAP);
     if (evaluate(&e, &err)) {
@@ -169,9 +170,9 @@ static void count(struct dr_results *r, const struct dr_check *c)
     if (c->exception)
         r->errors++;
     else
-        r->failed_by_severity[x->severity]++;
+        r->failed_by_severity[c->severity]++;
     r->failed += !c->exception;
-    r->must_fail |= x->severity == DR_SEVERITY_CRITICAL || x->on_failure == DR_ON_FAILURE_FAIL;
+    r->must_fail |= c->severity == DR_SEVERITY_CRITICAL || x->on_failure == DR_ON_FAILURE_FAIL;
 }
 
 static int32_t bad_options(const struct dr_suite *suite, const struct dr_table *table, struct dr_err *err)

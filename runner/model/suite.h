@@ -10,6 +10,11 @@ enum dr_on_failure { DR_ON_FAILURE_RECORD, DR_ON_FAILURE_QUARANTINE, DR_ON_FAILU
 const char *dr_severity_name(enum dr_severity s);
 const char *dr_on_failure_name(enum dr_on_failure f);
 
+/* How much may be unexpected: a number of rows, or a share of those that count. */
+struct dr_threshold {
+    bool given, is_count;
+    double value;
+};
 struct dr_expectation {
     const char *id;                /* stable: given, or made from type, columns and kwargs */
     const char *type;              /* expect_column_values_to_... */
@@ -20,6 +25,9 @@ struct dr_expectation {
     const char *description;       /* or NULL */
     const char *owner;             /* or NULL */
     const struct dr_node *meta;    /* or NULL */
+    /* A failure is of the severity whose threshold is passed; `severity` is then
+     * the worst that is given. Expectations about rows only. */
+    struct dr_threshold warning, critical;
     struct dr_mark mark;
 };
 struct dr_suite_column {

@@ -14,10 +14,10 @@
 #include "model/suite_load.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/num.h"
 
-static const char *const own_keys[] = {
-    "severity", "on_failure", "description", "id", "owner", "meta", NULL
-};
+static const char *const own_keys[] = { "severity", "on_failure", "description", "id", "owner",
+                                        "meta",     "warning",    "critical",    NULL };
 /* GX's names for things that our own keys cover or that a file need not say. */
 static const char *const ignored_keys[] = { "ge_cloud_id", "expectation_context", "rendered_content", NULL };
 static const char *const common_kwargs[] = {
@@ -99,7 +99,7 @@ static const char *own_key_meant(struct dr_reader *r, const char *key)
     enum { SHORTEST = 5 }; /* shorter words are too near to others */
     if (strlen(key) < SHORTEST || among(key, common_kwargs))
         return NULL;
-    return dr_diag_nearest(r->d, key, own_keys, 6);
+    return dr_diag_nearest(r->d, key, own_keys, sizeof own_keys / sizeof own_keys[0] - 1);
 }
 
 /* Move a key beside the arguments into them. */
@@ -161,6 +161,53 @@ static const char *read_id(struct dr_reader *r, const struct dr_node *n)
     return ok ? id : NULL;
 }
 
+/* 20 is a number of rows; 0.05 and "5 %" are a share. */
+static bool parse_threshold(const struct dr_node *n, struct dr_threshold *ret)
+{
+    struct dr_str text = n->text;
+    bool percent = n->kind == DR_NODE_STRING && dr_str_ends(text, DR_LIT("%"));
+    double f = n->f;
+    if (percent && !dr_parse_f64(dr_str_trim((struct dr_str){ text.p, text.n - 1 }), false, &f))
+        return false;
+    if (!percent && n->kind != DR_NODE_INT && n->kind != DR_NODE_FLOAT)
+        return false;
+    bool is_count = n->kind == DR_NODE_INT;
+    f = percent ? f / 100 : f;
+    *ret = (struct dr_threshold){ true, is_count, f };
+    return f >= 0 && (is_count || f <= 1);
+}
+
+static void read_threshold(struct dr_reader *r, const struct dr_node *n, const char *key,
+                           struct dr_threshold *ret)
+{
+    const struct dr_node *value = dr_node_get(n, key);
+    if (dr_node_kind(value) != DR_NODE_NULL && !parse_threshold(value, ret))
+        dr_diag_add(r->d, DR_DIAG_ERROR, value->mark, "e.g. 20 (rows), 0.05 or 5 %",
+                    "'%s' must be a number of rows or a share of them", key);
+}
+
+/* What thresholds replace must not stand beside them. */
+static void read_thresholds(struct dr_reader *r, const struct dr_node *n, struct dr_expectation *e)
+{
+    static const char *const replaced[] = { "severity", "mostly" };
+    read_threshold(r, n, "warning", &e->warning);
+    read_threshold(r, n, "critical", &e->critical);
+    if (!e->warning.given && !e->critical.given)
+        return;
+    e->severity = e->critical.given ? DR_SEVERITY_CRITICAL : DR_SEVERITY_WARNING;
+    for (int k = 0; k < 2; k++) {
+        const struct dr_node *other = k == 0 ? dr_node_get(n, "severity") : dr_node_get(e->kwargs, "mostly");
+        if (other)
+            dr_diag_add(r->d, DR_DIAG_ERROR, other->mark, "remove one of them",
+                        "'%s' stands beside a threshold ('warning', 'critical'), which replaces it",
+                        replaced[k]);
+    }
+    if (e->warning.given && e->critical.given && e->warning.is_count == e->critical.is_count &&
+        e->warning.value > e->critical.value)
+        dr_diag_add(r->d, DR_DIAG_ERROR, dr_node_get(n, "warning")->mark, "swap them",
+                    "'warning' is larger than 'critical'");
+}
+
 bool dr_suite_read_entry(struct dr_reader *r, const struct dr_node *n, struct dr_expectation *ret)
 {
     struct parts parts = { 0 };
@@ -189,6 +236,7 @@ bool dr_suite_read_entry(struct dr_reader *r, const struct dr_node *n, struct dr
     ret->owner = dr_read_text(r, n, "owner", NULL);
     ret->meta = dr_node_get(n, "meta");
     ret->id = read_id(r, n);
+    read_thresholds(r, n, ret);
     return true;
 }
 

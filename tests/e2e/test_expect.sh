@@ -100,6 +100,90 @@ dagrun expect good data/latin.csv --delimiter ';' --encoding klingon >"$out" 2>"
 is "the exit code is not 0" "$(($? != 0))" 1
 err_has klingon
 
+it "several files are checked in one go, and the exit code is the worst"
+printf 'visit_id,clinic\n7,north\n' >data/more.csv
+expect_exit 0 dagrun expect good data/more.csv data/more.csv
+out_has "data/more.csv"
+expect_exit 1 dagrun expect checks.yaml data/more.csv data/visits.csv --json
+json_valid "$out"
+json_is "$out" '$[1].file' data/visits.csv
+json_is "$out" '$[1].validation.statistics.evaluated_expectations' 5
+expect_exit 1 dagrun expect checks.yaml data/more.csv data/visits.csv --format junit
+is "suites" "$(grep -c '<testsuite ' "$out")" 2
+if command -v xmllint >/dev/null; then xmllint --noout "$out" 2>"$err" || show "$err"; fi
+
+it "thresholds make a failure a warning or critical"
+cat >limits.yaml <<'Y'
+suite: limits
+expectations:
+  - expect_column_values_to_not_be_null: {column: clinic}
+    warning: 0
+    critical: 1
+Y
+expect_exit 1 dagrun expect limits.yaml data/visits.csv
+out_has "failed  warning"
+printf 'clinic,x\n,1\n,2\nnorth,3\n' >data/gaps.csv
+expect_exit 1 dagrun expect limits.yaml data/gaps.csv
+out_has "failed  critical"
+
+it "other tables are named on the command line"
+printf 'id,beds\nnorth,4\nsouth,5\n' >data/clinics.csv
+cat >keys.yaml <<'Y'
+suite: keys
+expectations:
+  - expect_column_values_to_be_in_other_table: {column: clinic, other_table_name: clinics, other_column: id}
+  - unexpected_rows_expectation:
+      unexpected_rows_query: SELECT v.* FROM {batch} v LEFT JOIN {clinics} c ON c.id = v.clinic WHERE c.id IS NULL
+Y
+expect_exit 0 dagrun expect keys.yaml data/more.csv --other clinics=data/clinics.csv
+expect_exit 1 dagrun expect keys.yaml data/visits.csv --other clinics=data/clinics.csv
+out_has "2 unexpected rows"
+expect_exit 1 dagrun expect keys.yaml data/more.csv
+out_has "no table 'clinics'"
+expect_exit 2 dagrun expect keys.yaml data/more.csv --other clinics
+expect_exit 4 dagrun expect keys.yaml data/more.csv --other clinics=data/none.csv
+
+it "an earlier run is compared with"
+cat >drift.yaml <<'Y'
+suite: drift
+expectations:
+  - expect_table_schema_to_match_earlier: {}
+  - expect_table_row_count_change_to_be_between: {min_value: -0.5}
+Y
+expect_exit 0 dagrun expect drift.yaml data/visits.csv --json -o before.json
+expect_exit 0 dagrun expect drift.yaml data/visits.csv --baseline before.json
+expect_exit 1 dagrun expect drift.yaml data/more.csv --baseline before.json
+out_has "missing: "
+out_has "-0.75"
+expect_exit 6 dagrun expect drift.yaml data/more.csv --baseline none.json
+echo '{}' >empty.json
+expect_exit 2 dagrun expect drift.yaml data/more.csv --baseline empty.json
+
+it "a run of a DAG compares with its inputs and with the last good run"
+cat >dags/visits.yaml <<'Y'
+dag_id: visits
+params:
+  file: {type: path, default: data/visits.csv, doc: visits}
+tasks:
+  check:
+    plugin: validate
+    inputs: {table: "${params.file}", others: [data/clinics.csv]}
+    with: {suite: both, dataset: visits}
+Y
+cat >expectations/both.yaml <<'Y'
+suite: both
+expectations:
+  - expect_column_values_to_be_in_other_table: {column: clinic, other_table_name: clinics, other_column: id}
+  - expect_table_row_count_change_to_be_between: {min_value: -0.5, require_earlier: false}
+Y
+expect_exit 0 dagrun run visits --run-id one
+expect_exit 0 dagrun run visits --run-id two --param file=data/more.csv
+expect_exit 0 dagrun status visits two --json
+grep -q -- '-0.75' "$out" || show "$out"
+expect_exit 0 dagrun run visits --run-id three
+expect_exit 0 dagrun status visits three --json
+grep -q '"change in the number of rows\|change in the number of rows (4, before 1)' "$out" || show "$out"
+
 it "list and explain document every expectation"
 expect_exit 0 dagrun expect --list
 cp "$out" "$scratch/list"

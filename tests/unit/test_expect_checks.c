@@ -160,6 +160,26 @@ static void each_type_finds_what_is_unexpected(void **state)
     }
 }
 
+/* In test_expect_beyond.c. */
+static const char *const tested_elsewhere[] = { "expect_column_values_to_be_valid_identifier",
+                                                "expect_column_values_to_be_valid_code",
+                                                "expect_column_values_to_be_in_value_set",
+                                                "expect_column_values_to_not_be_outliers",
+                                                "expect_column_values_to_be_unique_within_group",
+                                                "expect_column_values_to_be_in_other_table",
+                                                "expect_column_values_to_contain_other_table",
+                                                "expect_compound_columns_to_be_in_other_table",
+                                                "expect_column_aggregate_to_equal_other_table",
+                                                "expect_column_max_to_be_recent",
+                                                "expect_table_row_count_change_to_be_between",
+                                                "expect_table_schema_to_match",
+                                                "expect_table_schema_to_match_earlier",
+                                                "expect_column_psi_to_be_less_than",
+                                                "expect_column_ks_test_p_value_to_be_greater_than",
+                                                "unexpected_rows_expectation",
+                                                "expect_query_results_to_match_comparison",
+                                                "expect_rows_to_satisfy_sql" };
+
 static void every_type_has_an_example_here(void **state)
 {
     int32_t n;
@@ -171,6 +191,8 @@ static void every_type_has_an_example_here(void **state)
                       dr_streq(infos[k].name, "expect_table_columns_to_match_set") ||
                       dr_streq(infos[k].name, "expect_table_columns_to_match_ordered_list") ||
                       dr_streq(infos[k].name, "expect_table_column_count_to_equal");
+        for (size_t i = 0; i < sizeof tested_elsewhere / sizeof tested_elsewhere[0]; i++)
+            tested |= dr_streq(infos[k].name, tested_elsewhere[i]);
         for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++)
             tested |= dr_streq(infos[k].name, examples[i].type);
         if (!tested)

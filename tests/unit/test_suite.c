@@ -182,6 +182,36 @@ static void wrong_entries_are_refused_with_their_place(void **state)
 #undef ENTRY
 }
 
+#define REFUSED(text) "suite: s\nexpectations:\n" text
+static void thresholds_are_rows_or_shares(void **state)
+{
+    struct fixture *f = *state;
+    struct dr_suite *s = load_ok(f, "suite: s\n"
+                                    "expectations:\n"
+                                    "  - expect_x: {column: a}\n"
+                                    "    warning: 20\n"
+                                    "    critical: 0.05\n"
+                                    "  - expect_x: {column: b}\n"
+                                    "    warning: 1 %\n");
+    assert_true(s->expectations[0].warning.given && s->expectations[0].warning.is_count);
+    assert_true(s->expectations[0].warning.value == 20);
+    assert_false(s->expectations[0].critical.is_count);
+    assert_true(s->expectations[0].critical.value == 0.05);
+    assert_int_equal(s->expectations[0].severity, DR_SEVERITY_CRITICAL);
+    assert_true(s->expectations[1].warning.value == 0.01);
+    assert_false(s->expectations[1].critical.given);
+    assert_int_equal(s->expectations[1].severity, DR_SEVERITY_WARNING);
+    assert_refused(f, REFUSED("  - expect_x: {column: a}\n    warning: 1.5\n"), "a share of them");
+    assert_refused(f, REFUSED("  - expect_x: {column: a}\n    warning: -1\n"), "a share of them");
+    assert_refused(f, REFUSED("  - expect_x: {column: a}\n    critical: lots\n"), "a share of them");
+    assert_refused(f, REFUSED("  - expect_x: {column: a, mostly: 0.9}\n    critical: 1\n"),
+                   "'mostly' stands beside a threshold");
+    assert_refused(f, REFUSED("  - expect_x: {column: a}\n    severity: info\n    critical: 1\n"),
+                   "'severity' stands beside a threshold");
+    assert_refused(f, REFUSED("  - expect_x: {column: a}\n    warning: 5\n    critical: 1\n"),
+                   "'warning' is larger than 'critical'");
+}
+
 static void wrong_files_are_refused_with_their_place(void **state)
 {
     struct fixture *f = *state;
@@ -246,6 +276,7 @@ int main(void)
         TEST(a_suite_is_read_whole),
         TEST(both_forms_of_an_entry_mean_the_same),
         TEST(severity_and_on_failure_have_defaults),
+        TEST(thresholds_are_rows_or_shares),
         TEST(ids_are_readable_and_differ),
         TEST(an_id_survives_tuning_and_moving),
         TEST(great_expectations_own_suite_files_load),
