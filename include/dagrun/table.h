@@ -237,7 +237,8 @@ enum dr_agg_fn {
     DR_AGG_MEDIAN = 9,
     DR_AGG_SHARE = 10, /* BOOL: true / non-null */
     DR_AGG_FIRST = 11,
-    DR_AGG_LAST = 12
+    DR_AGG_LAST = 12,
+    DR_AGG_QUANTILE_BY = 32 /* + 1 to 9: arg in [0, 1], by that definition of Hyndman and Fan */
 };
 struct dr_agg {
     int32_t fn; /* enum dr_agg_fn */
