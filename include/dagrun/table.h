@@ -229,7 +229,7 @@ enum dr_agg_fn {
     DR_AGG_COUNT_DISTINCT = 1, /* non-null */
     DR_AGG_SUM = 2,            /* null where no value */
     DR_AGG_MEAN = 3,
-    DR_AGG_STDDEV = 4, /* sample, n - 1; null where n < 2 (Welford) */
+    DR_AGG_STDDEV = 4, /* sample, n - 1; null where n < 2 */
     DR_AGG_VARIANCE = 5,
     DR_AGG_MIN = 6,
     DR_AGG_MAX = 7,
