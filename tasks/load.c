@@ -1,67 +1,213 @@
-/* load - replace tables of the warehouse, all in one transaction: readers see
- * the old tables until the new ones are complete, and a rerun never doubles. */
+/* load - tables into a database, all in one transaction: readers see the old tables
+ * until the new ones are complete, and a rerun never doubles. */
 #include <dagrun/task.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const struct dr_param params[] = {
-    { "database", DR_PARAM_STRING, 0, "var/warehouse.db", NULL,
-      "The SQLite file, from the home; made where absent" },
+    { "connection", DR_PARAM_CONNECTION, 0, "warehouse", NULL,
+      "Where to, by its name in connections.yaml; 'warehouse' is var/warehouse.db" },
+    { "mode", DR_PARAM_STRING, 0, "replace", "replace|append|upsert", "What becomes of rows that are there" },
+    { "modes", DR_PARAM_MAP, 0, NULL, NULL, "The mode of single datasets: {audit_log: append}" },
+    { "names", DR_PARAM_MAP, 0, NULL, NULL,
+      "Tables that are not named as their datasets: {clean_cases: cases}" },
     { "keys", DR_PARAM_MAP, 0, NULL, NULL,
-      "Primary key columns by dataset: {vitals_clean: [hospital_id, ...]}" },
+      "Primary key columns by dataset: {vitals_clean: [hospital_id, ...]}; without, that of the table" },
+    { "newer_wins", DR_PARAM_ANY, 0, NULL, NULL,
+      "upsert: the column by which a row must be newer than what is there; one, or by dataset" },
+    { "insert_only", DR_PARAM_LIST, 0, NULL, NULL, "upsert: datasets whose rows never change what is there" },
+    { "delete_missing", DR_PARAM_MAP, 0, NULL, NULL,
+      "Child rows to delete where their parent came without them: {names: [patient_id]} by dataset, or "
+      "{names: {by: [patient_id], of: patients}}" },
+    { "ledger", DR_PARAM_BOOL, 0, "true", NULL, "Do nothing where the same rows were loaded before" },
     { 0 },
 };
 static const struct dr_port inputs[] = {
-    { "tables", DR_REQUIRED | DR_MANY, 0, "Datasets; each becomes a table of its name" },
+    { "tables", DR_REQUIRED | DR_MANY, 0,
+      "Datasets, parents before children; each becomes a table of its name" },
+    { 0 },
+};
+static const struct dr_port outputs[] = {
+    { "refused", DR_MANY, 0,
+      "For each table the rows that the database refused, with _reason; without it such a row fails the "
+      "task" },
     { 0 },
 };
 
-#define MAX_KEYS 32
+struct load {
+    struct dr_task *t;
+    int32_t n;
+    struct dr_db_load *tables; /* each with a reference to its rows */
+};
 
-static int32_t load_one(struct dr_task *t, struct dr_db *db, int32_t i)
+/* ---- what the DAG says ----------------------------------------------------------- */
+
+/* The texts of a list, or of one text. The process ends with the task: nothing is freed. */
+static const char *const *texts(const struct dr_node *node, int32_t *ret_n)
 {
-    const char *name = dr_task_input_name(t, "tables", i);
-    const struct dr_node *list = dr_node_get(dr_task_param(t, "keys"), name);
-    const char *keys[MAX_KEYS];
-    int64_t n = dr_node_size(list);
-    if (n > MAX_KEYS)
-        return dr_task_fail_final(t, "%s: a key of %lld columns; at most %d are possible", name, (long long)n,
-                                  MAX_KEYS);
-    for (int64_t k = 0; k < n; k++)
-        keys[k] = dr_node_str(dr_node_at(list, k), "");
-    struct dr_table *table = NULL;
-    DR_TRY(dr_task_read(t, "tables", i, NULL, &table, NULL));
-    int32_t rc = dr_db_replace(db, name, table, (int32_t)n, keys, dr_task_err(t));
-    if (!rc)
-        dr_task_log(t, DR_INFO, "%s: %lld rows", name, (long long)dr_table_rows(table));
-    dr_table_unref(table);
-    return rc;
+    int64_t n = dr_node_kind(node) == DR_NODE_LIST ? dr_node_size(node) : dr_node_str(node, NULL) != NULL;
+    const char **list = calloc((size_t)n + 1, sizeof *list);
+    if (!list)
+        abort();
+    for (int64_t i = 0; i < n; i++)
+        list[i] = dr_node_str(dr_node_kind(node) == DR_NODE_LIST ? dr_node_at(node, i) : node, "");
+    *ret_n = (int32_t)n;
+    return list;
 }
 
-static int32_t load_all(struct dr_task *t, struct dr_db *db)
+static int32_t set_mode(struct load *l, const char *dataset, struct dr_db_load *table)
 {
-    int32_t n = dr_task_input_count(t, "tables");
-    DR_TRY(dr_db_begin(db, dr_task_err(t)));
-    for (int32_t i = 0; i < n; i++) {
-        DR_TRY(load_one(t, db, i));
-        dr_task_progress(t, i + 1, n);
+    static const char *const words[] = { "replace", "append", "upsert" };
+    const struct dr_node *own = dr_node_get(dr_task_param(l->t, "modes"), dataset);
+    const char *mode = dr_node_str(own ? own : dr_task_param(l->t, "mode"), "replace");
+    for (int32_t i = 0; i < 3; i++)
+        if (strcmp(words[i], mode) == 0) {
+            table->mode = i;
+            return 0;
+        }
+    return dr_task_fail_final(l->t, "%s: '%s' must be one of replace, append, upsert, not '%s'",
+                              dr_node_where(l->t, own), dataset, mode);
+}
+
+static void set_scope(const struct load *l, const char *dataset, struct dr_db_load *table)
+{
+    const struct dr_node *rule = dr_node_get(dr_task_param(l->t, "delete_missing"), dataset);
+    const struct dr_node *by = dr_node_kind(rule) == DR_NODE_MAP ? dr_node_get(rule, "by") : rule;
+    table->scope = texts(by, &table->n_scope);
+    table->scope_of = dr_node_str(dr_node_get(rule, "of"), NULL);
+    if (table->scope_of)
+        table->scope_of =
+            dr_node_str(dr_node_get(dr_task_param(l->t, "names"), table->scope_of), table->scope_of);
+}
+
+static int32_t is_listed(const struct dr_node *list, const char *name)
+{
+    for (int64_t i = 0; i < dr_node_size(list); i++)
+        if (strcmp(dr_node_str(dr_node_at(list, i), ""), name) == 0)
+            return 1;
+    return 0;
+}
+
+/* Settings by dataset must name datasets of this task. */
+static int32_t check_names(struct load *l, const char *param)
+{
+    const struct dr_node *map = dr_task_param(l->t, param);
+    for (int64_t i = 0; dr_node_kind(map) != DR_NODE_NULL && i < dr_node_size(map); i++) {
+        const char *name =
+            dr_node_kind(map) == DR_NODE_MAP ? dr_node_key(map, i) : dr_node_str(dr_node_at(map, i), "");
+        int32_t found = 0;
+        for (int32_t k = 0; k < l->n; k++)
+            found |= strcmp(dr_task_input_name(l->t, "tables", k), name) == 0;
+        if (!found)
+            return dr_task_fail_final(l->t, "%s: '%s' names '%s', which is not among the tables",
+                                      dr_node_where(l->t, map), param, name);
     }
-    return dr_db_commit(db, dr_task_err(t));
+    return 0;
+}
+
+static int32_t check_all_names(struct load *l)
+{
+    static const char *const by_dataset[] = { "modes", "names", "keys", "insert_only", "delete_missing" };
+    for (size_t i = 0; i < sizeof by_dataset / sizeof *by_dataset; i++)
+        DR_TRY(check_names(l, by_dataset[i]));
+    return dr_node_kind(dr_task_param(l->t, "newer_wins")) == DR_NODE_MAP ? check_names(l, "newer_wins") : 0;
+}
+
+static int32_t describe(struct load *l, int32_t i)
+{
+    const char *dataset = dr_task_input_name(l->t, "tables", i);
+    const struct dr_node *newer = dr_task_param(l->t, "newer_wins");
+    struct dr_db_load *table = &l->tables[i];
+    struct dr_table *rows = NULL;
+    DR_TRY(set_mode(l, dataset, table));
+    table->size = sizeof *table;
+    table->name = dr_node_str(dr_node_get(dr_task_param(l->t, "names"), dataset), dataset);
+    table->keys = texts(dr_node_get(dr_task_param(l->t, "keys"), dataset), &table->n_keys);
+    table->newer_wins =
+        dr_node_str(dr_node_kind(newer) == DR_NODE_MAP ? dr_node_get(newer, dataset) : newer, NULL);
+    table->insert_only = is_listed(dr_task_param(l->t, "insert_only"), dataset);
+    table->no_ledger = !dr_node_bool(dr_task_param(l->t, "ledger"), 1);
+    table->strict = dr_task_output_count(l->t, "refused") == 0;
+    set_scope(l, dataset, table);
+    DR_TRY(dr_task_read(l->t, "tables", i, NULL, &rows, NULL));
+    table->rows = rows;
+    dr_task_progress(l->t, i, l->n);
+    return 0;
+}
+
+/* ---- what became of it --------------------------------------------------------------- */
+
+static int32_t write_refused(struct load *l, int32_t i)
+{
+    const struct dr_db_load *table = &l->tables[i];
+    const char *name = dr_task_output_name(l->t, "refused", i);
+    struct dr_table *none = NULL, *empty = NULL;
+    if (table->refused)
+        return dr_task_write(l->t, name, table->refused);
+    struct dr_column *reasons = dr_builder_finish(dr_builder_new(DR_TYPE_DICT));
+    DR_TRY(dr_table_take(table->rows, 0, NULL, &none, dr_task_err(l->t)));
+    DR_TRY(dr_table_with(none, "_reason", reasons, &empty, dr_task_err(l->t)));
+    return dr_task_write(l->t, name, empty);
+}
+
+static void tell(struct load *l, const struct dr_db_load *table)
+{
+    long long refused = table->refused ? (long long)dr_table_rows(table->refused) : 0;
+    if (table->skipped)
+        dr_task_log(l->t, DR_INFO, "%s: the same %lld rows were loaded before; nothing to do", table->name,
+                    (long long)dr_table_rows(table->rows));
+    else
+        dr_task_log(l->t, DR_INFO,
+                    "%s: %lld rows: %lld new, %lld changed, %lld unchanged, %lld refused; %lld deleted",
+                    table->name, (long long)dr_table_rows(table->rows), (long long)table->inserted,
+                    (long long)table->updated, (long long)table->unchanged, refused,
+                    (long long)table->deleted);
+}
+
+static int32_t report(struct load *l, int64_t lock_us)
+{
+    double inserted = 0, updated = 0, deleted = 0, unchanged = 0, refused = 0;
+    for (int32_t i = 0; i < l->n; i++) {
+        const struct dr_db_load *table = &l->tables[i];
+        tell(l, table);
+        inserted += (double)table->inserted;
+        updated += (double)table->updated;
+        deleted += (double)table->deleted;
+        unchanged += (double)(table->skipped ? dr_table_rows(table->rows) : table->unchanged);
+        refused += table->refused ? (double)dr_table_rows(table->refused) : 0;
+        if (!table->strict)
+            DR_TRY(write_refused(l, i));
+    }
+    dr_task_metric(l->t, "rows_inserted", inserted);
+    dr_task_metric(l->t, "rows_updated", updated);
+    dr_task_metric(l->t, "rows_deleted", deleted);
+    dr_task_metric(l->t, "rows_unchanged", unchanged);
+    dr_task_metric(l->t, "rows_refused", refused);
+    dr_task_metric(l->t, "lock_ms", (double)lock_us / 1000);
+    dr_task_progress(l->t, l->n, l->n);
+    return 0;
 }
 
 static int32_t load(struct dr_task *t)
 {
-    char path[4096];
-    const char *database = dr_node_str(dr_task_param(t, "database"), "var/warehouse.db");
-    if (snprintf(path, sizeof path, "%s%s%s", database[0] == '/' ? "" : dr_task_info(t)->home,
-                 database[0] == '/' ? "" : "/", database) >= (int)sizeof path)
-        return dr_task_fail_final(t, "database: the path is too long");
+    struct load l = { .t = t, .n = dr_task_input_count(t, "tables") };
+    int32_t n_refused = dr_task_output_count(t, "refused");
     struct dr_db *db = NULL;
-    DR_TRY(dr_db_open(path, &db, dr_task_err(t)));
-    int32_t rc = load_all(t, db);
+    int64_t lock_us = 0;
+    if (n_refused && n_refused != l.n)
+        return dr_task_fail_final(
+            t, "refused: %d datasets for %d tables; name one for each, in the same order", n_refused, l.n);
+    l.tables = calloc((size_t)l.n, sizeof *l.tables);
+    if (!l.tables)
+        return dr_task_fail(t, "out of memory");
+    DR_TRY(check_all_names(&l));
+    for (int32_t i = 0; i < l.n; i++)
+        DR_TRY(describe(&l, i));
+    DR_TRY(dr_task_connect(t, dr_node_str(dr_task_param(t, "connection"), "warehouse"), &db));
+    int32_t rc = dr_db_load(db, l.n, l.tables, &lock_us, dr_task_err(t));
     dr_db_close(db);
-    return rc;
+    return rc ? rc : report(&l, lock_us);
 }
 
-DR_PLUGIN(.name = "load", .summary = "Replace tables of the SQLite warehouse in one transaction",
-          .params = params, .inputs = inputs, .run = load);
+DR_PLUGIN(.name = "load", .summary = "Tables into a database: replace, append or upsert, in one transaction",
+          .params = params, .inputs = inputs, .outputs = outputs, .run = load);

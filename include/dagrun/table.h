@@ -376,6 +376,57 @@ DR_API DR_CHECK int32_t dr_db_attach_table(struct dr_db *db, const char *name, c
 DR_API DR_CHECK int32_t dr_db_query(struct dr_db *db, const char *sql, struct dr_table **ret,
                                     struct dr_err *err);
 
+/* "sqlite" or "postgresql". A connection from dr_task_connect may be either; all
+ * functions here take both. */
+DR_API const char *dr_db_type(const struct dr_db *db);
+
+/* A value bound to a parameter of a statement: never pasted into its text. */
+struct dr_db_value {
+    const char *name; /* of the parameter, without the colon */
+    int32_t type;     /* DR_TYPE_NULL, BOOL, INT64, FLOAT64 or STRING */
+    int32_t pad;
+    int64_t i;
+    double f;
+    const char *p; /* STRING: borrowed */
+    int64_t n;
+};
+enum dr_load_mode {
+    DR_LOAD_REPLACE = 0, /* the table holds exactly these rows afterwards */
+    DR_LOAD_APPEND = 1,  /* these rows are added */
+    DR_LOAD_UPSERT = 2   /* rows whose key is there are updated, others added */
+};
+/* One table of a load. */
+struct dr_db_load {
+    uint32_t size; /* sizeof(struct dr_db_load) */
+    int32_t mode;  /* enum dr_load_mode */
+    const char *name;
+    const struct dr_table *rows; /* borrowed */
+    int32_t n_keys;              /* 0: the primary key of the table that is there */
+    int32_t n_scope;
+    const char *const *keys;
+    const char *newer_wins;   /* UPSERT: a row is updated only where this column is greater */
+    const char *const *scope; /* columns: rows that have their values in these, and no row here, are
+                                 deleted; they say which parents the rows are complete for */
+    const char *scope_of;     /* the table of this load, before this one, whose rows name those
+                                 parents (NULL: this table's own rows); rows of a parent
+                                 that was older than what is there are left out */
+    int32_t insert_only;      /* UPSERT: rows whose key is there stay as they are */
+    int32_t remake;           /* REPLACE: a table with other columns is made anew, whoever made it */
+    int32_t no_ledger;        /* load also what was loaded before */
+    int32_t strict;           /* a row that the database refuses fails the load */
+    /* Set by dr_db_load: */
+    int32_t skipped; /* the ledger knows these rows: nothing was done */
+    int64_t inserted, updated, deleted;
+    int64_t unchanged;        /* there already, or older than what is there */
+    struct dr_table *refused; /* NULL, or the rows that the database refused, with a column
+                                 _reason; the caller drops it */
+};
+/* Load n tables in the order given, all in one transaction, through staging tables.
+ * Rows that a constraint refuses are kept apart; the rest is loaded. ret_lock_us (may be
+ * NULL): how long other writers may have had to wait. Outside of a transaction. */
+DR_API DR_CHECK int32_t dr_db_load(struct dr_db *db, int32_t n, struct dr_db_load *tables,
+                                   int64_t *ret_lock_us, struct dr_err *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -162,6 +162,13 @@ DR_API DR_CHECK int32_t dr_task_account_table(struct dr_task *t, const char *dat
 /* Write the HTML report of this run as it stands, and the index. */
 DR_API DR_CHECK int32_t dr_task_report(struct dr_task *t);
 
+/* ---- databases ------------------------------------------------------------------- */
+
+/* Open a connection of the home by its name (docs/connections.md); use it with the
+ * dr_db functions of dagrun/table.h and close it with dr_db_close. "warehouse" is
+ * always there. */
+DR_API DR_CHECK int32_t dr_task_connect(struct dr_task *t, const char *name, struct dr_db **ret);
+
 /* ---- the declaration ------------------------------------------------------------- */
 
 enum dr_param_type {
@@ -174,7 +181,8 @@ enum dr_param_type {
     DR_PARAM_DURATION = 6, /* "10s", "15m", "1h30m" */
     DR_PARAM_LIST = 7,
     DR_PARAM_MAP = 8,
-    DR_PARAM_SUITE = 9 /* the name of a suite of the home */
+    DR_PARAM_SUITE = 9,      /* the name of a suite of the home */
+    DR_PARAM_CONNECTION = 10 /* the name of a connection of the home */
 };
 enum dr_spec_flags { DR_REQUIRED = 1, DR_MANY = 2 /* takes a list */ };
 

@@ -4,10 +4,8 @@
  * whatever is left. Those of dr_sql_prepare are also found again by their text,
  * which a map of base/hash.h makes as cheap as a look at the address, and safe
  * where the text is not a literal. */
-#include "base/sqlite.h"
-#include "base/hash.h"
+#include "base/sqlite_impl.h"
 #include <math.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +17,6 @@ struct dr_sql_stmt {
     char *sql;                       /* owned */
     int bind_rc;                     /* the first failed bind, shown at step */
     bool cached;
-};
-
-struct dr_sql {
-    sqlite3 *handle;           /* owned */
-    struct dr_sql_stmt *stmts; /* owned, newest first */
-    struct dr_map cache;       /* text to the address of its statement */
 };
 
 /* ---- failures ---------------------------------------------------------------- */
@@ -68,6 +60,16 @@ static const char *system_reason(sqlite3 *handle, int code, char text[128])
     return text;
 }
 
+/* Whether the values of a row are to blame: a rollback leaves none of this in the
+ * connection, so it is kept here. */
+static void keep_failure(struct dr_sql *db, int code, const char *message, int offset)
+{
+    int primary = code & 0xFF;
+    db->refused = primary == SQLITE_CONSTRAINT || primary == SQLITE_MISMATCH || primary == SQLITE_TOOBIG;
+    db->offset = offset;
+    snprintf(db->reason, sizeof db->reason, "%s", message);
+}
+
 static int32_t fail_sql(struct dr_sql *db, int code, const char *sql, struct dr_err *err)
 {
     DR_AUTO_BUF words = { 0 };
@@ -76,6 +78,7 @@ static int32_t fail_sql(struct dr_sql *db, int code, const char *sql, struct dr_
     bool current = sqlite3_extended_errcode(db->handle) == code;
     const char *message = current ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code);
     char why[128];
+    keep_failure(db, code, message, current ? sqlite3_error_offset(db->handle) : -1);
     return dr_fail(err, rc_of(code), "SQLite: %s%s (code %d) in: %s", message,
                    current ? system_reason(db->handle, code, why) : "", code, dr_buf_cstr(&words));
 }
@@ -176,6 +179,7 @@ void dr_sql_close(struct dr_sql *db)
     }
     dr_map_done(&db->cache);
     sqlite3_close(db->handle);
+    dr_sql_free_attached(db);
     free(db);
 }
 
@@ -413,6 +417,26 @@ char *dr_sql_text(struct dr_sql_stmt *s, int i, struct dr_arena *a)
         return NULL;
     struct dr_str v = dr_sql_str(s, i);
     return dr_arena_dup(a, v.p, v.n);
+}
+
+const char *dr_sql_column_type_name(struct dr_sql_stmt *s, int i)
+{
+    return sqlite3_column_decltype(s->stmt, i);
+}
+
+bool dr_sql_refused(const struct dr_sql *db)
+{
+    return db->refused;
+}
+
+const char *dr_sql_reason(const struct dr_sql *db)
+{
+    return db->reason;
+}
+
+int64_t dr_sql_error_offset(const struct dr_sql *db)
+{
+    return db->offset;
 }
 
 int64_t dr_sql_last_id(struct dr_sql *db)

@@ -1,4 +1,5 @@
-/* sqlite.h - the one module that includes sqlite3.h. Layer: base.
+/* sqlite.h - the one module that includes sqlite3.h (sqlite.c, sqlite_table.c).
+ * Layer: base.
  *
  * A connection opened here has foreign_keys ON, trusted_schema OFF, a busy
  * timeout, and WAL with synchronous NORMAL where it may write. Double quotes are
@@ -47,6 +48,14 @@ double dr_sql_float(struct dr_sql_stmt *s, int i);
 struct dr_str dr_sql_str(struct dr_sql_stmt *s, int i); /* borrowed until the next step */
 /* A text column copied into the arena; NULL for SQL NULL. */
 char *dr_sql_text(struct dr_sql_stmt *s, int i, struct dr_arena *a);
+/* How a column that a result takes from a table was declared; NULL for an expression. */
+const char *dr_sql_column_type_name(struct dr_sql_stmt *s, int i);
+/* Of the last failure: whether the values of a row were refused (a constraint, a
+ * type) rather than the statement; SQLite's own words; the byte of the statement's text that it
+ * is about, or -1. */
+bool dr_sql_refused(const struct dr_sql *db);
+const char *dr_sql_reason(const struct dr_sql *db);
+int64_t dr_sql_error_offset(const struct dr_sql *db);
 int64_t dr_sql_last_id(struct dr_sql *db);
 int32_t dr_sql_begin(struct dr_sql *db, struct dr_err *err); /* BEGIN IMMEDIATE */
 int32_t dr_sql_commit(struct dr_sql *db, struct dr_err *err);

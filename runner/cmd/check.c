@@ -1,6 +1,7 @@
 /* dagrun check: everything that is wrong with the definitions of a home. */
 #include "cmd/cmd.h"
 #include "expect/expect.h"
+#include "model/connection.h"
 #include "model/suite.h"
 #include "model/yaml.h"
 
@@ -25,6 +26,7 @@ static int32_t check_everything(struct checking *k, struct dr_err *err)
     struct dr_cmd *c = k->c;
     char **ids = NULL;
     size_t n = 0;
+    dr_connections_check(&c->arena, &c->home, &k->all);
     DR_TRY(dr_home_dags(&c->arena, &c->home, &ids, &n, err));
     for (size_t i = 0; i < n; i++)
         check_dag(k, ids[i]);

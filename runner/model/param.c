@@ -1,13 +1,14 @@
 /* param.c - declared parameters and the values given to them. */
 #include "model/param.h"
+#include "model/connection.h"
 #include "model/subst.h"
 #include "model/yaml_scalar.h"
 #include "model/read.h"
 #include "base/file.h"
 #include "base/num.h"
 
-const char *const dr_param_type_names[] = { "any",      "string", "int", "float", "bool", "path",
-                                            "duration", "list",   "map", "suite", NULL };
+const char *const dr_param_type_names[] = { "any",      "string", "int", "float", "bool",       "path",
+                                            "duration", "list",   "map", "suite", "connection", NULL };
 
 static const char *expected_text(int32_t type)
 {
@@ -20,8 +21,9 @@ static const char *expected_text(int32_t type)
                                          "a time such as 10s, 15m or 1h30m",
                                          "a list",
                                          "a map",
-                                         "the name of a suite" };
-    return type >= 0 && type <= DR_PARAM_SUITE ? texts[type] : "a value";
+                                         "the name of a suite",
+                                         "the name of a connection" };
+    return type >= 0 && type <= DR_PARAM_CONNECTION ? texts[type] : "a value";
 }
 
 static struct dr_node *text_node(struct dr_arena *a, const struct dr_node *n)
@@ -50,6 +52,7 @@ static const struct dr_node *converted(struct dr_arena *a, int32_t type, const s
     case DR_PARAM_STRING:
     case DR_PARAM_PATH:
     case DR_PARAM_SUITE:
+    case DR_PARAM_CONNECTION:
         if (!dr_node_str(n, NULL))
             return NULL;
         return n->kind == DR_NODE_STRING ? n : text_node(a, n);
@@ -102,11 +105,27 @@ static int32_t check_suite(struct dr_arena *a, const struct dr_home *h, const ch
     return dr_fail(err, DR_EDEF, "no suite '%s': there is no file expectations/%s.yaml", name, name);
 }
 
+/* That it is declared: its ${env...} need not be set where a definition is checked. */
+static int32_t check_connection(struct dr_arena *a, const struct dr_home *h, const char *name,
+                                struct dr_err *err)
+{
+    const char *const *names;
+    struct dr_connection c;
+    size_t n;
+    DR_TRY(dr_connection_names(a, h, &names, &n, err));
+    for (size_t i = 0; i < n; i++)
+        if (dr_streq(names[i], name))
+            return DR_OK;
+    return dr_connection_find(a, h, name, &c, err);
+}
+
 static int32_t check_exists(struct dr_arena *a, const struct dr_param_rule *rule, const struct dr_node *n,
                             const struct dr_home *h, struct dr_err *err)
 {
     if (rule->type == DR_PARAM_SUITE)
         return check_suite(a, h, n->text.p, err);
+    if (rule->type == DR_PARAM_CONNECTION)
+        return check_connection(a, h, n->text.p, err);
     if (rule->type == DR_PARAM_PATH && !dr_path_exists(dr_path_join(a, h->path, n->text.p)))
         return dr_fail(err, DR_EDEF, "'%s' names the file '%s', which is not there", rule->name, n->text.p);
     return DR_OK;

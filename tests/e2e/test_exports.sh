@@ -41,6 +41,7 @@ for table in $tables; do
 done
 
 it "the Arrow files hold it too, read by a task of another DAG"
+echo 'connections: {again: {type: sqlite, path: var/again.db}}' >connections.yaml
 {
     echo 'tasks:'
     for table in $tables; do
@@ -53,7 +54,7 @@ it "the Arrow files hold it too, read by a task of another DAG"
     echo '  load:'
     echo '    plugin: load'
     echo "    inputs: {tables: [$(for table in $tables; do printf '%s_again, ' "$table"; done)]}"
-    echo '    with: {database: var/again.db}'
+    echo '    with: {connection: again}'
 } | dag read_arrow
 expect_exit 0 dagrun run read_arrow
 for table in $tables; do

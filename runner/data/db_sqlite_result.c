@@ -1,15 +1,18 @@
-/* warehouse_query.c - the rows of a SELECT as a table.
+/* db_sqlite_result.c - the rows of a SELECT as a table.
  *
  * SQLite types values, not columns: a column of the result takes the type of
  * its first value, and turns into text where another type turns up later. A
- * column without any value is of type NULL. */
-#include "data/warehouse.h"
+ * column without any value is of type NULL. A column taken as it is from an attached
+ * table gets back the type that it has there. */
+#include "data/db.h"
 #include "base/num.h"
+#include "base/sqlite.h"
 
 struct result_column {
     struct dr_builder *b; /* owned; NULL until the first value */
     int32_t type;         /* of b */
     int64_t nulls;        /* before the first value */
+    int32_t attached;     /* the type that it has in the attached table it comes from, or -1 */
 };
 struct result {
     int32_t n;
@@ -126,30 +129,51 @@ static int32_t read_rows(struct result *r, struct dr_sql_stmt *s, struct dr_err 
     }
 }
 
+/* The column with the type of the attached table. Its values were text only because
+ * SQLite has no such type, so that all of them convert; else it stays as it is. */
+static struct dr_column *given_back(struct dr_column *c, int32_t type)
+{
+    struct dr_column *typed = NULL;
+    DR_AUTO_FREE uint8_t *refused = dr_calloc((size_t)c->rows / 8 + 1, 1);
+    if (dr_column_cast(c, type, refused, &typed, NULL))
+        return c;
+    if (dr_bits_count(refused, c->rows) > 0) {
+        dr_column_unref(typed);
+        return c;
+    }
+    dr_column_unref(c);
+    return typed;
+}
+
+static struct dr_column *finish_column(struct result_column *c)
+{
+    if (!c->b)
+        start_column(c, DR_TYPE_NULL);
+    struct dr_column *made = dr_builder_finish(c->b);
+    c->b = NULL;
+    return c->attached >= 0 && c->attached != made->type ? given_back(made, c->attached) : made;
+}
+
 static int32_t finish(struct result *r, struct dr_table **ret, struct dr_err *err)
 {
     DR_AUTO_FREE struct dr_column **columns = dr_malloc((size_t)r->n * sizeof(struct dr_column *));
-    for (int32_t i = 0; i < r->n; i++) {
-        if (!r->columns[i].b)
-            start_column(&r->columns[i], DR_TYPE_NULL);
-        columns[i] = dr_builder_finish(r->columns[i].b);
-        r->columns[i].b = NULL;
-    }
+    for (int32_t i = 0; i < r->n; i++)
+        columns[i] = finish_column(&r->columns[i]);
     int32_t rc = dr_table_new(r->n, r->names, (const struct dr_column *const *)columns, ret, err);
     for (int32_t i = 0; i < r->n; i++)
         dr_column_unref(columns[i]);
     return rc;
 }
 
-static int32_t read_result(struct dr_sql_stmt *s, struct dr_table **ret, struct dr_err *err)
+int32_t dr_db_read_result(struct dr_sql_stmt *s, struct dr_table **ret, struct dr_err *err)
 {
     struct result r = { .n = dr_sql_columns(s) };
-    if (r.n == 0)
-        return dr_fail(err, DR_EINPUT, "the statement has no result; a SELECT was expected");
     r.columns = dr_calloc((size_t)r.n, sizeof *r.columns);
     r.names = dr_arena_array(&r.arena, (size_t)r.n, sizeof *r.names);
-    for (int32_t i = 0; i < r.n; i++)
+    for (int32_t i = 0; i < r.n; i++) {
         r.names[i] = dr_arena_strdup(&r.arena, dr_sql_column_name(s, i));
+        r.columns[i].attached = dr_db_attached_type(dr_sql_column_type_name(s, i));
+    }
     int32_t rc = read_rows(&r, s, err);
     if (!rc)
         rc = finish(&r, ret, err);
@@ -157,14 +181,5 @@ static int32_t read_result(struct dr_sql_stmt *s, struct dr_table **ret, struct 
         dr_builder_free(r.columns[i].b);
     free(r.columns);
     dr_arena_done(&r.arena);
-    return rc;
-}
-
-int32_t dr_db_query(struct dr_db *db, const char *sql, struct dr_table **ret, struct dr_err *err)
-{
-    struct dr_sql_stmt *s;
-    DR_TRY(dr_sql_prepare_once(db->sql, sql, &s, err));
-    int32_t rc = read_result(s, ret, err);
-    dr_sql_finalize(s);
     return rc;
 }

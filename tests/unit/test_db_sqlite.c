@@ -1,4 +1,4 @@
-/* test_warehouse.c - tables in and out of an SQLite database. */
+/* test_db_sqlite.c - tables in and out of an SQLite database. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ static int setup(void **state)
 {
     struct fixture *f = dr_calloc(1, sizeof *f);
     const char *tmp = getenv("TMPDIR");
-    snprintf(f->dir, sizeof f->dir, "%s/test_warehouse_XXXXXX", tmp ? tmp : "/tmp");
+    snprintf(f->dir, sizeof f->dir, "%s/test_db_sqlite_XXXXXX", tmp ? tmp : "/tmp");
     if (!mkdtemp(f->dir))
         return -1;
     snprintf(f->path, sizeof f->path, "%s/w.db", f->dir);
@@ -115,9 +115,9 @@ static void assert_same_cells(const struct dr_column *a, const struct dr_column 
     assert_int_equal(a->rows, b->rows);
     for (int64_t row = 0; row < a->rows; row++) {
         const char *p = cell_text(a, row, &left), *q = cell_text(b, row, &right);
-        if (p && a->type == DR_TYPE_BOOL)
+        if (p && a->type == DR_TYPE_BOOL && b->type == DR_TYPE_INT64)
             p = dr_streq(p, "true") ? "1" : "0";
-        if (p && a->type == DR_TYPE_FLOAT64 && dr_streq(p, "-0"))
+        if (p && q && dr_streq(p, "-0") && !dr_streq(q, "-0"))
             p = "0"; /* SQLite stores whole numbers as integers, which have one zero */
         if (!p != !q || (p && !dr_streq(p, q)))
             fail_msg("column '%s', row %" PRId64 ": '%s' became '%s'", name, row, p ? p : "NULL",
@@ -263,7 +263,7 @@ static void a_missing_key_is_refused_and_the_old_rows_stay(void **state)
     replace(f->db, "t", t, 1, id_key);
     must(dr_db_begin(f->db, &err), &err);
     assert_refused(dr_db_replace(f->db, "t", bad, 1, id_key, &err), DR_EINPUT, &err,
-                   "table 't': row 2 has no value in the key column 'id'");
+                   "table 't': row 2: no value in the key column 'id'");
     must(dr_db_commit(f->db, &err), &err);
     assert_answer(f->db, "SELECT sum(id) FROM t", "6");
     dr_table_unref(t);
@@ -277,7 +277,8 @@ static void a_key_that_repeats_is_refused(void **state)
     struct dr_err err = { 0 };
     struct dr_table *t = small_table(3, twice, texts);
     must(dr_db_begin(f->db, &err), &err);
-    assert_refused(dr_db_replace(f->db, "t", t, 1, id_key, &err), DR_EDB, &err, "row 3: ");
+    assert_refused(dr_db_replace(f->db, "t", t, 1, id_key, &err), DR_EINPUT, &err,
+                   "row 3: its key is that of row 1");
     dr_db_rollback(f->db);
     dr_table_unref(t);
 }
@@ -387,8 +388,11 @@ static void an_attached_table_can_be_queried(void **state)
     must(dr_db_attach_table(f->db, "given", t, &err), &err);
     must(dr_db_attach_table(f->db, "given", t, &err), &err); /* again: the later one counts */
     struct dr_table *back = query(f->db, "SELECT * FROM given ORDER BY rowid");
-    for (int32_t c = 0; c < t->n; c++)
+    for (int32_t c = 0; c < t->n; c++) {
+        bool is_text = t->columns[c]->type == DR_TYPE_DICT;
+        assert_int_equal(back->columns[c]->type, is_text ? DR_TYPE_STRING : t->columns[c]->type);
         assert_same_cells(t->columns[c], back->columns[c], t->names[c]);
+    }
     assert_answer(f->db, "SELECT count(*) FROM main.sqlite_schema", "0");
     dr_table_unref(t);
     dr_table_unref(back);
@@ -449,5 +453,5 @@ int main(void)
         T(an_attached_table_joins_stored_ones),
         T(opening_what_is_no_database_fails),
     };
-    return cmocka_run_group_tests_name("warehouse", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("db_sqlite", tests, NULL, NULL);
 }

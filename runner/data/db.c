@@ -1,0 +1,89 @@
+/* db.c - what is the same for every database: the public functions, each handed
+ * to the connection's driver. */
+#include "data/db.h"
+
+int32_t dr_db_connect(const struct dr_db_target *where, struct dr_db **ret, struct dr_err *err)
+{
+    return dr_db_sqlite_open(where->path, ret, err);
+}
+
+int32_t dr_db_open(const char *path, struct dr_db **ret, struct dr_err *err)
+{
+    return dr_db_sqlite_open(path, ret, err);
+}
+
+void dr_db_close(struct dr_db *db)
+{
+    if (db)
+        db->driver->close(db);
+}
+
+const char *dr_db_type(const struct dr_db *db)
+{
+    return db->driver->dialect->name;
+}
+
+int32_t dr_db_exec(struct dr_db *db, const char *sql, struct dr_err *err)
+{
+    return db->driver->exec(db, sql, err);
+}
+
+int32_t dr_db_begin(struct dr_db *db, struct dr_err *err)
+{
+    return db->driver->begin(db, true, err);
+}
+
+int32_t dr_db_commit(struct dr_db *db, struct dr_err *err)
+{
+    return db->driver->commit(db, err);
+}
+
+void dr_db_rollback(struct dr_db *db)
+{
+    db->driver->rollback(db);
+}
+
+int32_t dr_db_attach_table(struct dr_db *db, const char *name, const struct dr_table *t, struct dr_err *err)
+{
+    return db->driver->attach(db, name, t, NULL, err);
+}
+
+int32_t dr_db_query(struct dr_db *db, const char *sql, struct dr_table **ret, struct dr_err *err)
+{
+    struct dr_table *result = NULL;
+    DR_TRY(db->driver->run(db, sql, 0, NULL, &result, NULL, err));
+    if (!result)
+        return dr_fail(err, DR_EINPUT, "the statement has no result; a SELECT was expected");
+    *ret = result;
+    return DR_OK;
+}
+
+int32_t dr_db_run(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
+                  int64_t *ret_changed, struct dr_err *err)
+{
+    return db->driver->run(db, sql, n, values, NULL, ret_changed, err);
+}
+
+int32_t dr_db_number(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
+                     int64_t *ret, struct dr_err *err)
+{
+    struct dr_table *result = NULL;
+    DR_TRY(db->driver->run(db, sql, n, values, &result, NULL, err));
+    *ret = 0;
+    if (result && result->rows && result->columns[0]->type == DR_TYPE_INT64)
+        *ret = ((const int64_t *)result->columns[0]->chunk[0]->values)[0];
+    dr_table_unref(result);
+    return DR_OK;
+}
+
+struct dr_db_value dr_db_text(const char *text)
+{
+    return (struct dr_db_value){ .type = text ? DR_TYPE_STRING : DR_TYPE_NULL,
+                                 .p = text,
+                                 .n = text ? (int64_t)strlen(text) : 0 };
+}
+
+struct dr_db_value dr_db_int(int64_t i)
+{
+    return (struct dr_db_value){ .type = DR_TYPE_INT64, .i = i };
+}

@@ -1,0 +1,539 @@
+/* db_load.c - tables into a database: the phases.
+ *
+ *     plan      which columns and keys, which rows, whether the ledger knows them
+ *     stage     the rows, in temporary tables of this connection
+ *     classify  compare them with what is there: what is new, what differs     reading
+ *     apply     insert and update what is to do, delete what is to go          writing
+ *     ledger    note it; commit
+ *
+ * Only the last two keep other writers waiting, and they touch no row that stays as
+ * it is. SQLite's transaction begins by reading and turns into a writing one; where
+ * somebody else wrote in between, it is begun again, by writing.
+ *
+ * Where a statement fails because of a row's values, it is tried again on half of its
+ * rows, down to the one that is refused. The transaction is then rolled back, the
+ * refused rows are taken out of the staged ones, and all begins anew: what is
+ * committed comes from a pass in which nothing was refused. A row may be refused only
+ * because of one that is about to be deleted; it is tried again after the deletes. */
+#include "data/db_load.h"
+#include "base/date.h"
+#include "base/sqlite.h"
+
+enum { MAX_PASSES = 100 };
+
+struct load {
+    struct dr_db *db;
+    struct dr_arena arena;
+    int32_t n;
+    struct dr_load_table *tables; /* in arena */
+    bool inside;                  /* of the caller's transaction: the ledger is not asked */
+    int64_t lock_us, lock_since;  /* since: 0 while nothing is locked */
+};
+
+/* ---- plan ------------------------------------------------------------------------- */
+
+/* The key that the table has, where the rows have all of it. */
+static void take_primary_key(struct dr_load_table *t)
+{
+    int32_t n = 0, in_key = 0;
+    t->keys = dr_arena_array(t->arena, (size_t)t->n_target + 1, sizeof *t->keys);
+    for (int32_t i = 0; i < t->n_target; i++)
+        in_key += t->target[i].key > 0;
+    for (int32_t place = 1; place <= in_key; place++)
+        for (int32_t i = 0; i < t->n_target; i++)
+            if (t->target[i].key == place && dr_table_find(t->spec->rows, t->target[i].name) >= 0)
+                t->keys[n++] = t->target[i].name;
+    t->n_keys = n == in_key ? n : 0;
+}
+
+static int32_t choose_keys(struct dr_load_table *t, bool made_by_load, struct dr_err *err)
+{
+    const struct dr_db_load *spec = t->spec;
+    t->n_keys = spec->n_keys;
+    t->keys = dr_arena_array(t->arena, (size_t)spec->n_keys + 1, sizeof *t->keys);
+    for (int32_t k = 0; k < spec->n_keys; k++) {
+        if (dr_table_find(spec->rows, spec->keys[k]) < 0)
+            return dr_fail(err, DR_ENOTFOUND, "there is no column '%s' to be its key", spec->keys[k]);
+        for (int32_t i = 0; i < k; i++)
+            if (dr_streq(spec->keys[i], spec->keys[k]))
+                return dr_fail(err, DR_EINPUT, "column '%s' is in its key twice", spec->keys[k]);
+        t->keys[k] = spec->keys[k];
+    }
+    if (t->n_keys == 0 && t->n_target > 0 && !(made_by_load && spec->mode == DR_LOAD_REPLACE))
+        take_primary_key(t);
+    if (spec->mode == DR_LOAD_UPSERT && t->n_keys == 0)
+        return dr_fail(err, DR_EDEF, "an upsert needs the key: name its columns");
+    return DR_OK;
+}
+
+static const struct dr_db_column *target_column(const struct dr_load_table *t, const char *name)
+{
+    for (int32_t i = 0; i < t->n_target; i++)
+        if (strcasecmp(t->target[i].name, name) == 0)
+            return &t->target[i];
+    return NULL;
+}
+
+/* Whether the table that is there has the columns, types and key that it would be
+ * made with. */
+static bool same_columns(const struct dr_dialect *d, const struct dr_load_table *t)
+{
+    const struct dr_table *rows = t->spec->rows;
+    int32_t keys = 0;
+    if (t->n_target != rows->n)
+        return false;
+    for (int32_t i = 0; i < rows->n; i++) {
+        if (!dr_streq(t->target[i].name, rows->names[i]) ||
+            strcasecmp(t->target[i].type, d->column_type(rows->columns[i])) != 0)
+            return false;
+        keys += t->target[i].key > 0;
+    }
+    for (int32_t k = 0; k < t->n_keys; k++)
+        if (target_column(t, t->keys[k])->key != k + 1)
+            return false;
+    return keys == t->n_keys;
+}
+
+static int32_t check_columns(const struct dr_load_table *t, struct dr_err *err)
+{
+    const struct dr_table *rows = t->spec->rows;
+    for (int32_t i = 0; i < rows->n; i++)
+        if (!target_column(t, rows->names[i]))
+            return dr_fail(err, DR_EINPUT,
+                           "the table that is there has no column '%s'; add it by a migration, or leave the "
+                           "column out",
+                           rows->names[i]);
+    return DR_OK;
+}
+
+/* Only a table that load itself made is made anew. */
+static int32_t choose_making(struct load *l, struct dr_load_table *t, const char *made_by, struct dr_err *err)
+{
+    const struct dr_dialect *d = l->db->driver->dialect;
+    dr_load_sql_create(d, t);
+    if (t->n_target == 0)
+        t->make = true;
+    else if (t->spec->mode == DR_LOAD_REPLACE && made_by && !dr_streq(made_by, t->create))
+        t->make = true;
+    else if (t->spec->mode == DR_LOAD_REPLACE && t->spec->remake)
+        t->make = !same_columns(d, t);
+    return t->make ? DR_OK : check_columns(t, err);
+}
+
+static int32_t need_column(const struct dr_table *rows, const char *name, const char *what,
+                           struct dr_err *err)
+{
+    if (name && dr_table_find(rows, name) < 0)
+        return dr_fail(err, DR_ENOTFOUND, "there is no column '%s' to %s", name, what);
+    return DR_OK;
+}
+
+static int32_t find_parent(struct load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    const struct dr_db_load *spec = t->spec;
+    if (spec->n_scope && spec->mode == DR_LOAD_APPEND)
+        return dr_fail(err, DR_EDEF, "what is appended deletes nothing: use upsert or replace");
+    for (int32_t i = 0; i < spec->n_scope; i++)
+        DR_TRY(need_column(spec->rows, spec->scope[i], "delete missing rows by", err));
+    if (!spec->n_scope || !spec->scope_of)
+        return DR_OK;
+    for (int32_t i = 0; i < t->number; i++)
+        if (dr_streq(l->tables[i].spec->name, spec->scope_of))
+            t->parent = &l->tables[i];
+    if (!t->parent)
+        return dr_fail(err, DR_EDEF, "'%s' is none of the tables loaded before it", spec->scope_of);
+    for (int32_t i = 0; i < spec->n_scope; i++)
+        DR_TRY(need_column(t->parent->spec->rows, spec->scope[i], "find the parents by", err));
+    return DR_OK;
+}
+
+static int32_t plan_table(struct load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    const struct dr_db_driver *driver = l->db->driver;
+    const char *made_by;
+    bool view;
+    if (t->spec->rows->n == 0)
+        return dr_fail(err, DR_EINPUT, "a database table needs at least one column");
+    DR_TRY(driver->columns(l->db, t->spec->name, t->arena, &t->target, &t->n_target, &view, err));
+    if (view)
+        return dr_fail(err, DR_EDB, "the database has a view of that name");
+    DR_TRY(dr_ledger_made(l->db, t->spec->name, t->arena, &made_by, err));
+    DR_TRY(choose_keys(t, made_by != NULL, err));
+    DR_TRY(need_column(t->spec->rows, t->spec->newer_wins, "tell which row is newer", err));
+    DR_TRY(find_parent(l, t, err));
+    DR_TRY(choose_making(l, t, made_by, err));
+    DR_TRY(dr_load_row_name(driver->dialect, t, err));
+    t->rows = dr_table_ref(t->spec->rows);
+    dr_load_hash(t, t->content);
+    if (!l->inside)
+        DR_TRY(dr_ledger_find(l->db, t, err));
+    return t->skip ? DR_OK : dr_load_choose_rows(t, driver->dialect->no_nul, err);
+}
+
+/* A parent that is known is staged nevertheless where a child asks which parents there are. */
+static int32_t stage_known_parents(struct load *l, struct dr_err *err)
+{
+    for (int32_t i = l->n - 1; i > 0; i--) {
+        struct dr_load_table *t = &l->tables[i], *parent = t->parent;
+        if (t->skip || !parent || !parent->skip)
+            continue;
+        parent->skip = false;
+        parent->n_refusals = 0;
+        DR_TRY(dr_load_choose_rows(parent, l->db->driver->dialect->no_nul, err));
+    }
+    return DR_OK;
+}
+
+/* ---- stage ------------------------------------------------------------------------ */
+
+static int32_t stage(struct load *l, const struct dr_load_table *t, struct dr_err *err)
+{
+    char name[32];
+    dr_load_temp_name(t, DR_LOAD_STAGE, name);
+    return t->skip ? DR_OK : l->db->driver->attach(l->db, name, t->rows, t->row_name, err);
+}
+
+/* What a connection that goes on should not carry along. */
+static void unstage(struct load *l)
+{
+    for (int32_t i = 0; i < l->n; i++) {
+        char name[32];
+        dr_load_temp_name(&l->tables[i], DR_LOAD_STAGE, name);
+        (void)l->db->driver->detach(l->db, name, NULL);
+    }
+}
+
+/* ---- pieces ----------------------------------------------------------------------- */
+
+static int32_t fail_row(const struct dr_load_table *t, int32_t rc, struct dr_err *err)
+{
+    const struct dr_refusal *r = &t->refusals[0];
+    return dr_fail(err, rc, "row %lld: %s", (long long)r->row + 1, r->reason);
+}
+
+/* Run a statement over the staged rows first to last, without those that it refuses. */
+static int32_t run_piece(struct load *l, struct dr_load_table *t, const char *sql, int64_t first,
+                         int64_t last, struct dr_err *err)
+{
+    const struct dr_db_driver *driver = l->db->driver;
+    struct dr_db_value range[] = { dr_db_int(first), dr_db_int(last) };
+    if (first > last)
+        return DR_OK;
+    DR_TRY(driver->exec(l->db, "SAVEPOINT dagrun_piece", err));
+    int32_t rc = driver->run(l->db, sql, 2, range, NULL, NULL, err);
+    if (!rc)
+        return driver->exec(l->db, "RELEASE dagrun_piece", err);
+    if (!l->db->failure.refused)
+        return rc;
+    struct dr_db_failure why = l->db->failure;
+    DR_TRY(driver->exec(l->db, "ROLLBACK TO dagrun_piece", err));
+    DR_TRY(driver->exec(l->db, "RELEASE dagrun_piece", err));
+    if (first == last) {
+        dr_load_refuse(t, first - 1, why.reason);
+        return t->spec->strict ? fail_row(t, DR_EDB, err) : DR_OK;
+    }
+    int64_t middle = first + (last - first) / 2;
+    DR_TRY(run_piece(l, t, sql, first, middle, err));
+    return run_piece(l, t, sql, middle + 1, last, err);
+}
+
+static int64_t staged_row(const struct dr_load_table *t, int64_t given)
+{
+    int64_t low = 0, high = t->rows->rows - 1;
+    while (t->source && low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (t->source[middle] < given)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return t->source ? low : given;
+}
+
+/* Try the rows refused since `before` again; the list keeps those refused again. */
+static int32_t try_refused_again(struct load *l, struct dr_load_table *t, const char *sql, int32_t before,
+                                 struct dr_err *err)
+{
+    int32_t n = t->n_refusals - before;
+    DR_AUTO_FREE int64_t *rows = dr_malloc((size_t)n * sizeof *rows);
+    for (int32_t i = 0; i < n; i++)
+        rows[i] = staged_row(t, t->refusals[before + i].row) + 1;
+    t->n_refusals = before;
+    for (int32_t i = 0; i < n; i++)
+        DR_TRY(run_piece(l, t, sql, rows[i], rows[i], err));
+    return DR_OK;
+}
+
+/* ---- a pass ------------------------------------------------------------------------- */
+
+static int32_t exec_made(struct load *l, const struct dr_load_table *t,
+                         void (*make)(const struct dr_dialect *d, const struct dr_load_table *t,
+                                      struct dr_buf *b),
+                         struct dr_err *err)
+{
+    DR_AUTO_BUF sql = { 0 };
+    make(l->db->driver->dialect, t, &sql);
+    return sql.n ? l->db->driver->exec(l->db, dr_buf_cstr(&sql), err) : DR_OK;
+}
+
+static int32_t classify(struct load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    DR_AUTO_BUF sql = { 0 };
+    DR_TRY(exec_made(l, t, dr_load_sql_make_todo, err));
+    if (t->spec->n_scope)
+        DR_TRY(exec_made(l, t, dr_load_sql_make_parents, err));
+    dr_load_sql_classify(l->db->driver->dialect, t, &sql);
+    return run_piece(l, t, dr_buf_cstr(&sql), 1, t->rows->rows, err);
+}
+
+static int32_t count_todo(struct load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    DR_AUTO_BUF sql = { 0 };
+    char name[32];
+    dr_load_temp_name(t, DR_LOAD_TODO, name);
+    for (int is_new = 0; is_new < 2; is_new++) {
+        dr_buf_clear(&sql);
+        dr_buf_printf(&sql, "SELECT count(*) FROM %s.%s WHERE is_new = %d",
+                      l->db->driver->dialect->temp_schema, name, is_new);
+        DR_TRY(dr_db_number(l->db, dr_buf_cstr(&sql), 0, NULL,
+                            is_new ? &t->spec->inserted : &t->spec->updated, err));
+    }
+    t->spec->unchanged = t->rows->rows - t->spec->inserted - t->spec->updated;
+    return DR_OK;
+}
+
+static int32_t make_table(struct load *l, const struct dr_load_table *t, struct dr_err *err)
+{
+    DR_AUTO_BUF drop = { 0 };
+    if (t->n_target > 0) {
+        dr_buf_printf(&drop, "DROP TABLE %s", l->db->driver->dialect->main_schema);
+        dr_buf_put_sql_ident(&drop, dr_str_of(t->spec->name));
+        DR_TRY(l->db->driver->exec(l->db, dr_buf_cstr(&drop), err));
+    }
+    DR_TRY(l->db->driver->exec(l->db, t->create, err));
+    return dr_ledger_note_made(l->db, t, err);
+}
+
+static int32_t delete_rows(struct load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    DR_AUTO_BUF sql = { 0 };
+    dr_load_sql_delete(l->db->driver->dialect, t, &sql);
+    return sql.n ? dr_db_run(l->db, dr_buf_cstr(&sql), 0, NULL, &t->spec->deleted, err) : DR_OK;
+}
+
+/* Rows without a key make room first; others stay until their successors are there,
+ * since rows of other tables may refer to them. */
+static int32_t apply(struct load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    DR_AUTO_BUF sql = { 0 };
+    DR_TRY(count_todo(l, t, err));
+    if (t->make)
+        DR_TRY(make_table(l, t, err));
+    if (!dr_load_keyed(t))
+        DR_TRY(delete_rows(l, t, err));
+    if (t->spec->inserted + t->spec->updated == 0)
+        return DR_OK;
+    dr_load_sql_apply(l->db->driver->dialect, t, &sql);
+    return run_piece(l, t, dr_buf_cstr(&sql), 1, t->rows->rows, err);
+}
+
+static int32_t delete_and_retry(struct load *l, struct dr_load_table *t, int32_t before, struct dr_err *err)
+{
+    DR_AUTO_BUF sql = { 0 };
+    if (dr_load_keyed(t))
+        DR_TRY(delete_rows(l, t, err));
+    if (t->n_refusals == before || t->spec->deleted == 0)
+        return DR_OK;
+    dr_load_sql_apply(l->db->driver->dialect, t, &sql);
+    return try_refused_again(l, t, dr_buf_cstr(&sql), before, err);
+}
+
+static int32_t in_table(const struct dr_load_table *t, int32_t rc, struct dr_err *err)
+{
+    return rc ? dr_err_prefix(err, "database table '%s'", t->spec->name) : DR_OK;
+}
+
+static bool any_refused(const struct load *l, const int32_t *before)
+{
+    for (int32_t i = 0; i < l->n; i++)
+        if (l->tables[i].n_refusals > before[i])
+            return true;
+    return false;
+}
+
+static int32_t write_all(struct load *l, const int32_t *before, struct dr_err *err)
+{
+    if (!l->lock_since)
+        l->lock_since = dr_monotonic_us();
+    DR_TRY(dr_ledger_make(l->db, err));
+    for (int32_t i = 0; i < l->n; i++)
+        if (!l->tables[i].skip)
+            DR_TRY(in_table(&l->tables[i], apply(l, &l->tables[i], err), err));
+    for (int32_t i = l->n - 1; i >= 0; i--)
+        if (!l->tables[i].skip)
+            DR_TRY(in_table(&l->tables[i], delete_and_retry(l, &l->tables[i], before[i], err), err));
+    for (int32_t i = 0; i < l->n && !any_refused(l, before); i++)
+        if (!l->tables[i].skip)
+            DR_TRY(l->inside ? dr_ledger_forget(l->db, &l->tables[i], err)
+                             : dr_ledger_note(l->db, &l->tables[i], err));
+    return DR_OK;
+}
+
+/* Everything between begin and commit; where rows were refused, it stops early. */
+static int32_t pass(struct load *l, const int32_t *before, struct dr_err *err)
+{
+    for (int32_t i = 0; i < l->n; i++) {
+        struct dr_load_table *t = &l->tables[i];
+        if (t->skip)
+            continue;
+        DR_TRY(in_table(t, classify(l, t, err), err));
+        if (t->n_refusals > before[i])
+            return DR_OK;
+    }
+    return write_all(l, before, err);
+}
+
+static void unlock(struct load *l)
+{
+    if (l->lock_since)
+        l->lock_us += dr_monotonic_us() - l->lock_since;
+    l->lock_since = 0;
+}
+
+static int32_t transact(struct load *l, bool writing, const int32_t *before, bool *ret_done,
+                        struct dr_err *err)
+{
+    const struct dr_db_driver *driver = l->db->driver;
+    DR_TRY(driver->begin(l->db, writing, err));
+    if (writing)
+        l->lock_since = dr_monotonic_us();
+    int32_t rc = pass(l, before, err);
+    *ret_done = !rc && !any_refused(l, before);
+    if (*ret_done)
+        rc = driver->commit(l->db, err);
+    if (rc || !*ret_done)
+        driver->rollback(l->db);
+    unlock(l);
+    return rc;
+}
+
+/* ---- the whole ------------------------------------------------------------------------ */
+
+static int32_t plan(struct load *l, struct dr_db_load *specs, struct dr_err *err)
+{
+    l->tables = dr_arena_array(&l->arena, (size_t)l->n, sizeof *l->tables);
+    for (int32_t i = 0; i < l->n; i++) {
+        struct dr_load_table *t = &l->tables[i];
+        *t = (struct dr_load_table){ .spec = &specs[i], .arena = &l->arena, .number = i };
+        DR_TRY(in_table(t, plan_table(l, t, err), err));
+        if (t->spec->strict && t->n_refusals)
+            return in_table(t, fail_row(t, DR_EINPUT, err), err);
+    }
+    return stage_known_parents(l, err);
+}
+
+static bool nothing_to_do(const struct load *l)
+{
+    for (int32_t i = 0; i < l->n; i++)
+        if (!l->tables[i].skip)
+            return false;
+    return true;
+}
+
+/* One pass, and after it what it refused taken out. */
+static int32_t pass_and_drop(struct load *l, bool *writing, bool *ret_done, struct dr_err *err)
+{
+    DR_AUTO_FREE int32_t *before = dr_malloc((size_t)l->n * sizeof *before);
+    for (int32_t i = 0; i < l->n; i++) {
+        DR_TRY(in_table(&l->tables[i], stage(l, &l->tables[i], err), err));
+        before[i] = l->tables[i].n_refusals;
+    }
+    int32_t rc = transact(l, *writing, before, ret_done, err);
+    if (rc == DR_EBUSY && !*writing) { /* somebody wrote since we read: begin again, and before them */
+        for (int32_t i = 0; i < l->n; i++)
+            l->tables[i].n_refusals = before[i];
+        *writing = true;
+        return DR_OK;
+    }
+    for (int32_t i = 0; i < l->n && !rc; i++)
+        rc = dr_load_drop_refused(&l->tables[i], before[i], err);
+    return rc;
+}
+
+static int32_t load_all(struct load *l, struct dr_db_load *specs, struct dr_err *err)
+{
+    bool done = false, writing = false;
+    DR_TRY(plan(l, specs, err));
+    for (int passes = 0; !done && !nothing_to_do(l); passes++) {
+        if (passes == MAX_PASSES)
+            return dr_fail(err, DR_ELIMIT, "rows were still refused after %d passes", MAX_PASSES);
+        DR_TRY(pass_and_drop(l, &writing, &done, err));
+    }
+    for (int32_t i = 0; i < l->n; i++) {
+        l->tables[i].spec->skipped = l->tables[i].skip;
+        DR_TRY(dr_load_give_refused(&l->tables[i], err));
+    }
+    return DR_OK;
+}
+
+static void load_done(struct load *l)
+{
+    for (int32_t i = 0; l->tables && i < l->n; i++) {
+        dr_table_unref(l->tables[i].rows);
+        free(l->tables[i].source);
+        free(l->tables[i].refusals);
+    }
+    dr_arena_done(&l->arena);
+}
+
+int32_t dr_db_load(struct dr_db *db, int32_t n, struct dr_db_load *tables, int64_t *ret_lock_us,
+                   struct dr_err *err)
+{
+    struct load l = { .db = db, .n = n };
+    for (int32_t i = 0; i < n; i++) {
+        struct dr_db_load *t = &tables[i];
+        t->skipped = 0;
+        t->inserted = t->updated = t->deleted = t->unchanged = 0;
+        t->refused = NULL;
+    }
+    if (db->driver->in_transaction(db))
+        return dr_fail(err, DR_EINPUT,
+                       "a load is a transaction of its own; commit the one that is open first");
+    int32_t rc = load_all(&l, tables, err);
+    unstage(&l);
+    load_done(&l);
+    if (!rc && ret_lock_us)
+        *ret_lock_us = l.lock_us;
+    return rc;
+}
+
+/* ---- replacing within the caller's transaction ------------------------------------------- */
+
+static int32_t replace(struct load *l, struct dr_db_load *spec, struct dr_err *err)
+{
+    int32_t before = 0;
+    DR_TRY(plan(l, spec, err));
+    DR_TRY(in_table(&l->tables[0], stage(l, &l->tables[0], err), err));
+    return pass(l, &before, err);
+}
+
+int32_t dr_db_replace(struct dr_db *db, const char *name, const struct dr_table *t, int32_t n_keys,
+                      const char *const *keys, struct dr_err *err)
+{
+    struct dr_db_load spec = {
+        .size = sizeof spec, .name = name, .rows = t, .n_keys = n_keys, .keys = keys, .remake = 1, .strict = 1
+    };
+    struct load l = { .db = db, .n = 1, .inside = true };
+    if (!db->driver->in_transaction(db))
+        return dr_fail(err, DR_EINPUT,
+                       "database table '%s': dr_db_replace needs a transaction; call dr_db_begin first",
+                       name);
+    DR_TRY(db->driver->exec(db, "SAVEPOINT dagrun_load", err));
+    int32_t rc = replace(&l, &spec, err);
+    if (rc)
+        (void)db->driver->exec(db, "ROLLBACK TO dagrun_load", NULL);
+    int32_t released = db->driver->exec(db, "RELEASE dagrun_load", rc ? NULL : err);
+    unstage(&l);
+    load_done(&l);
+    return rc ? rc : released;
+}

@@ -1,0 +1,71 @@
+/* db_load.h - what the files of the loader share: db_load.c (the phases),
+ * db_load_rows.c (which rows), db_load_sql.c (which statements), db_ledger.c (what was
+ * loaded before). Layer: data. */
+#ifndef DR_DB_LOAD_H
+#define DR_DB_LOAD_H
+#include "base/hash.h"
+#include "data/db.h"
+
+/* A row that was refused, and why. */
+struct dr_refusal {
+    int64_t row; /* of the rows given, from 0 */
+    const char *reason;
+};
+/* One table of a load. Pointers are in the load's arena unless owned. */
+struct dr_load_table {
+    struct dr_db_load *spec;      /* the caller's */
+    struct dr_arena *arena;       /* borrowed */
+    int32_t number;               /* in the load: part of the names of its temporary tables */
+    struct dr_load_table *parent; /* of scope_of, or NULL */
+    int32_t n_keys;
+    const char **keys;
+    struct dr_db_column *target; /* the columns of the table that is there */
+    int32_t n_target;            /* 0: there is none */
+    bool make;                   /* it is to be made, after dropping what is there */
+    char *create;                /* the statement that would make it */
+    const char *row_name;        /* of the column that numbers staged rows */
+    struct dr_table *rows;       /* owned: the rows to stage */
+    int64_t *source;             /* owned: where they are among those given; NULL: the same */
+    struct dr_refusal *refusals; /* owned */
+    int32_t n_refusals, cap_refusals;
+    char content[DR_HASH_HEX]; /* hash of the rows and of how they are loaded */
+    bool skip;
+};
+
+/* ---- db_load_rows.c ---- */
+/* Which rows to stage: those without a key are refused; of several with one key, one is
+ * taken (the newest, or the last) or, unless it is an upsert, the others refused. */
+int32_t dr_load_choose_rows(struct dr_load_table *t, bool no_nul, struct dr_err *err);
+/* Note that a staged row (from 0) is refused. */
+void dr_load_refuse(struct dr_load_table *t, int64_t staged, const char *reason);
+/* Take the rows refused since the first `before` out of the staged ones. */
+int32_t dr_load_drop_refused(struct dr_load_table *t, int32_t before, struct dr_err *err);
+/* The refused rows with their reasons, into the spec. */
+int32_t dr_load_give_refused(struct dr_load_table *t, struct dr_err *err);
+/* A hash that is equal for equal rows, however they are chunked and encoded. */
+void dr_load_hash(const struct dr_load_table *t, char ret[DR_HASH_HEX]);
+
+/* ---- db_load_sql.c: the statements; ?1 and ?2 are the first and last staged row ---- */
+enum { DR_LOAD_STAGE, DR_LOAD_TODO, DR_LOAD_PARENTS };
+void dr_load_temp_name(const struct dr_load_table *t, int which, char ret[32]);
+bool dr_load_keyed(const struct dr_load_table *t); /* rows are matched by key */
+int32_t dr_load_row_name(const struct dr_dialect *d, struct dr_load_table *t, struct dr_err *err);
+void dr_load_sql_create(const struct dr_dialect *d, struct dr_load_table *t);
+void dr_load_sql_make_todo(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+void dr_load_sql_make_parents(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+void dr_load_sql_classify(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+void dr_load_sql_apply(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+void dr_load_sql_delete(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+
+/* ---- db_ledger.c ---- */
+/* Whether the ledger has this load already; then its refusals are read back. */
+int32_t dr_ledger_find(struct dr_db *db, struct dr_load_table *t, struct dr_err *err);
+int32_t dr_ledger_make(struct dr_db *db, struct dr_err *err); /* its tables, where absent */
+int32_t dr_ledger_note(struct dr_db *db, const struct dr_load_table *t, struct dr_err *err);
+/* Forget the loads that this one supersedes. */
+int32_t dr_ledger_forget(struct dr_db *db, const struct dr_load_table *t, struct dr_err *err);
+/* Whether load made a table, and by which statement: *ret NULL where it did not. */
+int32_t dr_ledger_made(struct dr_db *db, const char *table, struct dr_arena *a, const char **ret,
+                       struct dr_err *err);
+int32_t dr_ledger_note_made(struct dr_db *db, const struct dr_load_table *t, struct dr_err *err);
+#endif

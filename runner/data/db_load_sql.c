@@ -1,0 +1,339 @@
+/* db_load_sql.c - the statements of a load.
+ *
+ * Aliases are the same in all of them: t is the target, s the staging table, d the
+ * rows to do, p a parent's rows. What must differ between databases is asked of the
+ * dialect. */
+#include "data/db_load.h"
+#include "base/sqlite.h"
+
+void dr_load_temp_name(const struct dr_load_table *t, int which, char ret[32])
+{
+    static const char *const words[] = { "stage", "todo", "parents" };
+    snprintf(ret, 32, "dagrun_%s_%d", words[which], (int)t->number);
+}
+
+/* temp.dagrun_stage_0 */
+static void put_temp(const struct dr_dialect *d, const struct dr_load_table *t, int which, struct dr_buf *b)
+{
+    char name[32];
+    dr_load_temp_name(t, which, name);
+    dr_buf_printf(b, "%s.%s", d->temp_schema, name);
+}
+
+static void put_target(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+{
+    dr_buf_puts(b, d->main_schema);
+    dr_buf_put_sql_ident(b, dr_str_of(t->spec->name));
+}
+
+static void put_column(struct dr_buf *b, const char *alias, const char *name)
+{
+    dr_buf_printf(b, "%s.", alias);
+    dr_buf_put_sql_ident(b, dr_str_of(name));
+}
+
+static bool is_key(const struct dr_load_table *t, const char *name)
+{
+    for (int32_t i = 0; i < t->n_keys; i++)
+        if (dr_streq(t->keys[i], name))
+            return true;
+    return false;
+}
+
+bool dr_load_keyed(const struct dr_load_table *t)
+{
+    return t->n_keys > 0 && t->spec->mode != DR_LOAD_APPEND;
+}
+
+static bool has_column(const struct dr_table *rows, const char *name)
+{
+    for (int32_t i = 0; i < rows->n; i++)
+        if (strcasecmp(rows->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+int32_t dr_load_row_name(const struct dr_dialect *d, struct dr_load_table *t, struct dr_err *err)
+{
+    for (int i = 0; d->row_names[i]; i++)
+        if (!has_column(t->spec->rows, d->row_names[i])) {
+            t->row_name = d->row_names[i];
+            return DR_OK;
+        }
+    return dr_fail(err, DR_EINPUT, "the columns '%s' and its like cannot all be loaded; rename one",
+                   d->row_names[0]);
+}
+
+/* ---- making ---------------------------------------------------------------------- */
+
+void dr_load_sql_create(const struct dr_dialect *d, struct dr_load_table *t)
+{
+    const struct dr_table *rows = t->spec->rows;
+    DR_AUTO_BUF b = { 0 };
+    dr_buf_puts(&b, "CREATE TABLE ");
+    put_target(d, t, &b);
+    dr_buf_puts(&b, " (\n");
+    for (int32_t i = 0; i < rows->n; i++) {
+        dr_buf_puts(&b, i ? ",\n  " : "  ");
+        dr_buf_put_sql_ident(&b, dr_str_of(rows->names[i]));
+        dr_buf_printf(&b, " %s%s", d->column_type(rows->columns[i]),
+                      is_key(t, rows->names[i]) ? " NOT NULL" : "");
+    }
+    for (int32_t k = 0; k < t->n_keys; k++) {
+        dr_buf_puts(&b, k ? ", " : ",\n  PRIMARY KEY (");
+        dr_buf_put_sql_ident(&b, dr_str_of(t->keys[k]));
+    }
+    dr_buf_printf(&b, "%s\n)%s", t->n_keys ? ")" : "", d->table_suffix);
+    t->create = dr_arena_dup(t->arena, dr_buf_cstr(&b), b.n);
+}
+
+/* ---- expressions -------------------------------------------------------------------- */
+
+static const char *target_type(const struct dr_load_table *t, const char *column)
+{
+    for (int32_t i = 0; i < t->n_target && !t->make; i++)
+        if (dr_streq(t->target[i].name, column))
+            return t->target[i].type;
+    return NULL;
+}
+
+static void put_staged(const struct dr_dialect *d, const struct dr_load_table *t, const char *alias,
+                       const char *column, struct dr_buf *b)
+{
+    d->put_staged(b, alias, column, target_type(t, column));
+}
+
+/* t.k = s.k AND ... */
+static void put_same_key(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+{
+    for (int32_t k = 0; k < t->n_keys; k++) {
+        dr_buf_puts(b, k ? " AND " : "");
+        put_column(b, "t", t->keys[k]);
+        dr_buf_puts(b, " = ");
+        put_staged(d, t, "s", t->keys[k], b);
+    }
+}
+
+/* t.c IS DISTINCT FROM <new>.c OR ...: of the columns beside the key. */
+static void put_differs(const struct dr_dialect *d, const struct dr_load_table *t, const char *alias,
+                        struct dr_buf *b)
+{
+    int n = 0;
+    for (int32_t i = 0; i < t->rows->n; i++) {
+        const char *name = t->rows->names[i];
+        if (is_key(t, name))
+            continue;
+        const char *type = target_type(t, name);
+        dr_buf_puts(b, n++ ? " OR " : "(");
+        DR_AUTO_BUF left = { 0 };
+        DR_AUTO_BUF right = { 0 };
+        put_column(&left, "t", name);
+        if (dr_streq(alias, "s"))
+            put_staged(d, t, "s", name, &right);
+        else
+            put_column(&right, alias, name);
+        d->put_distinct(b, dr_buf_cstr(&left), dr_buf_cstr(&right), type);
+    }
+    dr_buf_puts(b, n ? ")" : "1 = 0");
+}
+
+/* Whether the row of that alias is newer than the target's; true where nobody asks. */
+static void put_newer(const struct dr_dialect *d, const struct dr_load_table *t, const char *alias,
+                      struct dr_buf *b)
+{
+    const char *column = t->spec->newer_wins;
+    if (!column || t->spec->mode != DR_LOAD_UPSERT)
+        return;
+    dr_buf_puts(b, "(");
+    put_column(b, "t", column);
+    dr_buf_puts(b, " IS NULL OR ");
+    d->put_ordered(b, alias, column, dr_streq(alias, "s") ? target_type(t, column) : NULL);
+    dr_buf_puts(b, " > ");
+    d->put_ordered(b, "t", column, NULL);
+    dr_buf_puts(b, ") AND ");
+}
+
+/* ---- which rows there are to do ------------------------------------------------------- */
+
+void dr_load_sql_make_todo(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+{
+    dr_buf_puts(b, "DROP TABLE IF EXISTS ");
+    put_temp(d, t, DR_LOAD_TODO, b);
+    dr_buf_puts(b, "; CREATE TABLE ");
+    put_temp(d, t, DR_LOAD_TODO, b);
+    dr_buf_printf(b, " (row_number %s PRIMARY KEY, is_new %s NOT NULL)", d->int_type, d->int_type);
+}
+
+/* The parents for which the rows are complete: those that this load brings and that are
+ * not older than what is there. */
+void dr_load_sql_make_parents(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+{
+    const struct dr_load_table *from = t->parent ? t->parent : t;
+    dr_buf_puts(b, "DROP TABLE IF EXISTS ");
+    put_temp(d, t, DR_LOAD_PARENTS, b);
+    dr_buf_puts(b, "; CREATE TABLE ");
+    put_temp(d, t, DR_LOAD_PARENTS, b);
+    dr_buf_puts(b, " AS SELECT DISTINCT ");
+    for (int32_t i = 0; i < t->spec->n_scope; i++) {
+        dr_buf_puts(b, i ? ", " : "");
+        put_staged(d, from, "s", t->spec->scope[i], b);
+        dr_buf_printf(b, " AS c%d", (int)i);
+    }
+    dr_buf_puts(b, " FROM ");
+    put_temp(d, from, DR_LOAD_STAGE, b);
+    dr_buf_puts(b, " AS s");
+    const char *newer = from->spec->newer_wins;
+    if (!t->parent || !newer || !dr_load_keyed(from) || from->make || from->n_target == 0)
+        return;
+    dr_buf_puts(b, " LEFT JOIN ");
+    put_target(d, from, b);
+    dr_buf_puts(b, " AS t ON ");
+    put_same_key(d, from, b);
+    dr_buf_puts(b, " WHERE ");
+    put_column(b, "t", newer);
+    dr_buf_puts(b, " IS NULL OR ");
+    d->put_ordered(b, "s", newer, target_type(from, newer));
+    dr_buf_puts(b, " >= ");
+    d->put_ordered(b, "t", newer, NULL);
+}
+
+/* EXISTS (a parent of the row of that alias) */
+static void put_has_parent(const struct dr_dialect *d, const struct dr_load_table *t, const char *alias,
+                           struct dr_buf *b)
+{
+    dr_buf_puts(b, "EXISTS (SELECT 1 FROM ");
+    put_temp(d, t, DR_LOAD_PARENTS, b);
+    dr_buf_puts(b, " AS p WHERE ");
+    for (int32_t i = 0; i < t->spec->n_scope; i++) {
+        dr_buf_printf(b, "%sp.c%d = ", i ? " AND " : "", (int)i);
+        if (dr_streq(alias, "s"))
+            put_staged(d, t, "s", t->spec->scope[i], b);
+        else
+            put_column(b, alias, t->spec->scope[i]);
+    }
+    dr_buf_puts(b, ")");
+}
+
+static void put_range(const struct dr_dialect *d, const char *alias, const char *column, struct dr_buf *b)
+{
+    dr_buf_printf(b, "%s.%s BETWEEN %c1 AND %c2", alias, column, d->placeholder, d->placeholder);
+}
+
+/* Rows that are new, or differ from what is there and may replace it. */
+void dr_load_sql_classify(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+{
+    bool compare = dr_load_keyed(t) && t->n_target > 0 && !t->make;
+    dr_buf_puts(b, "INSERT INTO ");
+    put_temp(d, t, DR_LOAD_TODO, b);
+    dr_buf_printf(b, " SELECT s.%s, ", t->row_name);
+    if (compare) {
+        dr_buf_puts(b, "CASE WHEN ");
+        put_column(b, "t", t->keys[0]);
+        dr_buf_puts(b, " IS NULL THEN 1 ELSE 0 END");
+    } else {
+        dr_buf_puts(b, "1");
+    }
+    dr_buf_puts(b, " FROM ");
+    put_temp(d, t, DR_LOAD_STAGE, b);
+    dr_buf_puts(b, " AS s");
+    if (compare) {
+        dr_buf_puts(b, " LEFT JOIN ");
+        put_target(d, t, b);
+        dr_buf_puts(b, " AS t ON ");
+        put_same_key(d, t, b);
+    }
+    dr_buf_puts(b, " WHERE ");
+    put_range(d, "s", t->row_name, b);
+    if (t->parent) {
+        dr_buf_puts(b, " AND ");
+        put_has_parent(d, t, "s", b);
+    }
+    if (!compare)
+        return;
+    dr_buf_puts(b, " AND (");
+    put_column(b, "t", t->keys[0]);
+    dr_buf_puts(b, " IS NULL");
+    if (!t->spec->insert_only) {
+        dr_buf_puts(b, " OR (");
+        put_newer(d, t, "s", b);
+        put_differs(d, t, "s", b);
+        dr_buf_puts(b, ")");
+    }
+    dr_buf_puts(b, ")");
+}
+
+/* ---- doing it ----------------------------------------------------------------------- */
+
+static void put_update(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+{
+    int n = 0;
+    dr_buf_puts(b, " ON CONFLICT (");
+    for (int32_t k = 0; k < t->n_keys; k++) {
+        dr_buf_puts(b, k ? ", " : "");
+        dr_buf_put_sql_ident(b, dr_str_of(t->keys[k]));
+    }
+    dr_buf_puts(b, ") DO ");
+    for (int32_t i = 0; i < t->rows->n && !t->spec->insert_only; i++) {
+        if (is_key(t, t->rows->names[i]))
+            continue;
+        dr_buf_puts(b, n++ ? ", " : "UPDATE SET ");
+        dr_buf_put_sql_ident(b, dr_str_of(t->rows->names[i]));
+        dr_buf_puts(b, " = ");
+        put_column(b, "excluded", t->rows->names[i]);
+    }
+    if (n == 0) {
+        dr_buf_puts(b, "NOTHING");
+        return;
+    }
+    /* Asked again: another writer may have come between. */
+    dr_buf_puts(b, " WHERE ");
+    put_newer(d, t, "excluded", b);
+    put_differs(d, t, "excluded", b);
+}
+
+void dr_load_sql_apply(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+{
+    dr_buf_puts(b, "INSERT INTO ");
+    put_target(d, t, b);
+    dr_buf_puts(b, " AS t (");
+    for (int32_t i = 0; i < t->rows->n; i++) {
+        dr_buf_puts(b, i ? ", " : "");
+        dr_buf_put_sql_ident(b, dr_str_of(t->rows->names[i]));
+    }
+    dr_buf_puts(b, ") SELECT ");
+    for (int32_t i = 0; i < t->rows->n; i++) {
+        dr_buf_puts(b, i ? ", " : "");
+        put_staged(d, t, "s", t->rows->names[i], b);
+    }
+    dr_buf_puts(b, " FROM ");
+    put_temp(d, t, DR_LOAD_TODO, b);
+    dr_buf_puts(b, " AS d JOIN ");
+    put_temp(d, t, DR_LOAD_STAGE, b);
+    dr_buf_printf(b, " AS s ON s.%s = d.row_number WHERE ", t->row_name);
+    put_range(d, "d", "row_number", b);
+    dr_buf_puts(b, " ORDER BY d.row_number");
+    if (dr_load_keyed(t))
+        put_update(d, t, b);
+}
+
+/* What the table should no longer hold; the empty text where everything may stay. */
+void dr_load_sql_delete(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+{
+    bool keyed = dr_load_keyed(t), scoped = t->spec->n_scope > 0;
+    if (t->make || (t->spec->mode != DR_LOAD_REPLACE && !scoped))
+        return;
+    dr_buf_puts(b, "DELETE FROM ");
+    put_target(d, t, b);
+    dr_buf_puts(b, " AS t");
+    if (scoped) {
+        dr_buf_puts(b, " WHERE ");
+        put_has_parent(d, t, "t", b);
+    }
+    if (!keyed)
+        return;
+    dr_buf_puts(b, scoped ? " AND NOT EXISTS (SELECT 1 FROM " : " WHERE NOT EXISTS (SELECT 1 FROM ");
+    put_temp(d, t, DR_LOAD_STAGE, b);
+    dr_buf_puts(b, " AS s WHERE ");
+    put_same_key(d, t, b);
+    dr_buf_puts(b, ")");
+}
