@@ -28,9 +28,9 @@ static int32_t keep_rows(struct dr_load_table *t, const uint8_t *bits, struct dr
     struct dr_table *kept;
     DR_TRY(dr_table_filter(t->rows, bits, &kept, err));
     int64_t *rows = dr_malloc((size_t)kept->rows * sizeof *rows);
-    dr_bits_rows(bits, t->rows->rows, rows);
-    for (int64_t i = 0; i < kept->rows && t->source; i++)
-        rows[i] = t->source[rows[i]];
+    for (int64_t i = 0, n = 0; i < t->rows->rows; i++)
+        if (dr_bit(bits, i))
+            rows[n++] = t->source ? t->source[i] : i;
     free(t->source);
     t->source = rows;
     dr_table_unref(t->rows);
