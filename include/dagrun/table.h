@@ -390,6 +390,26 @@ struct dr_db_value {
     const char *p; /* STRING: borrowed */
     int64_t n;
 };
+/* One or more statements, separated by semicolons, with parameters written
+ * :name. In text and comments a colon means nothing. */
+struct dr_db_script {
+    uint32_t size;    /* sizeof(struct dr_db_script) */
+    int32_t n_values;
+    const char *text;
+    const char *file; /* shown in errors, with the line; or NULL */
+    int32_t line;     /* of the text's first line in file */
+    int32_t pad;
+    const struct dr_db_value *values;
+    /* Called with each result, numbered from 0, lent for the call; what it returns other
+     * than 0 ends the script. NULL: results are not read. */
+    int32_t (*on_result)(void *ctx, int32_t i, const struct dr_table *result, struct dr_err *err);
+    void *ctx;
+};
+/* Run them in order, in the caller's transaction where there is one. An error
+ * names file and line of the statement and says what the database says. */
+DR_API DR_CHECK int32_t dr_db_run_script(struct dr_db *db, const struct dr_db_script *script,
+                                         struct dr_err *err);
+
 enum dr_load_mode {
     DR_LOAD_REPLACE = 0, /* the table holds exactly these rows afterwards */
     DR_LOAD_APPEND = 1,  /* these rows are added */

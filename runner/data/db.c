@@ -4,7 +4,8 @@
 
 int32_t dr_db_connect(const struct dr_db_target *where, struct dr_db **ret, struct dr_err *err)
 {
-    return dr_db_sqlite_open(where->path, ret, err);
+    return where->postgresql ? dr_db_postgresql_open(where, ret, err)
+                             : dr_db_sqlite_open(where->path, ret, err);
 }
 
 int32_t dr_db_open(const char *path, struct dr_db **ret, struct dr_err *err)

@@ -36,6 +36,7 @@ struct dr_dialect {
     const char *name;         /* "sqlite", "postgresql" */
     char placeholder;         /* '?' or '$', before the number of a parameter */
     bool no_nul;              /* text cannot hold a NUL byte */
+    bool analyze;             /* temporary tables are counted before they are joined */
     const char *row_names[4]; /* what the column of a staging table that numbers its rows from 1
                                  may be called; NULL ends */
     const char *main_schema;  /* put before the names of tables: "main.", or "" */
@@ -93,8 +94,9 @@ struct dr_db {
     struct dr_pg *pg;   /* PostgreSQL: owned */
     struct dr_db_failure failure;
 };
-extern const struct dr_db_driver dr_db_sqlite;
+extern const struct dr_db_driver dr_db_sqlite, dr_db_postgresql;
 int32_t dr_db_sqlite_open(const char *path, struct dr_db **ret, struct dr_err *err);
+int32_t dr_db_postgresql_open(const struct dr_db_target *where, struct dr_db **ret, struct dr_err *err);
 
 /* Shorter ways to driver->run. */
 int32_t dr_db_run(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,

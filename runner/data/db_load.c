@@ -283,7 +283,14 @@ static int32_t classify(struct load *l, struct dr_load_table *t, struct dr_err *
     if (t->spec->n_scope)
         DR_TRY(exec_made(l, t, dr_load_sql_make_parents, err));
     dr_load_sql_classify(l->db->driver->dialect, t, &sql);
-    return run_piece(l, t, dr_buf_cstr(&sql), 1, t->rows->rows, err);
+    DR_TRY(run_piece(l, t, dr_buf_cstr(&sql), 1, t->rows->rows, err));
+    if (!l->db->driver->dialect->analyze)
+        return DR_OK;
+    char name[32];
+    dr_load_temp_name(t, DR_LOAD_TODO, name);
+    dr_buf_clear(&sql);
+    dr_buf_printf(&sql, "ANALYZE %s.%s", l->db->driver->dialect->temp_schema, name);
+    return l->db->driver->exec(l->db, dr_buf_cstr(&sql), err);
 }
 
 static int32_t count_todo(struct load *l, struct dr_load_table *t, struct dr_err *err)

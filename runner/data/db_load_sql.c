@@ -147,9 +147,9 @@ static void put_newer(const struct dr_dialect *d, const struct dr_load_table *t,
     dr_buf_puts(b, "(");
     put_column(b, "t", column);
     dr_buf_puts(b, " IS NULL OR ");
-    d->put_ordered(b, alias, column, dr_streq(alias, "s") ? target_type(t, column) : NULL);
+    d->put_ordered(b, alias, column, target_type(t, column));
     dr_buf_puts(b, " > ");
-    d->put_ordered(b, "t", column, NULL);
+    d->put_ordered(b, "t", column, target_type(t, column));
     dr_buf_puts(b, ") AND ");
 }
 
@@ -194,7 +194,7 @@ void dr_load_sql_make_parents(const struct dr_dialect *d, const struct dr_load_t
     dr_buf_puts(b, " IS NULL OR ");
     d->put_ordered(b, "s", newer, target_type(from, newer));
     dr_buf_puts(b, " >= ");
-    d->put_ordered(b, "t", newer, NULL);
+    d->put_ordered(b, "t", newer, target_type(from, newer));
 }
 
 /* EXISTS (a parent of the row of that alias) */

@@ -710,5 +710,7 @@ int main(void)
         T(another_writer_between_reading_and_writing_is_noticed),
         T(a_load_within_a_transaction_is_refused),
     };
+    if (getenv("DAGRUN_TEST_POSTGRESQL"))
+        puts("# on PostgreSQL");
     return cmocka_run_group_tests_name("db_load", tests, NULL, NULL);
 }
