@@ -376,6 +376,9 @@ DR_API DR_CHECK int32_t dr_db_attach_table(struct dr_db *db, const char *name, c
 DR_API DR_CHECK int32_t dr_db_query(struct dr_db *db, const char *sql, struct dr_table **ret,
                                     struct dr_err *err);
 
+/* A type by its name in docs/tables.md: enum dr_type, or -1. */
+DR_API int32_t dr_type_parse(const char *name);
+
 /* "sqlite" or "postgresql". A connection from dr_task_connect may be either; all
  * functions here take both. */
 DR_API const char *dr_db_type(const struct dr_db *db);
@@ -393,7 +396,7 @@ struct dr_db_value {
 /* One or more statements, separated by semicolons, with parameters written
  * :name. In text and comments a colon means nothing. */
 struct dr_db_script {
-    uint32_t size;    /* sizeof(struct dr_db_script) */
+    uint32_t size; /* sizeof(struct dr_db_script) */
     int32_t n_values;
     const char *text;
     const char *file; /* shown in errors, with the line; or NULL */

@@ -121,8 +121,6 @@ static inline struct dr_str dr_array_str(const struct dr_array *a, int64_t i)
 }
 size_t dr_type_width(int32_t type);     /* bytes of a value; 0 for BOOL, NULL, STRING */
 const char *dr_type_name(int32_t type); /* "int64", "float64", "date", ... */
-int32_t dr_type_parse(
-    const char *name); /* also aliases (int, float, double, str, text, datetime); -1 where unknown */
 int64_t dr_bits_count(const uint8_t *bits, int64_t n); /* how many of the first n are 1 */
 
 /* Where a row of a column lies: chunk, and row within it. Amortised O(1) for
