@@ -168,6 +168,10 @@ DR_API DR_CHECK int32_t dr_task_report(struct dr_task *t);
  * dr_db functions of dagrun/table.h and close it with dr_db_close. "warehouse" is
  * always there. */
 DR_API DR_CHECK int32_t dr_task_connect(struct dr_task *t, const char *name, struct dr_db **ret);
+/* Apply what is pending of the home's migrations/SET (docs/sql.md), each in a transaction of its
+ * own; *ret_applied of them. */
+DR_API DR_CHECK int32_t dr_task_migrate(struct dr_task *t, struct dr_db *db, const char *set,
+                                        int32_t *ret_applied);
 
 /* ---- the declaration ------------------------------------------------------------- */
 

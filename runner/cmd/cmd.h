@@ -31,7 +31,8 @@ struct dr_args {
     int64_t jobs, threads, limit, attempt, wait_us;
     bool json, help, follow, quiet, all, force, plain, list, trace, no_forgiving, user_lines, full, if_due,
         reconcile;
-    const char *explain, *encoding, *delimiter;
+    const char *explain, *encoding, *delimiter, *connection;
+    bool yes;
 };
 struct dr_cmd {
     struct dr_arena arena; /* all that dies with the program */
@@ -143,6 +144,7 @@ int dr_verb_tasks(struct dr_cmd *c);
 int dr_verb_expect(struct dr_cmd *c);
 int dr_verb_report(struct dr_cmd *c);
 int dr_verb_crontab(struct dr_cmd *c);
+int dr_verb_db(struct dr_cmd *c);
 int dr_verb_version(struct dr_cmd *c);
 int dr_verb_help(struct dr_cmd *c);
 #endif

@@ -57,6 +57,9 @@ static const struct option options[] = {
       "do nothing unless the DAG's schedule fires in this minute (for cron)" },
     { "reconcile", 0, FLAG, AT(reconcile), NULL, "fail where the rows of a dataset do not add up" },
     { "full", 0, FLAG, AT(full), NULL, "everything that is known" },
+    { "connection", 0, TEXT, AT(connection), "NAME",
+      "the database, of connections.yaml; warehouse without it" },
+    { "yes", 'y', FLAG, AT(yes), NULL, "do it, without asking" },
     { "output", 'o', TEXT, AT(output), "FILE", "write there rather than to standard output" },
 };
 #define N_OPTIONS (sizeof options / sizeof options[0])

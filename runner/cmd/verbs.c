@@ -150,6 +150,20 @@ const struct dr_verb dr_verbs[] = {
       .example = "dagrun crontab | crontab -\n",
       .needs_home = true,
       .run = dr_verb_crontab },
+    { .name = "db",
+      .words = "migrate|status|teardown [SET]...",
+      .min_words = 1,
+      .max_words = 16,
+      .summary = "Bring a database's schema up to date, show it, or remove it",
+      .options = "connection yes json",
+      .details =
+          "A set is a folder of migrations/ with files NNN_name.sql. Without SET, all sets; teardown wants "
+          "it\n"
+          "named, and --yes. Exit code 1 where status finds a migration that was changed or is missing.\n",
+      .example = "dagrun db migrate\ndagrun db status --connection postgres\n"
+                 "dagrun db teardown patient_cases --yes\n",
+      .needs_home = true,
+      .run = dr_verb_db },
     { .name = "version",
       .words = "",
       .max_words = 0,

@@ -1,11 +1,24 @@
 /* db.c - what is the same for every database: the public functions, each handed
  * to the connection's driver. */
 #include "data/db.h"
+#include "base/file.h"
+
+/* The folder of a database that is yet to be made. */
+static int32_t make_folder(const char *path, struct dr_err *err)
+{
+    DR_AUTO_ARENA a = { 0 };
+    const char *slash = strrchr(path, '/');
+    if (!slash || slash == path)
+        return DR_OK;
+    return dr_mkdirs(dr_arena_dup(&a, path, (size_t)(slash - path)), err);
+}
 
 int32_t dr_db_connect(const struct dr_db_target *where, struct dr_db **ret, struct dr_err *err)
 {
-    return where->postgresql ? dr_db_postgresql_open(where, ret, err)
-                             : dr_db_sqlite_open(where->path, ret, err);
+    if (where->postgresql)
+        return dr_db_postgresql_open(where, ret, err);
+    DR_TRY(make_folder(where->path, err));
+    return dr_db_sqlite_open(where->path, ret, err);
 }
 
 int32_t dr_db_open(const char *path, struct dr_db **ret, struct dr_err *err)

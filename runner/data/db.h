@@ -44,6 +44,10 @@ struct dr_dialect {
     const char *int_type;     /* of 64-bit integers */
     const char *serial;       /* of a column that numbers rows by itself */
     const char *table_suffix; /* after the ")" of a CREATE TABLE */
+    const char *objects_sql;  /* tables, views and the like, in the order of their making: the
+                                 name, and the statement that drops it */
+    const char *lock_sql;     /* one migration at a time, where a transaction does not do that; or NULL */
+    const char *before_drop;  /* what a transaction that drops tables begins with, or NULL */
     const char *(*column_type)(const struct dr_column *c);
     /* An expression for a staged column, ready to be stored in a target column of that
      * type (NULL: not known). */

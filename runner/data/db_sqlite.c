@@ -47,6 +47,13 @@ static void put_distinct(struct dr_buf *b, const char *left, const char *right, 
     dr_buf_printf(b, "%s IS DISTINCT FROM %s", left, right);
 }
 
+/* Indexes and triggers go with their tables. */
+static const char objects_sql[] =
+    "SELECT name, 'DROP ' || upper(type) || ' IF EXISTS \"' || replace(name, '\"', '\"\"') || '\"' AS "
+    "drop_sql"
+    " FROM main.sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    " AND name NOT LIKE 'dagrun\\_%' ESCAPE '\\' ORDER BY rowid";
+
 static const struct dr_dialect dialect = {
     .name = "sqlite",
     .placeholder = '?',
@@ -56,6 +63,8 @@ static const struct dr_dialect dialect = {
     .int_type = "INTEGER",
     .serial = "INTEGER PRIMARY KEY",
     .table_suffix = " STRICT",
+    .objects_sql = objects_sql,
+    .before_drop = "PRAGMA defer_foreign_keys = ON",
     .column_type = column_type,
     .put_staged = put_staged,
     .put_ordered = put_ordered,

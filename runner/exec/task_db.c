@@ -1,6 +1,7 @@
 /* task_db.c - the databases of a task: connections of the home, opened by name. */
 #include "exec/task_impl.h"
-#include "data/db.h"
+#include "base/file.h"
+#include "data/db_migrate.h"
 #include "model/connection.h"
 #include <dagrun/task.h>
 
@@ -14,4 +15,15 @@ int32_t dr_task_connect(struct dr_task *t, const char *name, struct dr_db **ret)
     if (dr_db_connect(&where, ret, &t->err))
         return dr_err_prefix(&t->err, "connection '%s'", name);
     return DR_OK;
+}
+
+int32_t dr_task_migrate(struct dr_task *t, struct dr_db *db, const char *set, int32_t *ret_applied)
+{
+    struct dr_migrations m;
+    if (!dr_name_ok(set))
+        return dr_fail(&t->err, DR_EDEF, "'%s' cannot be the name of migrations", set);
+    /* The working folder is the home: messages show the path from there. */
+    DR_TRY(dr_migrations_find(&t->arena, db, set, dr_arena_printf(&t->arena, "migrations/%s", set), &m,
+                              &t->err));
+    return dr_migrations_apply(db, &m, ret_applied, &t->err);
 }
