@@ -1,0 +1,141 @@
+#!/bin/bash
+# load as a task: modes, refused rows, the ledger, metrics; kill -9 in the middle of it; on SQLite
+# and on PostgreSQL.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/postgres.sh"
+new_home load
+start_postgres && databases="warehouse postgres" || databases=warehouse
+set_environment_of_postgres() { set_environment && environment+=(DAGRUN_CONN_POSTGRES="$postgres_uri"); }
+run_it() {
+    set_environment_of_postgres
+    env -i "${environment[@]}" timeout --foreground -k 1 60 "$build/dagrun" "$@"
+}
+ask() { # SQL, in the database under test
+    if [ "$database" = postgres ]; then psql_do "$1"; else sql var/warehouse.db "$1"; fi
+}
+answer_is() { is "$1" "$(ask "$1")" "$2"; }
+metric() { sql var/dagrun.db "SELECT value FROM v_metric WHERE name = '$1' ORDER BY run_key DESC LIMIT 1"; }
+load_dag() { # NAME: a DAG of one load, its settings from standard input
+    { echo 'tasks:' && echo '  load:' && echo '    plugin: load' && sed 's/^/    /'; } | dag "$1"
+}
+sed_dag() { sed -i "s/connection: [a-z]*/connection: $database/" dags/*.yaml; }
+
+printf 'patient_id,name,updated_at\n1,Ann,2024-01-01\n2,Bob,2024-01-01\n,Nobody,2024-01-01\n' >data/first.csv
+printf 'patient_id,name,updated_at\n1,Anne,2024-02-01\n2,Robert,2023-01-01\n3,Cy,2024-02-01\n' >data/second.csv
+load_dag first <<'Y'
+inputs: {tables: [data/first.csv]}
+outputs: {refused: [refused.csv]}
+with: {connection: warehouse, mode: upsert, names: {data/first.csv: patient}, keys: {data/first.csv: [patient_id]}, newer_wins: updated_at}
+Y
+load_dag second <<'Y'
+inputs: {tables: [data/second.csv]}
+with: {connection: warehouse, mode: upsert, names: {data/second.csv: patient}, keys: {data/second.csv: [patient_id]}, newer_wins: updated_at}
+Y
+load_dag strict <<'Y'
+inputs: {tables: [data/first.csv]}
+with: {connection: warehouse, names: {data/first.csv: strict}, keys: {data/first.csv: [patient_id]}}
+Y
+load_dag wrong <<'Y'
+inputs: {tables: [data/first.csv]}
+with: {connection: warehouse, keys: {data/frist.csv: [patient_id]}}
+Y
+
+# Two contents of one table: new rows, changed ones, ones that go.
+awk 'BEGIN { print "id,v,t"; for (i = 1; i <= 8000; i++) printf "%d,%d,text %d\n", i, i % 7, i }' >data/old.csv
+awk 'BEGIN { print "id,v,t"; for (i = 2001; i <= 10000; i++) printf "%d,%d,text %d\n", i, i % 5, i }' >data/new.csv
+for which in old new; do
+    load_dag $which <<Y
+inputs: {tables: [data/$which.csv]}
+with: {connection: warehouse, names: {data/$which.csv: big}, keys: {data/$which.csv: [id]}}
+Y
+done
+content() { ask "SELECT count(*), sum(CAST(id AS integer)), sum(CAST(v AS integer)), count(DISTINCT t) FROM big"; }
+
+for database in $databases; do
+    sed_dag
+    it "$database: an upsert adds, and keeps rows apart that have no key"
+    expect_exit 0 run_it run first
+    answer_is "SELECT count(*) FROM patient" 2
+    is refused "$(cat var/runs/first/*/load/out/refused.csv)" "patient_id,name,updated_at,_reason
+,Nobody,2024-01-01,no value in the key column 'patient_id'"
+    is rows_inserted "$(metric rows_inserted)" 2.0
+    is rows_refused "$(metric rows_refused)" 1.0
+
+    it "$database: the newer row wins, the older one stays away"
+    expect_exit 0 run_it run second
+    answer_is "SELECT name FROM patient WHERE patient_id = '1'" Anne
+    answer_is "SELECT name FROM patient WHERE patient_id = '2'" Bob
+    answer_is "SELECT count(*) FROM patient" 3
+    is rows_updated "$(metric rows_updated)" 1.0
+    is "lock_ms is measured" "$(sql var/dagrun.db "SELECT value BETWEEN 0 AND 10000 FROM v_metric WHERE name = 'lock_ms'
+        ORDER BY run_key DESC LIMIT 1")" 1
+
+    it "$database: the same rows again change nothing, and what was refused is told again"
+    rm -rf var/runs/first
+    expect_exit 0 run_it run second
+    is rows_inserted "$(metric rows_inserted)" 0.0
+    is "not locked at all" "$(metric lock_ms)" 0.0
+    rm -rf var/runs/first
+    expect_exit 0 run_it run first
+    is "lines refused" "$(wc -l <"$(ls var/runs/first/*/load/out/refused.csv)")" 2
+    answer_is "SELECT name FROM patient WHERE patient_id = '1'" Anne
+    rm -rf var/runs/first
+
+    it "$database: without an output for them, refused rows fail the load, and nothing is loaded"
+    expect_exit 1 run_it run strict
+    out_has "database table 'strict': row 3: no value in the key column 'patient_id'"
+    [ "$(ask "SELECT count(*) FROM strict")" != 0 ] || note "there is a table"
+
+    it "$database: a setting for a dataset that is not there is refused"
+    expect_exit 1 run_it run wrong
+    out_has "'keys' names 'data/frist.csv', which is not among the tables"
+
+    it "$database: kill -9 in the middle of a load leaves the old rows or the new ones, and a retry the new ones"
+    expect_exit 0 run_it run old --run-id first_$database
+    old=$(content)
+    start=${EPOCHREALTIME/./}
+    expect_exit 0 run_it run new --run-id first_$database
+    took=$((${EPOCHREALTIME/./} - start))
+    new=$(content)
+    [ "$old" != "$new" ] || note "the contents do not differ"
+    killed=0
+    for i in $(seq 1 6); do
+        expect_exit 0 run_it run old --run-id "$database$i"
+        is "before $i" "$(content)" "$old"
+        (
+            set_environment_of_postgres
+            exec env -i --default-signal=INT,QUIT "${environment[@]}" "$build/dagrun" run new --run-id "$database$i"
+        ) >"$out" 2>"$err" &
+        pid=$!
+        sleep "$(printf '0.%06d' $((took / 4 + (RANDOM * 32768 + RANDOM) % (took * 3 / 4))))"
+        kill -KILL $pid 2>/dev/null
+        wait $pid 2>/dev/null
+        [ $? != 137 ] || killed=$((killed + 1))
+        now=$(content)
+        case $now in
+        "$old" | "$new") ;;
+        *) note "after kill $i: $now" ;;
+        esac
+        run_it retry new "$database$i" >"$out" 2>"$err" || run_it run new --run-id "$database$i" >"$out" 2>"$err" ||
+            { note "retry $i failed" && show "$out" "$err"; }
+        is "after retry $i" "$(content)" "$new"
+    done
+    is "at least 2 of 6 were killed while they ran" "$((killed >= 2))" 1
+    answer_is "SELECT count(*) FROM dagrun_ledger WHERE table_name = 'big'" 1
+    [ "$database" = postgres ] || sql_is var/warehouse.db "PRAGMA integrity_check" ok
+
+    it "$database: readers never wait for a load"
+    ask "SELECT count(*) FROM big" >"$scratch/reads"
+    run_it run old --run-id "readers_$database" >/dev/null 2>&1 &
+    slowest=0
+    while kill -0 $! 2>/dev/null; do
+        before=${EPOCHREALTIME/./}
+        count=$(ask "SELECT count(*) FROM big")
+        took=$((${EPOCHREALTIME/./} - before))
+        [ "$count" = 8000 ] || note "a reader saw $count rows"
+        [ $took -le $slowest ] || slowest=$took
+    done
+    is "the slowest of them took less than 2 s" "$((slowest < 2000000))" 1
+done
+[ "$databases" != warehouse ] || { it "the same on PostgreSQL" && skip "PostgreSQL is not installed"; }
+finish
