@@ -205,10 +205,21 @@ static void unstage(struct load *l)
 
 /* ---- pieces ----------------------------------------------------------------------- */
 
-static int32_t fail_row(const struct dr_load_table *t, int32_t rc, struct dr_err *err)
+/* Of what was found before the database was asked. */
+static int32_t fail_row(const struct dr_load_table *t, struct dr_err *err)
 {
     const struct dr_refusal *r = &t->refusals[0];
-    return dr_fail(err, rc, "row %lld: %s", (long long)r->row + 1, r->reason);
+    return dr_fail(err, DR_EINPUT, "row %lld: %s", (long long)r->row + 1, r->reason);
+}
+
+/* err has what the database said, without the row's values. */
+static int32_t refuse_row(struct dr_load_table *t, int64_t staged, const char *reason, struct dr_err *err)
+{
+    dr_load_refuse(t, staged, reason);
+    if (!t->spec->strict)
+        return DR_OK;
+    (void)dr_err_prefix(err, "row %lld", (long long)t->refusals[t->n_refusals - 1].row + 1);
+    return DR_EDB;
 }
 
 /* Run a statement over the staged rows first to last, without those that it refuses. */
@@ -228,10 +239,8 @@ static int32_t run_piece(struct load *l, struct dr_load_table *t, const char *sq
     struct dr_db_failure why = l->db->failure;
     DR_TRY(driver->exec(l->db, "ROLLBACK TO dagrun_piece", err));
     DR_TRY(driver->exec(l->db, "RELEASE dagrun_piece", err));
-    if (first == last) {
-        dr_load_refuse(t, first - 1, why.reason);
-        return t->spec->strict ? fail_row(t, DR_EDB, err) : DR_OK;
-    }
+    if (first == last)
+        return refuse_row(t, first - 1, why.reason, err);
     int64_t middle = first + (last - first) / 2;
     DR_TRY(run_piece(l, t, sql, first, middle, err));
     return run_piece(l, t, sql, middle + 1, last, err);
@@ -434,7 +443,7 @@ static int32_t plan(struct load *l, struct dr_db_load *specs, struct dr_err *err
         *t = (struct dr_load_table){ .spec = &specs[i], .arena = &l->arena, .number = i };
         DR_TRY(in_table(t, plan_table(l, t, err), err));
         if (t->spec->strict && t->n_refusals)
-            return in_table(t, fail_row(t, DR_EINPUT, err), err);
+            return in_table(t, fail_row(t, err), err);
     }
     return stage_known_parents(l, err);
 }

@@ -130,19 +130,47 @@ static int64_t number(const char *text)
     return n;
 }
 
-static int32_t fail_result(struct dr_pg *pg, const PGresult *r, struct dr_err *err)
+/* A message without what it quotes of a row: "invalid input syntax for type integer: ...". The
+ * names that other messages quote are those of columns and constraints. */
+static void put_without_values(const char *message, const char *state, struct dr_buf *out)
 {
+    bool quotes_values = strncmp(state, "22", 2) == 0, inside = false;
+    for (; *message; message++) {
+        if (quotes_values && *message == '"') {
+            inside = !inside;
+            dr_buf_puts(out, inside ? "..." : "");
+        } else if (!inside) {
+            dr_buf_putc(out, *message);
+        }
+    }
+}
+
+/* The reason of a refused row, which is kept beside it, may say what its values were. */
+static void keep_failure(struct dr_pg *pg, const PGresult *r, const char *message, const char *state)
+{
+    const char *detail = field(r, PG_DIAG_MESSAGE_DETAIL), *position = field(r, PG_DIAG_STATEMENT_POSITION);
+    bool repeats_the_row = dr_str_starts(dr_str_of(detail), DR_LIT("Failing row"));
     DR_AUTO_BUF text = { 0 };
     DR_AUTO_BUF said = { 0 };
-    const char *state = field(r, PG_DIAG_SQLSTATE), *position = field(r, PG_DIAG_STATEMENT_POSITION);
-    const char *message = field(r, PG_DIAG_MESSAGE_PRIMARY), *detail = field(r, PG_DIAG_MESSAGE_DETAIL);
-    dr_buf_puts(&text, *message ? message : pq.PQerrorMessage(pg->conn));
-    if (*detail)
+    dr_buf_puts(&text, message);
+    if (*detail && !repeats_the_row)
         dr_buf_printf(&text, " (%s)", detail);
     put_harmless(pg, dr_buf_cstr(&text), &said);
+    snprintf(pg->reason, sizeof pg->reason, "%s", dr_buf_cstr(&said));
     pg->refused = is_about_a_row(state);
     pg->offset = *position ? number(position) - 1 : -1;
-    snprintf(pg->reason, sizeof pg->reason, "%s", dr_buf_cstr(&said));
+}
+
+/* What is told, logged and reported has no value of a row in it. */
+static int32_t fail_result(struct dr_pg *pg, const PGresult *r, struct dr_err *err)
+{
+    const char *state = field(r, PG_DIAG_SQLSTATE), *primary = field(r, PG_DIAG_MESSAGE_PRIMARY);
+    const char *message = *primary ? primary : pq.PQerrorMessage(pg->conn);
+    DR_AUTO_BUF text = { 0 };
+    DR_AUTO_BUF said = { 0 };
+    keep_failure(pg, r, message, state);
+    put_without_values(message, state, &text);
+    put_harmless(pg, dr_buf_cstr(&text), &said);
     return dr_fail(err, rc_of(state), "PostgreSQL: %s%s%s", dr_buf_cstr(&said), *state ? ", code " : "",
                    state);
 }
