@@ -11,7 +11,9 @@ import time
 import duckdb
 from ruamel.yaml import YAML
 
-NUMBER, DAY = "TRY_CAST(value AS DOUBLE)", "TRY_CAST(measurement_date AS DATE)"
+# dagrun reads a number or a date exactly as it is written, without spaces around it.
+NUMBER = "CASE WHEN value = trim(value) THEN TRY_CAST(value AS DOUBLE) END"
+DAY = "CASE WHEN measurement_date = trim(measurement_date) THEN TRY_CAST(measurement_date AS DATE) END"
 TYPED = {"value": NUMBER, "measurement_date": DAY}
 
 

@@ -1,7 +1,6 @@
 /* dagrun expect: a suite against any file, and the reference of expectations. */
 #include "expect/expect.h"
 #include "cmd/cmd.h"
-#include <sys/stat.h>
 #include <unistd.h>
 #include "base/date.h"
 #include "base/file.h"
@@ -185,21 +184,16 @@ static int exit_code(const struct dr_results *r)
     return bad || r->must_fail ? DR_EXIT_FAILED : DR_EXIT_OK;
 }
 
-#define SMALL_FILE (1 << 20) /* starting threads takes longer than they would save */
-
 /* As many threads as asked for, by option or DAGRUN_THREADS, or as there are processors. */
-static int start_threads(struct dr_cmd *c, const char *path)
+static int start_threads(struct dr_cmd *c)
 {
-    struct stat st;
     const char *named = getenv("DAGRUN_THREADS");
     int64_t threads = c->args.threads;
     if (!threads && named && (!dr_parse_i64(dr_str_of(named), &threads) || threads < 1))
         return dr_cmd_usage("DAGRUN_THREADS: '%s' is not a number of threads", named);
     if (!threads)
         threads = sysconf(_SC_NPROCESSORS_ONLN);
-    bool small = stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size < SMALL_FILE;
-    if (threads > 1 && !small)
-        dr_pool_init((int32_t)threads);
+    dr_pool_init(threads > INT32_MAX ? INT32_MAX : (int32_t)threads);
     return 0;
 }
 
@@ -222,7 +216,7 @@ static int check_files(struct dr_cmd *c, const struct dr_suite *suite, const str
 {
     int n = c->args.n_words - 1, code = DR_EXIT_OK;
     struct dr_checked *files = dr_arena_array(&c->arena, (size_t)n, sizeof *files);
-    int rc = start_threads(c, c->args.words[1]);
+    int rc = start_threads(c);
     for (int k = 0; k < n && !rc; k++) {
         files[k].file = c->args.words[k + 1];
         rc = check_file(c, suite, o, &files[k]);

@@ -18,7 +18,8 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t work, idle;
     pthread_t thread[MAX_THREADS];
-    int32_t helpers;     /* threads besides the caller */
+    int32_t wanted;      /* threads besides the caller, */
+    int32_t helpers;     /* and how many of them have been started */
     int32_t working;     /* helpers that have not finished this generation */
     uint64_t generation; /* of the run announced last */
     bool stop;
@@ -70,24 +71,29 @@ void dr_pool_done(void)
     pthread_mutex_unlock(&pool.lock);
     for (int32_t i = 0; i < pool.helpers; i++)
         pthread_join(pool.thread[i], NULL);
-    pool.helpers = 0;
+    pool.helpers = pool.wanted = 0;
     pool.stop = false;
 }
 
 void dr_pool_init(int32_t threads)
 {
     dr_pool_done();
-    if (threads > MAX_THREADS)
-        threads = MAX_THREADS;
+    pool.wanted = threads > MAX_THREADS ? MAX_THREADS - 1 : threads > 1 ? threads - 1 : 0;
+}
+
+/* Threads start with the first work that they can share: most workers have none. */
+static void start_helpers(void)
+{
     /* Signals are for the thread that started the pool. */
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (pool.helpers < threads - 1) {
+    while (pool.helpers < pool.wanted) {
         uint64_t *start = dr_malloc(sizeof *start);
         *start = pool.generation;
         if (pthread_create(&pool.thread[pool.helpers], NULL, helper_main, start)) {
             free(start);
+            pool.wanted = pool.helpers;
             break;
         }
         pool.helpers++;
@@ -97,7 +103,7 @@ void dr_pool_init(int32_t threads)
 
 int32_t dr_pool_threads(void)
 {
-    return pool.helpers + 1;
+    return pool.wanted + 1;
 }
 
 static void run_shared(int64_t n, void (*fn)(void *, int64_t), void *ctx)
@@ -120,7 +126,9 @@ static void run_shared(int64_t n, void (*fn)(void *, int64_t), void *ctx)
 
 void dr_pool_run(int64_t n, void (*fn)(void *ctx, int64_t i), void *ctx)
 {
-    if (n > 1 && pool.helpers && !atomic_exchange(&pool.running, true)) {
+    if (n > 1 && pool.wanted && !atomic_exchange(&pool.running, true)) {
+        if (pool.helpers < pool.wanted)
+            start_helpers();
         run_shared(n, fn, ctx);
         atomic_store(&pool.running, false);
         return;

@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 /* Use that many threads, the caller's included (fewer where the system refuses
- * more). Replaces an earlier setting; not while work runs. */
+ * more). They start with the first run that has work for them. Replaces an
+ * earlier setting; not while work runs. */
 void dr_pool_init(int32_t threads);
 void dr_pool_done(void); /* ends the threads; safe without init */
 int32_t dr_pool_threads(void);

@@ -11,6 +11,7 @@
 #include "exec/task_impl.h"
 #include "base/date.h"
 #include "base/file.h"
+#include "data/pool.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -238,10 +239,12 @@ int dr_worker_run(void *ctx)
     struct dr_err err = { 0 };
     if (dr_msg_writer_init(&t.msg, t.job->msg_fd, &err))
         return 1;
-    if (prepare(&t, &plugin, &err))
+    if (prepare(&t, &plugin, &err)) {
         /* A disk may have room again; a definition stays wrong. */
         end_failed(&t, err.rc != DR_ESYS, &err);
-    else
+    } else {
+        dr_pool_init(t.job->threads); /* for the kernels that the plugin calls */
         judge_run(&t, plugin->run(&t));
+    }
     return finish(&t); /* the process ends: nothing is freed */
 }

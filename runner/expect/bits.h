@@ -77,19 +77,17 @@ static inline int64_t dr_rows_next(const uint64_t *set, int64_t rows, int64_t ro
     return w * 64 + __builtin_ctzll(word);
 }
 
-/* Appends words of up to 64 bits one after the other, whatever the alignment:
- * chunks of a column need not hold a multiple of 64 rows. */
-struct dr_rows_out {
-    uint64_t *set; /* zeroed */
-    int64_t at;
-};
-static inline void dr_rows_put(struct dr_rows_out *o, uint64_t word, int n)
+/* Bits [i, i + m) of a bitmap of bytes, m <= 64. */
+static inline uint64_t dr_bits_window(const uint8_t *bits, int64_t i, int m)
 {
-    int64_t w = o->at >> 6;
-    int shift = (int)(o->at & 63);
-    o->set[w] |= word << shift;
-    if (shift && shift + n > 64)
-        o->set[w + 1] |= word >> (64 - shift);
-    o->at += n;
+    uint64_t w = 0;
+    int shift = (int)(i & 7);
+    const uint8_t *from = bits + (i >> 3);
+    size_t bytes = (size_t)(shift + m + 7) / 8;
+    memcpy(&w, from, bytes < 8 ? bytes : 8);
+    w >>= shift;
+    if (bytes > 8)
+        w |= (uint64_t)from[8] << (64 - shift);
+    return w & ~UINT64_C(0) >> (64 - m);
 }
 #endif

@@ -27,12 +27,7 @@ struct tally_run {
 
 static uint64_t valid_bits(const struct dr_array *a, int64_t i, int m)
 {
-    uint64_t bits = 0;
-    if (!a->valid)
-        return ~UINT64_C(0) >> (64 - m);
-    for (int j = 0; j < m; j++)
-        bits |= (uint64_t)dr_bit(a->valid, i + j) << j;
-    return bits;
+    return a->valid ? dr_bits_window(a->valid, i, m) : ~UINT64_C(0) >> (64 - m);
 }
 
 static void count_run(void *ctx, const struct dr_array *a, int64_t i, int m, int64_t row)

@@ -104,7 +104,7 @@ struct dr_plan {
     struct dr_view *views;
     struct dr_bits_spare *spare;      /* row sets to use again */
     struct dr_repeat_tables *tables;  /* see repeats.c */
-    struct dr_distinct_set *distinct; /* likewise */
+    struct dr_repeat_answer *answers; /* likewise */
     uint8_t *nothing;                 /* the empty row set of checks that found nothing; in arena */
 };
 void dr_plan_done(struct dr_plan *p);

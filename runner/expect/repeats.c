@@ -11,8 +11,9 @@
  * atomically and whether a place is marked twice does not depend on the order,
  * so neither does the result.
  *
- * What repeats in no combination of columns repeats in none with more of them:
- * such combinations are remembered. */
+ * Rows that repeat in some columns repeat in each part of them: the answers are
+ * kept, and where columns are asked about with others later, only the rows
+ * that repeated are looked at. */
 #include <sys/mman.h>
 #include "data/kernel.h"
 #include "data/pool.h"
@@ -22,7 +23,8 @@
 #define BITS_PER_ROW 32
 #define TABLE_BITS_MIN (INT64_C(1) << 12)
 #define TABLE_BITS_MAX (INT64_C(1) << 28)
-#define HASHED_MAX 16                        /* columns that dr_rows_hash looks at */
+#define DENSE 12      /* of 64 rows: so many are hashed together, with their neighbours */
+#define HASHED_MAX 16 /* columns that dr_rows_hash looks at */
 #define MISSING UINT64_C(0x9d39247e33776d41) /* an arbitrary number */
 
 /* Two tables of bits, kept from one question to the next: fresh memory costs
@@ -32,11 +34,12 @@ struct dr_repeat_tables {
     uint64_t *bits; /* owned: both */
 };
 
-/* Columns of which no two rows have equal values. */
-struct dr_distinct_set {
-    struct dr_distinct_set *next;
+/* Which rows may repeat in some columns: those that do, and those not looked at. */
+struct dr_repeat_answer {
+    struct dr_repeat_answer *next;
     struct dr_source *const *columns;
     int32_t n;
+    uint64_t *rows;
 };
 
 struct repeats {
@@ -200,9 +203,11 @@ static uint64_t rows_of_run(const struct pass_run *run, int64_t row, int m, uint
 {
     const struct repeats *r = run->r;
     uint64_t bits = r->in[row >> 6] >> (row & 63) & ~UINT64_C(0) >> (64 - m);
-    if (!bits)
-        return 0;
-    hash_run(r, row, m, run->hints, h);
+    if (__builtin_popcountll(bits) >= DENSE)
+        hash_run(r, row, m, run->hints, h);
+    else
+        for (uint64_t left = bits; left; left &= left - 1)
+            hash_run(r, row + __builtin_ctzll(left), 1, run->hints, &h[__builtin_ctzll(left)]);
     for (uint64_t left = r->shares > 1 ? bits : 0; left; left &= left - 1) {
         int j = __builtin_ctzll(left);
         if ((h[j] >> 40) % r->shares != r->share)
@@ -407,44 +412,48 @@ static bool holds(int32_t n, struct dr_source *const *columns, const struct dr_s
     return false;
 }
 
-static bool known_distinct(const struct dr_plan *p, int32_t n, struct dr_source *const *columns)
+/* Leave out rows that do not repeat in some of the columns. */
+static void use_answers(const struct dr_plan *p, int32_t n, struct dr_source *const *columns, uint64_t *rows)
 {
-    for (const struct dr_distinct_set *d = p->distinct; d; d = d->next) {
+    for (const struct dr_repeat_answer *a = p->answers; a; a = a->next) {
         int32_t found = 0;
-        while (found < d->n && holds(n, columns, d->columns[found]))
+        while (found < a->n && holds(n, columns, a->columns[found]))
             found++;
-        if (found == d->n)
-            return true;
+        if (found == a->n)
+            dr_rows_and(rows, a->rows, p->table->rows);
     }
-    return false;
 }
 
-/* Only where all rows were looked at: of some rows, others may be asked about next. */
-static void note_distinct(struct dr_plan *p, int32_t n, struct dr_source *const *columns, const uint64_t *in)
+static void keep_answer(struct dr_plan *p, int32_t n, struct dr_source *const *columns, const uint64_t *in,
+                        const uint64_t *out)
 {
-    if (dr_rows_count(in, p->table->rows) < p->table->rows)
-        return;
-    struct dr_distinct_set *d = DR_NEW(&p->scratch, struct dr_distinct_set);
-    *d = (struct dr_distinct_set){ p->distinct, columns, n };
-    p->distinct = d;
+    struct dr_repeat_answer *a = DR_NEW(&p->scratch, struct dr_repeat_answer);
+    *a = (struct dr_repeat_answer){ p->answers, columns, n, dr_plan_bits(p) };
+    dr_rows_or(a->rows, in, p->table->rows);
+    dr_rows_not(a->rows, p->table->rows);
+    dr_rows_or(a->rows, out, p->table->rows);
+    p->answers = a;
 }
 
 void dr_scan_repeats(struct dr_plan *p, int32_t n, struct dr_source *const *columns, const uint64_t *in,
                      uint64_t *out)
 {
     struct repeats r = { .plan = p, .columns = columns, .n = n, .rows = p->table->rows };
-    if (known_distinct(p, n, columns))
-        return;
-    hash_texts(n, columns);
-    r.radix = radices(p, n, columns);
-    uint64_t *maybe = dr_plan_bits(p), *likely = dr_plan_bits(p);
-    int64_t left = filter(&r, in, 1, maybe);
+    uint64_t *looked_at = dr_plan_bits(p), *maybe = dr_plan_bits(p), *likely = dr_plan_bits(p);
+    dr_rows_or(looked_at, in, r.rows);
+    use_answers(p, n, columns, looked_at);
+    int64_t left = dr_rows_count(looked_at, r.rows);
+    if (left) {
+        hash_texts(n, columns);
+        r.radix = radices(p, n, columns);
+        left = filter(&r, looked_at, 1, maybe);
+    }
     if (left)
         left = filter(&r, maybe, 2, likely);
     if (left)
         compare_rows(&r, likely, left, out);
-    if (dr_rows_next(out, r.rows, 0) < 0)
-        note_distinct(p, n, columns, in);
+    keep_answer(p, n, columns, in, out);
+    dr_plan_bits_back(p, looked_at);
     dr_plan_bits_back(p, maybe);
     dr_plan_bits_back(p, likely);
 }

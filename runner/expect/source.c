@@ -37,13 +37,11 @@ static enum dr_class class_of(int32_t type)
 
 static uint64_t word_of_nulls(const struct dr_array *a, int64_t i, int m, const void *ctx)
 {
+    uint64_t all = ~UINT64_C(0) >> (64 - m);
     (void)ctx;
-    uint64_t w = 0;
     if (a->type == DR_TYPE_NULL)
-        return ~UINT64_C(0) >> (64 - m);
-    for (int j = 0; a->valid && j < m; j++)
-        w |= (uint64_t)!dr_bit(a->valid, i + j) << j;
-    return w;
+        return all;
+    return a->valid ? ~dr_bits_window(a->valid, i, m) & all : 0;
 }
 
 static uint64_t word_of_nans(const struct dr_array *a, int64_t i, int m, const void *ctx)
