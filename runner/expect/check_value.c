@@ -118,29 +118,55 @@ static void say_unique(const struct dr_eval *e, enum dr_say how, struct dr_buf *
 
 /* ---- order ---- */
 
+struct ordering {
+    const struct dr_view *v;
+    bool falling, strictly;
+    uint64_t *unexpected;
+};
+
+/* The last row of the view before `row`, or -1. */
+static int64_t row_before(const struct dr_view *v, int64_t row)
+{
+    for (int64_t w = row / 64 - 1; w >= 0; w--) /* blocks start with a word */
+        if (v->rows[w])
+            return w * 64 + 63 - __builtin_clzll(v->rows[w]);
+    return -1;
+}
+
+static void order_block(void *ctx, int64_t block, int64_t from, int64_t to)
+{
+    const struct ordering *o = ctx;
+    const struct dr_source *s = o->v->source;
+    int64_t before = row_before(o->v, from);
+    int32_t hint = 0;
+    struct dr_value last = { 0 };
+    (void)block;
+    if (before >= 0)
+        last = dr_source_value(s, before, &hint);
+    for (int64_t r = dr_rows_next(o->v->rows, to, from); r >= 0; r = dr_rows_next(o->v->rows, to, r + 1)) {
+        struct dr_value value = dr_source_value(s, r, &hint);
+        int order = 0;
+        if (dr_value_compare(&value, &last, &order)) {
+            order = o->falling ? -order : order;
+            if (order < 0 || (o->strictly && order == 0))
+                dr_row_set(o->unexpected, r);
+        }
+        last = value;
+    }
+}
+
 static int32_t ordered(struct dr_eval *e, uint64_t *unexpected, bool falling, struct dr_err *err)
 {
     struct dr_source *s = e->columns[0];
-    bool strictly = dr_eval_flag(e, "strictly", false);
-    struct dr_view *v = dr_plan_view(e->plan, s, e->domain);
-    struct dr_value last = { 0 };
-    int32_t hint = 0;
+    struct ordering o = { dr_plan_view(e->plan, s, e->domain), falling, dr_eval_flag(e, "strictly", false),
+                          unexpected };
     if (s->class == DR_CLASS_TEXT || s->class == DR_CLASS_MIXED)
         return dr_fail(
             err, DR_EINPUT,
             "TypeError: unsupported operand type(s) for -: column '%s' holds %s, whose order is not defined; "
             "declare its type in the suite (columns: {%s: {type: date}})",
             s->name, dr_class_name(s->class), s->name);
-    for (int64_t r = dr_rows_next(v->rows, s->rows, 0); r >= 0; r = dr_rows_next(v->rows, s->rows, r + 1)) {
-        struct dr_value value = dr_source_value(s, r, &hint);
-        int order = 0;
-        if (dr_value_compare(&value, &last, &order)) {
-            order = falling ? -order : order;
-            if (order < 0 || (strictly && order == 0))
-                dr_row_set(unexpected, r);
-        }
-        last = value;
-    }
+    dr_each_block(s->rows, order_block, &o);
     return DR_OK;
 }
 
@@ -199,13 +225,52 @@ static void time_moments(const struct dr_view *v, double *ret_mean, double *ret_
     *ret_m2 = m2;
 }
 
+struct z_pass {
+    const struct dr_view *v;
+    bool both;
+    double threshold, mean, sd;
+    uint64_t *unexpected;
+};
+
+static bool is_far(const struct z_pass *p, const struct dr_value *v)
+{
+    double z = (magnitude(v) - p->mean) / p->sd;
+    return !(p->both ? fabs(z) < fabs(p->threshold) : z < p->threshold);
+}
+
+static void z_codes(const struct z_pass *p)
+{
+    struct dr_source *s = p->v->source;
+    const struct dr_codes *c = s->codes;
+    DR_AUTO_FREE uint64_t *far = dr_codes_bits(c);
+    for (int64_t k = dr_rows_next(c->used, c->n, 0); k >= 0; k = dr_rows_next(c->used, c->n, k + 1)) {
+        struct dr_value v = dr_codes_value(s, k);
+        if (is_far(p, &v))
+            dr_row_set(far, k);
+    }
+    dr_codes_spread(s, far, p->unexpected);
+}
+
+static void z_block(void *ctx, int64_t block, int64_t from, int64_t to)
+{
+    const struct z_pass *p = ctx;
+    const uint64_t *rows = p->v->rows;
+    int32_t hint = 0;
+    (void)block;
+    for (int64_t r = dr_rows_next(rows, to, from); r >= 0; r = dr_rows_next(rows, to, r + 1)) {
+        struct dr_value v = dr_source_value(p->v->source, r, &hint);
+        if (is_far(p, &v))
+            dr_row_set(p->unexpected, r);
+    }
+}
+
 static int32_t z_scores(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)
 {
     struct dr_source *s = e->columns[0];
     struct dr_view *v = dr_plan_view(e->plan, s, e->domain);
     bool both = dr_eval_flag(e, "double_sided", true);
-    double threshold = dr_eval_number(e, "threshold", 0), mean, m2;
-    int32_t hint = 0;
+    struct z_pass z = { .v = v, .both = both, .threshold = dr_eval_number(e, "threshold", 0) };
+    double m2;
     if (s->class == DR_CLASS_EMPTY)
         return DR_OK;
     if (s->class != DR_CLASS_NUMBER && s->class != DR_CLASS_TIME)
@@ -213,19 +278,18 @@ static int32_t z_scores(struct dr_eval *e, uint64_t *unexpected, struct dr_err *
                        "Cannot check z scores of column '%s': it holds %s, not numeric values", s->name,
                        dr_class_name(s->class));
     if (s->class == DR_CLASS_TIME) {
-        time_moments(v, &mean, &m2);
+        time_moments(v, &z.mean, &m2);
     } else {
         dr_view_moments(e->plan, v);
-        mean = v->mean;
+        z.mean = v->mean;
         m2 = v->m2;
     }
-    double sd = v->n > 1 ? sqrt(m2 / (double)(v->n - 1)) : NAN;
-    for (int64_t r = dr_rows_next(v->rows, s->rows, 0); r >= 0; r = dr_rows_next(v->rows, s->rows, r + 1)) {
-        struct dr_value value = dr_source_value(s, r, &hint);
-        double z = (magnitude(&value) - mean) / sd;
-        if (!(both ? fabs(z) < fabs(threshold) : z < threshold))
-            dr_row_set(unexpected, r);
-    }
+    z.sd = v->n > 1 ? sqrt(m2 / (double)(v->n - 1)) : NAN;
+    z.unexpected = unexpected;
+    if (s->codes)
+        z_codes(&z);
+    else
+        dr_each_block(s->rows, z_block, &z);
     return DR_OK;
 }
 

@@ -100,6 +100,11 @@ static const struct {
     { "expect_column_unique_value_count_to_be_between", "{\"column\": \"many\"}" },
     { "expect_column_value_z_scores_to_be_less_than",
       "{\"column\": \"many\", \"threshold\": 3, \"double_sided\": true}" },
+    { "expect_column_value_z_scores_to_be_less_than",
+      "{\"column\": \"value\", \"threshold\": 1.5, \"double_sided\": true}" },
+    { "expect_column_values_to_be_increasing", "{\"column\": \"day\", \"strictly\": true}" },
+    { "expect_column_values_to_be_decreasing",
+      "{\"column\": \"many\", \"row_condition\": \"group == 'north'\"}" },
     { "expect_column_pair_values_to_be_in_set",
       "{\"column_A\": \"group\", \"column_B\": \"value\", \"value_pairs_set\": [[\"north\", 37], [\"south\", "
       "38.5]]}" },
