@@ -199,6 +199,12 @@ DR_API DR_CHECK int32_t dr_table_take(const struct dr_table *t, int64_t n, const
 DR_API DR_CHECK int32_t dr_table_concat(int32_t n, const struct dr_table *const *tables,
                                         struct dr_table **ret, struct dr_err *err);
 
+/* The tables one below the other, columns matched by name, in the order in which
+ * they first appear; what a table lacks is missing. A column that is of type NULL
+ * in one table fits any type. */
+DR_API DR_CHECK int32_t dr_table_union(int32_t n, const struct dr_table *const *tables, struct dr_table **ret,
+                                       struct dr_err *err);
+
 enum dr_sort_flags { DR_SORT_DESC = 1, DR_SORT_NULLS_FIRST = 2 };
 struct dr_sort_key {
     const char *column;

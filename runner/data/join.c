@@ -4,8 +4,10 @@
  * makes one code space for both sides, whatever dictionaries they had; keys of
  * a different type never meet silently but are refused. The right rows are then
  * laid out by number, and each left row finds its partners in a slice of that
- * list. Rows with a missing key take part on the left only, without partners. */
+ * list. Blocks of left rows count their pairs, and then list them in their place,
+ * on all threads. Rows with a missing key take part on the left only, without partners. */
 #include "data/hash_rows.h"
+#include "data/pool.h"
 
 #define MAX_ROWS (INT64_C(1) << 32)
 
@@ -116,8 +118,9 @@ static void lay_out_rights(struct join *j)
 }
 
 /* The partners of a left row: rights[*from, *until). */
-static bool partners(const struct join *j, int64_t row, uint32_t *from, uint32_t *until)
+static inline bool partners(const struct join *j, int64_t row, uint32_t *from, uint32_t *until)
 {
+    *from = *until = 0;
     if (dr_bit(j->keyless, row))
         return false;
     *from = j->start[j->g.id[row]];
@@ -125,44 +128,122 @@ static bool partners(const struct join *j, int64_t row, uint32_t *from, uint32_t
     return *from < *until;
 }
 
+static int64_t block_end(const struct join *j, int64_t block)
+{
+    int64_t end = (block + 1) * DR_CHUNK_ROWS;
+    return end < j->left->rows ? end : j->left->rows;
+}
+
+static int64_t left_blocks(const struct join *j)
+{
+    return (j->left->rows + DR_CHUNK_ROWS - 1) / DR_CHUNK_ROWS;
+}
+
+/* ---- semi and anti ------------------------------------------------------------------------ */
+
+struct marking {
+    const struct join *j;
+    bool with_partner;
+    uint8_t *stay;
+};
+
+static void mark_block(void *ctx, int64_t block)
+{
+    const struct marking *m = ctx;
+    for (int64_t row = block * DR_CHUNK_ROWS; row < block_end(m->j, block); row++) {
+        uint32_t from, until;
+        if (partners(m->j, row, &from, &until) == m->with_partner)
+            dr_bit_set(m->stay, row);
+    }
+}
+
 static int32_t filter_left(const struct join *j, bool with_partner, struct dr_table **ret, struct dr_err *err)
 {
     DR_AUTO_FREE uint8_t *stay = dr_calloc((size_t)j->left->rows / 8 + 1, 1);
-    for (int64_t row = 0; row < j->left->rows; row++) {
-        uint32_t from, until;
-        if (partners(j, row, &from, &until) == with_partner)
-            dr_bit_set(stay, row);
-    }
+    struct marking m = { .j = j, .with_partner = with_partner, .stay = stay };
+    dr_pool_run(left_blocks(j), mark_block, &m);
     return dr_table_filter(j->left, stay, ret, err);
 }
 
-static int64_t count_pairs(const struct join *j, bool keep_left)
+/* ---- pairs ---------------------------------------------------------------------------------- */
+
+/* Pairs of rows, listed block by block of left's rows. */
+struct pairs {
+    const struct join *j;
+    bool keep_left; /* rows of left without partner make a pair with row -1 */
+    int64_t n;
+    int64_t *before;     /* by block: pairs of the blocks before it */
+    atomic_bool not_one; /* some row of left makes no pair, or several */
+    struct dr_scratch lefts, rights;
+};
+
+static void count_block(void *ctx, int64_t block)
 {
+    struct pairs *p = ctx;
     int64_t n = 0;
-    for (int64_t row = 0; row < j->left->rows && n < MAX_ROWS; row++) {
+    bool one_each = true;
+    for (int64_t row = block * DR_CHUNK_ROWS; row < block_end(p->j, block); row++) {
         uint32_t from, until;
-        n += partners(j, row, &from, &until) ? until - from : keep_left;
+        int64_t mine = partners(p->j, row, &from, &until) ? until - from : p->keep_left;
+        one_each &= mine == 1;
+        n += mine;
     }
-    return n;
+    p->before[block + 1] = n;
+    if (!one_each)
+        atomic_store_explicit(&p->not_one, true, memory_order_relaxed);
 }
 
-static void list_pairs(const struct join *j, bool keep_left, int64_t *lefts, int64_t *rights)
+static void list_block(void *ctx, int64_t block)
 {
-    int64_t n = 0;
-    for (int64_t row = 0; row < j->left->rows; row++) {
+    struct pairs *p = ctx;
+    int64_t *left = (int64_t *)p->lefts.p + p->before[block],
+            *right = (int64_t *)p->rights.p + p->before[block];
+    for (int64_t row = block * DR_CHUNK_ROWS; row < block_end(p->j, block); row++) {
         uint32_t from, until;
-        if (!partners(j, row, &from, &until)) {
-            if (!keep_left)
-                continue;
-            lefts[n] = row;
-            rights[n++] = -1;
-            continue;
+        if (!partners(p->j, row, &from, &until) && p->keep_left) {
+            *left++ = row;
+            *right++ = -1;
         }
         for (; from < until; from++) {
-            lefts[n] = row;
-            rights[n++] = j->rights[from];
+            *left++ = row;
+            *right++ = p->j->rights[from];
         }
     }
+    size_t bytes = (size_t)(p->before[block + 1] - p->before[block]) * sizeof(int64_t);
+    dr_scratch_touched(&p->lefts, bytes);
+    dr_scratch_touched(&p->rights, bytes);
+}
+
+static int32_t count_pairs(struct pairs *p, struct dr_err *err)
+{
+    int64_t blocks = left_blocks(p->j);
+    p->before = dr_calloc((size_t)blocks + 1, sizeof *p->before);
+    dr_pool_run(blocks, count_block, p);
+    for (int64_t b = 0; b < blocks && p->before[b] < MAX_ROWS; b++)
+        p->before[b + 1] += p->before[b];
+    for (int64_t b = 0; b <= blocks; b++)
+        p->n = p->before[b] > p->n ? p->before[b] : p->n;
+    if (p->n < MAX_ROWS)
+        return DR_OK;
+    return dr_fail(err, DR_ELIMIT,
+                   "join: the result would have more than %lld rows; are the keys the right ones?",
+                   (long long)MAX_ROWS);
+}
+
+static int32_t list_pairs(struct pairs *p, struct dr_err *err)
+{
+    DR_TRY(count_pairs(p, err));
+    DR_TRY(dr_scratch_get(&p->lefts, (size_t)p->n * sizeof(int64_t), err));
+    DR_TRY(dr_scratch_get(&p->rights, (size_t)p->n * sizeof(int64_t), err));
+    dr_pool_run(left_blocks(p->j), list_block, p);
+    return DR_OK;
+}
+
+static void pairs_done(struct pairs *p)
+{
+    free(p->before);
+    dr_scratch_done(&p->lefts);
+    dr_scratch_done(&p->rights);
 }
 
 /* ---- the result ------------------------------------------------------------------------ */
@@ -175,25 +256,31 @@ static bool is_right_key(const struct join *j, const char *name)
     return false;
 }
 
+/* Left's column as the pairs have it: the same where each row makes one pair. */
+static struct dr_column *left_column(const struct pairs *p, const struct dr_column *c)
+{
+    return p->not_one ? dr_column_take(c, p->n, p->lefts.p) : dr_column_ref(c);
+}
+
 /* left's columns, then those of right that are no keys. */
-static int32_t join_columns(const struct join *j, int64_t n, const int64_t *lefts, const int64_t *rights,
-                            struct dr_table **ret, struct dr_err *err)
+static int32_t join_columns(const struct pairs *p, struct dr_table **ret, struct dr_err *err)
 {
     DR_AUTO_ARENA arena = { 0 };
+    const struct join *j = p->j;
     size_t room = (size_t)j->left->n + (size_t)j->right->n;
     struct dr_column **columns = dr_arena_array(&arena, room, sizeof(struct dr_column *));
     const char **names = dr_arena_array(&arena, room, sizeof(char *));
     int32_t count = 0;
     for (int32_t i = 0; i < j->left->n; i++) {
         names[count] = j->left->names[i];
-        columns[count++] = dr_column_take(j->left->columns[i], n, lefts);
+        columns[count++] = left_column(p, j->left->columns[i]);
     }
     for (int32_t i = 0; i < j->right->n; i++) {
         const char *name = j->right->names[i];
         if (is_right_key(j, name))
             continue;
         names[count] = dr_table_find(j->left, name) < 0 ? name : dr_arena_printf(&arena, "%s_right", name);
-        columns[count++] = dr_column_take(j->right->columns[i], n, rights);
+        columns[count++] = dr_column_take(j->right->columns[i], p->n, p->rights.p);
     }
     int32_t rc = dr_table_new(count, names, (const struct dr_column *const *)columns, ret, err);
     for (int32_t i = 0; i < count; i++)
@@ -203,15 +290,12 @@ static int32_t join_columns(const struct join *j, int64_t n, const int64_t *left
 
 static int32_t pair_rows(const struct join *j, bool keep_left, struct dr_table **ret, struct dr_err *err)
 {
-    int64_t n = count_pairs(j, keep_left);
-    if (n >= MAX_ROWS)
-        return dr_fail(err, DR_ELIMIT,
-                       "join: the result would have more than %lld rows; are the keys the right ones?",
-                       (long long)MAX_ROWS);
-    DR_AUTO_FREE int64_t *lefts = dr_malloc((size_t)n * sizeof *lefts);
-    DR_AUTO_FREE int64_t *rights = dr_malloc((size_t)n * sizeof *rights);
-    list_pairs(j, keep_left, lefts, rights);
-    return join_columns(j, n, lefts, rights, ret, err);
+    struct pairs p = { .j = j, .keep_left = keep_left };
+    int32_t rc = list_pairs(&p, err);
+    if (!rc)
+        rc = join_columns(&p, ret, err);
+    pairs_done(&p);
+    return rc;
 }
 
 static int32_t run_join(struct join *j, int32_t how, struct dr_table **ret, struct dr_err *err)

@@ -184,6 +184,65 @@ static void concat_refuses_other_names_types_and_scales(void **state)
     dr_table_unref(z);
 }
 
+static void union_matches_columns_by_name(void **state)
+{
+    (void)state;
+    uint64_t seed = 8;
+    for (int round = 0; round < 60; round++) {
+        struct dr_table *t[3], *all = NULL;
+        int64_t at = 0;
+        for (int i = 0; i < 3; i++) {
+            struct dr_table *whole = few_table(&seed, few_sizes[random_below(&seed, N_SIZES)]);
+            const char *names[] = { dr_type_name((int32_t)random_below(&seed, DR_TYPE_STRING)), "row",
+                                    "dict" };
+            if (i == 1)
+                names[2] = "string";
+            assert_int_equal(dr_table_select(whole, i == 2 ? 2 : 3, names, &t[i], NULL), DR_OK);
+            dr_table_unref(whole);
+        }
+        assert_int_equal(dr_table_union(3, (const struct dr_table *const *)t, &all, NULL), DR_OK);
+        check_table(all);
+        for (int i = 0; i < 3; i++)
+            for (int64_t row = 0; row < t[i]->rows; row++, at++)
+                for (int32_t c = 0; c < all->n; c++) {
+                    int32_t from = dr_table_find(t[i], all->names[c]);
+                    assert_true(from < 0 ? is_null(all->columns[c], at)
+                                         : same_cell(all->columns[c], at, t[i]->columns[from], row));
+                }
+        assert_int_equal(all->rows, at);
+        for (int i = 0; i < 3; i++)
+            dr_table_unref(t[i]);
+        dr_table_unref(all);
+    }
+}
+
+static struct dr_table *one_column(const char *name, struct dr_column *c)
+{
+    return table_of(1, &name, &c);
+}
+
+static void union_names_the_tables_whose_types_differ(void **state)
+{
+    (void)state;
+    struct dr_err err = { 0 };
+    struct dr_table *all = NULL;
+    struct dr_table *t[] = { one_column("y", floats(1, (const double[]){ 1 })),
+                             one_column("x", texts(DR_TYPE_NULL, 1, (const char *const[]){ NULL })),
+                             one_column("x", ints(DR_TYPE_INT64, 1, (const int64_t[]){ 1 })),
+                             one_column("x", ints(DR_TYPE_DATE, 1, (const int64_t[]){ 1 })) };
+    const struct dr_table *const *tables = (const struct dr_table *const *)t;
+    assert_int_equal(dr_table_union(4, tables, &all, &err), DR_EINPUT);
+    assert_string_equal(err.msg, "union: column 'x' is int64 in table 3, date in table 4");
+    assert_int_equal(dr_table_union(3, tables, &all, &err), DR_OK);
+    assert_int_equal(column_named(all, "x")->type, DR_TYPE_INT64);
+    assert_true(is_null(column_named(all, "x"), 1));
+    dr_table_unref(all);
+    assert_int_equal(dr_table_union(0, NULL, &all, &err), DR_EINPUT);
+    assert_string_equal(err.msg, "union: no tables given");
+    for (int i = 0; i < 4; i++)
+        dr_table_unref(t[i]);
+}
+
 static void a_range_is_the_rows_it_names(void **state)
 {
     (void)state;
@@ -262,6 +321,8 @@ int main(void)
         cmocka_unit_test(concat_of_codes_and_text_gives_text),
         cmocka_unit_test(concat_shares_chunks_of_one_dictionary),
         cmocka_unit_test(concat_refuses_other_names_types_and_scales),
+        cmocka_unit_test(union_matches_columns_by_name),
+        cmocka_unit_test(union_names_the_tables_whose_types_differ),
         cmocka_unit_test(a_range_is_the_rows_it_names),
         cmocka_unit_test(the_pool_runs_each_task_once),
         cmocka_unit_test(a_run_within_a_run_is_inline),
