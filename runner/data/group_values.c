@@ -10,6 +10,7 @@
 
 #define STRIPES 32
 #define DIRECT_GROUPS (1 << 14) /* that a stripe counts and writes to at once */
+#define DISK_RUNS (1 << 8)      /* as many pages of a file are written to at a time */
 #define RUN_BITS 10             /* groups of a run: 2^RUN_BITS at least */
 #define MAX_RUNS (1 << 12)
 
@@ -119,9 +120,17 @@ static void count_rows(const struct layout *l, const struct present *p, uint32_t
         at[p->id[i] >> l->shift]++;
 }
 
+/* A stripe's group numbers were read. */
+static void ids_read(const struct dr_groups *g, int64_t rows)
+{
+    dr_scratch_touched(DR_UNCONST(struct dr_scratch, &g->ids), (size_t)rows * sizeof *g->id);
+}
+
 static void count_stripe(void *ctx, int64_t stripe)
 {
-    walk_stripe(ctx, stripe, false, count_rows);
+    const struct layout *l = ctx;
+    walk_stripe(l, stripe, false, count_rows);
+    ids_read(l->g, l->stripe_rows);
 }
 
 static void scatter_groups(const struct layout *l, const struct present *p, uint32_t *at)
@@ -149,6 +158,7 @@ static void scatter_stripe(void *ctx, int64_t stripe)
     dr_scratch_touched(&l->to->words, (size_t)l->stripe_rows * 8);
     dr_scratch_touched(&l->word, (size_t)l->stripe_rows * 8);
     dr_scratch_touched(&l->id, (size_t)l->stripe_rows * 4);
+    ids_read(l->g, l->stripe_rows);
 }
 
 /* Counts become the place where each stripe writes for each run. */
@@ -202,9 +212,10 @@ static struct layout layout_of(const struct dr_groups *g, const struct dr_column
     int64_t stripe = (g->rows + STRIPES - 1) / STRIPES;
     l.stripe_rows = (stripe + DR_CHUNK_ROWS - 1) / DR_CHUNK_ROWS * DR_CHUNK_ROWS;
     l.stripes = l.stripe_rows ? (g->rows + l.stripe_rows - 1) / l.stripe_rows : 0;
+    bool on_disk = !dr_scratch_fits((size_t)g->rows * sizeof(uint64_t));
     if (n > DIRECT_GROUPS)
         l.shift = RUN_BITS;
-    while (n >> l.shift > (l.shift ? MAX_RUNS : DIRECT_GROUPS))
+    while (n >> l.shift > (on_disk ? DISK_RUNS : l.shift ? MAX_RUNS : DIRECT_GROUPS))
         l.shift++;
     l.runs = n ? ((n - 1) >> l.shift) + 1 : 0;
     return l;
@@ -291,6 +302,7 @@ static void count_task(void *ctx, int64_t task)
         else
             atomic_fetch_add_explicit(&w->count[id], 1, memory_order_relaxed);
     }
+    ids_read(w->g, size);
 }
 
 int64_t *dr_group_counts(const struct dr_groups *g, const struct dr_column *c)

@@ -81,6 +81,7 @@ static void mark_block(void *ctx, int64_t block)
         dr_row_keys_fill(s->keys, row, n, (uint64_t *[]){ word });
         mark_rows(s, row, n, word);
     }
+    dr_scratch_touched(&s->g->ids, (size_t)(end - from) * sizeof *s->g->id);
 }
 
 /* Number the keys that occur, in their order. */

@@ -15,7 +15,8 @@
 #include "data/scratch.h"
 
 #define SMALL ((size_t)256 * 1024) /* from malloc, and never on disk */
-#define SETTLE ((size_t)16 * 1024 * 1024)
+#define SETTLE ((size_t)4 * 1024 * 1024)
+#define KEPT ((size_t)128 * 1024 * 1024) /* of freed pages, with a limit no more than that */
 #define UNSET UINT64_MAX
 
 enum kind { KIND_NONE, KIND_HEAP, KIND_PAGES, KIND_FILE };
@@ -29,6 +30,7 @@ static struct {
 void dr_scratch_set_limit(uint64_t bytes)
 {
     atomic_store(&scratch.limit, bytes);
+    dr_pages_keep(bytes && bytes < KEPT ? bytes : KEPT);
 }
 
 void dr_scratch_set_folder(const char *path)
@@ -50,10 +52,16 @@ static int32_t find_limit(uint64_t *ret, struct dr_err *err)
         limit = 0;
         if (text && *text && !dr_parse_size(dr_str_of(text), &limit))
             return dr_fail(err, DR_EINPUT, "DAGRUN_MEMORY_LIMIT is '%s'; a size like 512M is expected", text);
-        atomic_store(&scratch.limit, limit);
+        dr_scratch_set_limit(limit);
     }
     *ret = limit;
     return DR_OK;
+}
+
+bool dr_scratch_fits(size_t n)
+{
+    uint64_t limit;
+    return find_limit(&limit, NULL) == DR_OK && (!limit || atomic_load(&scratch.used) + n <= limit);
 }
 
 /* ---- files --------------------------------------------------------------------- */

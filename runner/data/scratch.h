@@ -23,6 +23,9 @@ struct dr_scratch {
  * safe either way. */
 DR_CHECK int32_t dr_scratch_get(struct dr_scratch *s, size_t n, struct dr_err *err);
 void dr_scratch_done(struct dr_scratch *s); /* safe on a zeroed one */
+/* Whether n bytes more would be in memory: where not, whoever is about to write all
+ * over a block had better write to fewer places at a time. */
+bool dr_scratch_fits(size_t n);
 /* About n bytes of s were touched: a block on disk gives its pages back every
  * now and then. Any thread, while others use s. */
 void dr_scratch_touched(struct dr_scratch *s, size_t n);
