@@ -35,7 +35,9 @@ static int32_t extract_file(struct dr_task *t, const char *format, struct extrac
         return dr_task_fail_final(t, "source: %s needs the input 'file'", format);
     struct dr_err err = { 0 };
     int32_t rc = read_format(t, format, dr_task_input_path(t, "file", 0), &ret->table, &err);
-    return rc && err.rc ? dr_task_fail_final(t, "%s: %s", dr_task_input_name(t, "file", 0), err.msg) : rc;
+    if (rc)
+        return err.rc ? dr_task_fail_final(t, "%s: %s", dr_task_input_name(t, "file", 0), err.msg) : rc;
+    return dr_task_record_input(t, "file", 0, ret->table);
 }
 
 static int32_t extract(struct dr_task *t)

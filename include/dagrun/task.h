@@ -115,6 +115,10 @@ DR_API const char *dr_task_input_path(const struct dr_task *t, const char *name,
 DR_API DR_CHECK int32_t dr_task_read(struct dr_task *t, const char *name, int32_t i,
                                      const struct dr_csv_options *csv, struct dr_table **ret,
                                      struct dr_table **ret_rejects);
+/* Record, as dr_task_read does, that an input was read by other means: the hash of its
+ * content and, where table is not NULL, the rows and columns it gave. */
+DR_API DR_CHECK int32_t dr_task_record_input(struct dr_task *t, const char *name, int32_t i,
+                                             const struct dr_table *table);
 /* Write a table as this output; it becomes visible when the task succeeds. */
 DR_API DR_CHECK int32_t dr_task_write(struct dr_task *t, const char *name, const struct dr_table *table);
 /* For output that is not a table: the file to write, which becomes visible

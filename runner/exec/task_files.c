@@ -247,6 +247,14 @@ int32_t dr_task_read(struct dr_task *t, const char *name, int32_t i, const struc
     return DR_OK;
 }
 
+int32_t dr_task_record_input(struct dr_task *t, const char *name, int32_t i, const struct dr_table *table)
+{
+    struct dr_task_file *f = nth(t->inputs, t->n_inputs, name, i);
+    if (!f)
+        return dr_fail(&t->err, DR_EDEF, "the task has no input '%s' (number %d)", name, (int)i + 1);
+    return f->recorded ? DR_OK : record(t, f, f->path, f->path, false, table);
+}
+
 /* ---- writing ---- */
 
 static int32_t make_out(const struct dr_task *t, struct dr_err *err)

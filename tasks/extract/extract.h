@@ -202,9 +202,10 @@ struct progress {
         uint64_t hash;
     } * pages; /* owned */
 };
-/* Take up what an earlier attempt with the same settings (told by the
- * fingerprint) left, or begin anew. */
-DR_CHECK int32_t progress_open(struct dr_task *t, const char *fingerprint, struct progress *ret);
+/* Take up what an earlier attempt with the same settings (told by the fingerprint) left, where its last page
+ * is not older than that, or begin anew. */
+DR_CHECK int32_t progress_open(struct dr_task *t, const char *fingerprint, int64_t oldest_ms,
+                               struct progress *ret);
 char *progress_rows_path(const struct progress *p, int64_t page);
 /* The rows file of page p->n_pages is complete: keep it. */
 DR_CHECK int32_t progress_add(struct progress *p, const char *url, const struct page *page);

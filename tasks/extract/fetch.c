@@ -79,7 +79,7 @@ static int32_t read_limits(const struct settings *api, struct fetcher *f)
     struct settings s;
     DR_TRY(settings_below(api, "limits",
                           "connect|request|total|answer|retries|retry_wait|longest_wait|"
-                          "requests_per_second|pages",
+                          "requests_per_second|pages|keep_pages",
                           &s));
     DR_TRY(settings_ms(&s, "connect", 10000, &f->limits.connect_ms));
     DR_TRY(settings_ms(&s, "request", 120000, &f->limits.request_ms));

@@ -27,7 +27,7 @@ struct api {
     struct fetcher fetcher;
     struct answer_paths paths;
     const char *number, *cursor; /* query parameters; both NULL: by links */
-    int64_t first, max_pages;
+    int64_t first, max_pages, oldest_ms;
     struct progress *progress;
 };
 
@@ -62,6 +62,7 @@ static int32_t read_settings(struct dr_task *t, struct api *a)
     DR_TRY(fetch_open(&a->settings, &a->fetcher));
     DR_TRY(settings_below(&a->settings, "limits", NULL, &limits));
     DR_TRY(settings_count(&limits, "pages", 1, 100000000, 100000, &a->max_pages));
+    DR_TRY(settings_ms(&limits, "keep_pages", 6 * 3600 * 1000, &a->oldest_ms));
     DR_TRY(settings_text(&a->settings, "records", "$", &records));
     DR_TRY(settings_text(&a->settings, "count", NULL, &count));
     DR_TRY(json_path(&a->settings, "records", records, &a->paths.records));
@@ -276,7 +277,7 @@ int32_t extract_api(struct dr_task *t, struct extracted *ret)
     struct api a = { .progress = &progress };
     DR_TRY(read_settings(t, &a));
     DR_TRY(read_expectations(&a.settings, ret));
-    DR_TRY(progress_open(t, fingerprint(&a), &progress));
+    DR_TRY(progress_open(t, fingerprint(&a), a.oldest_ms, &progress));
     int32_t rc = read_pages(&a);
     fetch_close(&a.fetcher);
     if (rc)

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LIST_HEAD "dagrun-extract 1"
@@ -111,7 +112,17 @@ static int32_t start_list(struct progress *p, const char *fingerprint)
     return rc;
 }
 
-int32_t progress_open(struct dr_task *t, const char *fingerprint, struct progress *ret)
+/* Pages of different days may not belong to one list any more. */
+static void forget_old(const struct progress *p, int64_t oldest_ms)
+{
+    struct stat st;
+    char *path = list_path(p);
+    if (stat(path, &st) == 0 && (time(NULL) - st.st_mtim.tv_sec) * INT64_C(1000) > oldest_ms)
+        unlink(path);
+    free(path);
+}
+
+int32_t progress_open(struct dr_task *t, const char *fingerprint, int64_t oldest_ms, struct progress *ret)
 {
     const char *state = dr_task_state_dir(t);
     if (!state)
@@ -119,6 +130,7 @@ int32_t progress_open(struct dr_task *t, const char *fingerprint, struct progres
     *ret = (struct progress){ .t = t, .folder = text_of("%s/api", state), .fd = -1 };
     if (mkdir(ret->folder, 0700) < 0 && errno != EEXIST)
         return dr_task_fail(t, "cannot make '%s': %s", ret->folder, strerror(errno));
+    forget_old(ret, oldest_ms);
     off_t good = take_list(ret, fingerprint);
     char *path = list_path(ret);
     ret->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

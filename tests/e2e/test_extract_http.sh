@@ -272,6 +272,15 @@ rows_are_right
 is "requests of both attempts" "$(gets)" 11
 no_secrets_kept
 
+it "pages that are too old are read again"
+fetch_dag '/appointments/' '' '' 'retries: 0, requests_per_second: 1000, keep_pages: 1h'
+serve --fault 500@8
+run_fetch 1
+touch -d '2 hours ago' "$(echo var/runs/fetch/*/fetch/state/api/pages)"
+expect_exit 0 clean_env API_USER=reader API_PASSWORD=secret-word "$build/dagrun" retry fetch
+rows_are_right
+is "requests of both attempts" "$(gets)" 18
+
 it "a list that was led astray is read anew by the retry"
 serve --fault restart@3
 run_fetch 1
@@ -305,4 +314,36 @@ echo '{"id": 1}' >>"$(echo var/runs/fetch/*/fetch/state/api/000003.jsonl)"
 expect_exit 0 clean_env API_USER=reader API_PASSWORD=secret-word "$build/dagrun" retry fetch
 rows_are_right
 stop_server
+
+# ---- TLS ----
+
+it "a certificate that nobody vouches for is refused; with ca_file it is not"
+if command -v openssl >/dev/null; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -keyout "$scratch/key.pem" -out ca.pem \
+        -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 2>/dev/null
+    mkfifo "$scratch/tls"
+    openssl s_server -accept 127.0.0.1:0 -cert ca.pem -key "$scratch/key.pem" -www <"$scratch/tls" >"$scratch/tls.out" 2>&1 &
+    tls_pid=$!
+    exec 8>"$scratch/tls"
+    await 5 grep -q 'ACCEPT 127' "$scratch/tls.out" || note "openssl s_server did not start"
+    port=$(sed -n 's/^ACCEPT 127.0.0.1:\([0-9]*\).*/\1/p' "$scratch/tls.out")
+    tls_dag() { # MORE
+        dag fetch <<END
+tasks:
+  fetch: {plugin: extract, outputs: {table: rows}, with: {source: api, api: {url: "https://127.0.0.1:$port/", limits: {retries: 0}$1}}}
+END
+    }
+    tls_dag ''
+    run_fetch_tls() { rm -rf var && expect_exit 1 dagrun run fetch; }
+    run_fetch_tls
+    fails_with 'certificate'
+    tls_dag ', ca_file: ca.pem'
+    run_fetch_tls
+    fails_with 'text/html, not JSON'
+    kill $tls_pid
+    exec 8>&-
+    wait $tls_pid 2>/dev/null
+else
+    skip "there is no openssl command here"
+fi
 finish
