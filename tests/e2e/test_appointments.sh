@@ -2,19 +2,23 @@
 # appointment_utilization: the numbers against another computation of them, the REST
 # source against the CSV source, and what broken inputs do.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/postgres.sh"
 
 pipeline_home() { # NAME: this project's DAG and suites, in a home of their own
     new_home "$1"
     cp "$source_dir"/dags/appointment_utilization.yaml dags/
-    [ ! -d "$source_dir/dags/appointment_utilization" ] || cp -R "$source_dir/dags/appointment_utilization" dags/
+    cp -R "$source_dir/dags/appointment_utilization" dags/
+    mkdir migrations
+    cp -R "$source_dir/migrations/appointment_utilization" migrations/
     cp "$source_dir"/expectations/{appointments,office_settings,epion_utilization}.yaml expectations/
     cp -R "$source_dir/data/appointments" data/
+    sed -i 's/retry_delay: 10s/retry_delay: 100ms/' dags/appointment_utilization.yaml
 }
 run() { # EXIT-CODE PARAM...
     local want=$1 p=() x
     shift
     for x; do p+=(--param "$x"); done
-    expect_exit "$want" clean_env API_USER=reader API_PASSWORD=secret-word timeout -k 1 60 \
+    expect_exit "$want" clean_env API_USER=reader API_PASSWORD=secret-word DAGRUN_CONN_POSTGRES="$postgres_uri" timeout -k 1 60 \
         "$build/dagrun" run appointment_utilization "${p[@]}"
 }
 published=var/published/appointment_utilization/latest
@@ -93,6 +97,26 @@ expect_exit 0 generate appointments --rows 20000 --seed 9 --dirt 0.5 --out data/
 run 0
 agrees
 
+it "PostgreSQL gets the same tables, with arrays"
+if start_postgres; then
+    run 0 warehouse=postgres
+    run 0 warehouse=postgres # again changes nothing
+    run 0
+    for query in "SELECT month, valid_associated, valid_total, rate FROM epion_utilization ORDER BY 1" \
+        "SELECT practice_id, office_id, office_name, launched_date, disabled_date FROM epion_offices ORDER BY 1, 2" \
+        "SELECT practice_id, practice_name FROM epion_practices ORDER BY 1" \
+        "SELECT practice_id, office_id, department_id, launched_date, problem FROM epion_departments
+         ORDER BY 1, 2, coalesce(department_id, 0), 4"; do
+        is "PostgreSQL: $query" "$(psql_do "$query" | sed 's/|0$/|0.0/')" "$(sql var/warehouse.db "$query")"
+    done
+    psql_is "SELECT pg_typeof(department_ids) FROM epion_offices LIMIT 1" "integer[]"
+    psql_is "SELECT string_agg(office_id::text, ',' ORDER BY office_id) FROM epion_offices WHERE 3 = ANY (department_ids)
+             AND practice_id = 101" "1011,1012"
+    psql_is "SELECT office_ids FROM epion_practices WHERE practice_id = 106" "{}"
+else
+    skip "PostgreSQL is not installed"
+fi
+
 # ---- the REST interface ----
 
 server_pid=''
@@ -113,7 +137,7 @@ same_as_csv() {
 }
 
 pipeline_home api
-sed -i 's/retry_delay: 10s/retry_delay: 100ms/; s/pages: {link: next}/&\n        limits: {requests_per_second: 10000, retry_wait: 5ms}/' dags/appointment_utilization.yaml
+sed -i 's/pages: {link: next}/&\n        limits: {requests_per_second: 10000, retry_wait: 5ms}/' dags/appointment_utilization.yaml
 expect_exit 0 generate appointments --rows 2000 --seed 5 --dirt 0.2 --out data/appointments
 run 0
 cp -R $published/ "$scratch/csv"
