@@ -37,7 +37,8 @@ CONFORMANCE := $B/tests/conformance/gx $B/tests/conformance/sql_on_fhir
 TESTS := $(UNIT) $(REPLAY) $(CONFORMANCE) $(E2E)
 C_FILES := $(sort $(wildcard include/dagrun/*.h runner/*/*.[ch] tasks/*.c tasks/*/*.[ch] bench/*.[ch] tests/*/*.[ch] tests/fixtures/plugins/*.c))
 
-all: $B/dagrun $B/dagrun-generate $(PLUGINS)
+GENERATORS := $B/dagrun-generate $B/dagrun-generate-fhir
+all: $B/dagrun $(GENERATORS) $(PLUGINS)
 
 # ---- the program
 
@@ -74,18 +75,21 @@ $B/tasks/%.so: tasks/%.c $$(wildcard tasks/%/*.[ch]) $(wildcard include/dagrun/*
 	@mkdir -p $(@D)
 	$(CC) $(ALL_C) -Iinclude $(CPPFLAGS) -shared $(LDFLAGS) -o $@ $(filter %.c,$^) -lm $(LIBS_$*)
 $B/dagrun-generate: bench/generate.c bench/appointments.c bench/generate.h bench/random.h $B/flags
+$B/dagrun-generate-fhir: bench/generate_fhir.c bench/random.h $B/flags
+$(GENERATORS):
 	@mkdir -p $(@D)
 	$(CC) $(ALL_C) $(LDFLAGS) -o $@ $(filter %.c,$^) -lm
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/dagrun $(DESTDIR)$(PREFIX)/lib/dagrun/tasks \
-	  $(DESTDIR)$(PREFIX)/share/doc/dagrun
-	install -m 755 $B/dagrun $B/dagrun-generate $(DESTDIR)$(PREFIX)/bin
+	  $(DESTDIR)$(PREFIX)/share/doc/dagrun/pipelines
+	install -m 755 $B/dagrun $(GENERATORS) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 include/dagrun/*.h $(DESTDIR)$(PREFIX)/include/dagrun
 	install -m 755 $(PLUGINS) $(DESTDIR)$(PREFIX)/lib/dagrun/tasks
 	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/dagrun
+	install -m 644 docs/pipelines/*.md $(DESTDIR)$(PREFIX)/share/doc/dagrun/pipelines
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/dagrun $(DESTDIR)$(PREFIX)/bin/dagrun-generate
+	rm -f $(DESTDIR)$(PREFIX)/bin/dagrun $(DESTDIR)$(PREFIX)/bin/dagrun-generate $(DESTDIR)$(PREFIX)/bin/dagrun-generate-fhir
 	rm -rf $(DESTDIR)$(PREFIX)/include/dagrun $(DESTDIR)$(PREFIX)/lib/dagrun $(DESTDIR)$(PREFIX)/share/doc/dagrun
 
 # ---- tests

@@ -20,16 +20,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Roughly normal, mean 0, deviation 1: the sum of four uniforms. Integer steps keep it the same on every
- * machine. */
-static inline double normal(struct rng *r)
-{
-    uint64_t x = rng_next(r);
-    int64_t sum = (int64_t)(x & 0xffff) + (int64_t)(x >> 16 & 0xffff) + (int64_t)(x >> 32 & 0xffff) +
-                  (int64_t)(x >> 48) - 131070;
-    return (double)sum * (1.0 / 37837.0);
-}
-
 /* ---- what is measured ---- */
 
 struct measure {

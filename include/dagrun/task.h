@@ -177,6 +177,29 @@ DR_API DR_CHECK int32_t dr_task_connect(struct dr_task *t, const char *name, str
 DR_API DR_CHECK int32_t dr_task_migrate(struct dr_task *t, struct dr_db *db, const char *set,
                                         int32_t *ret_applied);
 
+/* ---- FHIR ------------------------------------------------------------------------- */
+
+/* Files of FHIR resources into an SQLite database, through a folder of
+ * ViewDefinitions; see docs/views.md and docs/pipelines/fhir_ingest.md. */
+struct dr_fhir_load {
+    uint32_t size;              /* sizeof(struct dr_fhir_load); set by the caller */
+    int32_t rebuild;            /* 1: drop tables that were made for other views, and load all files anew */
+    const char *views;          /* folder, from the home */
+    const char *database;       /* file, from the home */
+    const char *const *files;   /* n_files of them, from the home: bundles or single resources */
+    const char *const *scripts; /* n_scripts SQL files, from the home, run when all is loaded */
+    int32_t n_files;
+    int32_t n_scripts;
+    /* Set by dr_task_load_fhir: */
+    int64_t files_read, files_unchanged, files_refused;
+    int64_t bytes, quarantined;  /* quarantined: resources of files that were read */
+    struct dr_table *summary;    /* a row for each type of resource; the caller drops it */
+    struct dr_table *quarantine; /* what is set aside now, and why; the caller drops it */
+};
+/* Each file is one transaction; a file whose bytes are known is passed over; what is wrong with
+ * a file or a resource is set aside and fails nothing. Accounts for every type of resource. */
+DR_API DR_CHECK int32_t dr_task_load_fhir(struct dr_task *t, struct dr_fhir_load *load);
+
 /* ---- the declaration ------------------------------------------------------------- */
 
 enum dr_param_type {

@@ -142,6 +142,7 @@ int dr_verb_status(struct dr_cmd *c);
 int dr_verb_logs(struct dr_cmd *c);
 int dr_verb_tasks(struct dr_cmd *c);
 int dr_verb_expect(struct dr_cmd *c);
+int dr_verb_view(struct dr_cmd *c);
 int dr_verb_report(struct dr_cmd *c);
 int dr_verb_crontab(struct dr_cmd *c);
 int dr_verb_db(struct dr_cmd *c);

@@ -131,6 +131,20 @@ const struct dr_verb dr_verbs[] = {
                  "yesterday.json\n"
                  "dagrun expect --explain expect_column_values_to_be_between\n",
       .run = dr_verb_expect },
+    { .name = "view",
+      .words = "check|run FILE...",
+      .min_words = 2,
+      .max_words = 16,
+      .summary = "Check SQL-on-FHIR ViewDefinitions, or run one over files of FHIR resources",
+      .options = "format json limit output",
+      .details =
+          "view check FILE...       files or folders; a folder is checked as the tables that it makes\n"
+          "view run VIEW FILE...    the rows of one view from bundles or single resources\n"
+          "--format csv (default) or json, a line for each row; --json is the same as --format json.\n"
+          "Exit code: 3 where a view is wrong, 1 where a file or a resource is.\n",
+      .example = "dagrun view check dags/fhir_ingest/views\n"
+                 "dagrun view run dags/fhir_ingest/views/patient.yaml data/fhir/*.json\n",
+      .run = dr_verb_view },
     { .name = "report",
       .words = "[DAG] [RUN_ID]",
       .max_words = 2,

@@ -10,7 +10,7 @@
 #include "view/temporal.h"
 
 #define ITEMS_MAX ((size_t)8 << 20)
-#define WORK_MAX ((size_t)100 << 20) /* nodes evaluated for one result */
+#define WORK_MAX ((size_t)16 << 20) /* nodes evaluated for one result */
 #define ROOM_LEAST ((size_t)16 << 10)
 
 /* ---- the stack and its texts ---- */

@@ -1,0 +1,223 @@
+#!/bin/bash
+# fhir_ingest: bundles become tables; what changes is changed, what vanishes vanishes, what
+# is wrong is set aside; and the counts are those of an independent computation.
+. "$(dirname "$0")/lib.sh"
+
+fhir_home() { # NAME: the DAG with its views, suites and sample
+    new_home "$1"
+    cp -R "$source_dir"/dags/fhir_ingest* dags/
+    cp "$source_dir"/expectations/fhir_*.yaml expectations/
+    cp -R "$source_dir"/data/fhir data/
+}
+db=var/warehouse.db
+load() { dagrun run fhir_ingest --plain "$@"; }
+# The resources of all files, as SQLite's own JSON functions see them.
+resources() {
+    local file
+    for file in data/fhir/*.json; do
+        sqlite3 -batch :memory: "SELECT json_extract(e.value, '$.resource.resourceType')
+            FROM json_each(CAST(readfile('$file') AS TEXT), '$.entry') e"
+    done | sort | uniq -c | awk '{ print $2 "|" $1 "|0" }'
+}
+# A number over all entries of all files: SUM_OF SQL-EXPRESSION with r the resource.
+sum_of() {
+    local file total=0 n
+    for file in data/fhir/*.json; do
+        n=$(sqlite3 -batch :memory: "SELECT coalesce(sum($1), 0) FROM (SELECT json_extract(e.value, '$.resource') AS r
+            FROM json_each(CAST(readfile('$file') AS TEXT), '$.entry') e)")
+        total=$((total + n))
+    done
+    echo $total
+}
+items() { echo "CASE WHEN json_extract(r, '$.resourceType') = '$1' THEN coalesce(json_array_length(r, '$.$2'), 0) END"; }
+check_counts() {
+    is "resources by type" "$(sql $db 'SELECT * FROM fhir_reconciliation')" "$(resources)"
+    while read -r table type path; do
+        is "rows of $table" "$(sql $db "SELECT count(*) FROM $table")" "$(sum_of "$(items "$type" "$path")")"
+    done <<END
+patient_name Patient name
+patient_identifier Patient identifier
+patient_address Patient address
+patient_telecom Patient telecom
+encounter_participant Encounter participant
+observation_component Observation component
+claim_item Claim item
+explanation_of_benefit_item ExplanationOfBenefit item
+diagnostic_report_result DiagnosticReport result
+care_plan_activity CarePlan activity
+care_team_participant CareTeam participant
+imaging_series ImagingStudy series
+allergy_reaction AllergyIntolerance reaction
+END
+    local type table
+    while IFS='|' read -r type table; do
+        is "rows of $table" "$(sql $db "SELECT count(*) FROM $table")" \
+            "$(sql $db "SELECT count(*) FROM fhir_resource WHERE resource_type = '$type'")"
+    done < <(sed -n 's/^name: //p;s/^resource: //p' dags/fhir_ingest/views/*.yaml | paste - - | awk '
+        { t = $1; r = $2; s = r; gsub(/[A-Z]/, "_&", s); s = tolower(substr(s, 2)); if (s == t) print r "|" t }')
+    local n
+    n=$(sum_of "CASE json_extract(r, '$.resourceType') WHEN 'Observation'
+        THEN cast(round(1000 * coalesce(json_extract(r, '$.valueQuantity.value'), 0)) AS INTEGER) END")
+    is "the sum of all observed values" "$(sql $db 'SELECT sum(cast(round(1000 * coalesce(value, 0)) AS INTEGER))
+        FROM observation')" "$n"
+}
+
+fhir_home fhir
+it "loads the sample with one command"
+expect_exit 0 load
+out_has "report: "
+check_counts
+
+it "joins: references through urn:uuid give the keys of their targets"
+for table in encounter condition observation procedure claim medication_request diagnostic_report; do
+    sql_is $db "SELECT count(*) FROM $table WHERE patient_id IS NULL OR patient_id NOT IN (SELECT patient_id FROM patient)" 0
+done
+sql_is $db "SELECT count(*) FROM observation WHERE encounter_id NOT IN (SELECT encounter_id FROM encounter)" 0
+sql_is $db "SELECT count(*) FROM diagnostic_report_result WHERE observation_id NOT IN (SELECT observation_id FROM observation)" 0
+sql_is $db "SELECT count(*) FROM explanation_of_benefit WHERE claim_id NOT IN (SELECT claim_id FROM claim)" 0
+
+it "keeps the text of decimals, and partial dates with their ranges"
+sql_is $db "SELECT count(*) FROM observation WHERE value_text LIKE '%.%0' AND value = cast(value_text AS REAL)" \
+    "$(sql $db "SELECT count(*) FROM observation WHERE value_text LIKE '%.%0'")"
+sql_is $db "SELECT count(*) > 0 FROM observation WHERE value_text LIKE '%.%0'" 1
+sql_is $db "SELECT count(*) > 0 FROM patient WHERE length(birth_date) = 4 AND birth_date_low = birth_date || '-01-01'
+    AND birth_date_high = birth_date || '-12-31'" 1
+sql_is $db "SELECT count(*) > 0 FROM patient WHERE length(birth_date) = 7 AND birth_date_low = birth_date || '-01'" 1
+
+it "practitioners, organisations and locations come from references, with their identifiers"
+sql_is $db "SELECT count(*) > 0 AND min(practitioner_id = 'Practitioner?identifier=' || identifier_system || '|' || identifier_value
+    OR practitioner_id = resource_id) FROM practitioner" 1
+sql_is $db "SELECT count(*) FROM practitioner WHERE practitioner_id LIKE '%?%' AND resource_id IS NOT NULL" \
+    "$(sql $db "SELECT count(DISTINCT identifier_value) FROM practitioner_resource")"
+sql_is $db "SELECT count(*) FROM encounter_participant WHERE practitioner_id NOT IN (SELECT practitioner_id FROM practitioner)" 0
+sql_is $db "SELECT count(*) FROM encounter WHERE service_provider_id NOT IN (SELECT organization_id FROM organization)" 0
+sql_is $db "SELECT count(*) FROM encounter_location WHERE location_id NOT IN (SELECT location_id FROM location)" 0
+
+it "every view answers"
+for view in $(sql $db "SELECT name FROM sqlite_schema WHERE type = 'view'"); do
+    case $(sql $db "SELECT count(*) >= 0 FROM $view") in 1) ;; *) note "$view: $(sql $db "SELECT count(*) FROM $view")" ;; esac
+done
+sql_is $db "SELECT count(*) - count(DISTINCT patient_id || code) FROM latest_vitals" 0
+sql_is $db "SELECT count(*) FROM latest_vitals l JOIN observation o USING (patient_id, code)
+    WHERE julianday(o.effective) > julianday(l.effective)" 0
+
+it "the account adds up for each type"
+sql_is var/dagrun.db "SELECT count(*) > 10 AND sum(raw) = sum(clean) AND sum(abs(missing)) = 0 FROM v_row_account
+    WHERE dataset = 'fhir'" 1
+
+it "files that have not changed are passed over"
+cp $db before.db
+expect_exit 0 load
+sql_is $db "SELECT count(*) - count(loaded_at) FROM fhir_file" 0
+sql_is $db "ATTACH 'before.db' AS b; SELECT count(*) FROM (SELECT * FROM fhir_file EXCEPT SELECT * FROM b.fhir_file)" 0
+
+# edit FILE SQL: the bundle with its entries' text changed
+edit() {
+    sqlite3 -batch :memory: "SELECT json_set(t, '$.entry', (SELECT json_group_array(json(v)) FROM ($2)))
+        FROM (SELECT CAST(readfile('$1') AS TEXT) AS t)" >"$1.new" && mv "$1.new" "$1"
+}
+entries="SELECT e.value AS v FROM json_each(CAST(readfile('data/fhir/patient_00001.json') AS TEXT), '\$.entry') e"
+
+it "a patient that comes again is updated, and child rows that are gone vanish"
+one=data/fhir/patient_00001.json
+names=$(sql $db "SELECT count(*) FROM patient_name")
+edit $one "SELECT CASE json_extract(v, '\$.resource.resourceType') WHEN 'Patient' THEN json_set(v, '\$.resource.gender', 'other',
+    '\$.resource.name', json('[]')) ELSE v END AS v FROM ($entries)"
+gone=$(sql $db "SELECT count(*) FROM patient_name WHERE patient_id IN (SELECT resource_key FROM fhir_resource
+    JOIN fhir_file USING (file_id) WHERE path = '$one')")
+expect_exit 0 load
+sql_is $db "SELECT count(*) FROM patient WHERE gender = 'other'" 1
+sql_is $db "SELECT count(*) FROM patient" 6
+is names "$(sql $db "SELECT count(*) FROM patient_name")" "$((names - gone))"
+check_counts
+
+it "a resource that its file no longer has vanishes with its rows"
+edit $one "SELECT v FROM ($entries) WHERE json_extract(v, '\$.resource.resourceType') NOT IN ('Observation', 'Claim')"
+expect_exit 0 load
+check_counts
+
+it "the same resource in an older version does not come back"
+sqlite3 -batch :memory: "SELECT json_set(json_extract(CAST(readfile('data/fhir/patient_00002.json') AS TEXT), '\$.entry[0].resource'),
+    '\$.meta.lastUpdated', '2020-01-01T00:00:00Z', '\$.gender', 'unknown')" >data/fhir/x_old.json
+expect_exit 0 load
+sql_is $db "SELECT count(*) FROM patient WHERE gender = 'unknown'" 0
+sql_is var/dagrun.db "SELECT duplicates FROM v_row_account WHERE dataset = 'fhir' AND group_name = 'Patient'
+    ORDER BY run_key DESC LIMIT 1" 1
+rm data/fhir/x_old.json
+
+it "a broken file is set aside with its reason and the others load; the run says so by its exit code"
+cp data/fhir/patient_00003.json data/fhir/y_new.json
+sed -i 's/"id": "/"id": "copy-/; s/urn:uuid:/urn:uuid:copy-/g' data/fhir/y_new.json
+head -c 5000 data/fhir/patient_00003.json >data/fhir/z_broken.json
+expect_exit 1 load
+sql_is $db "SELECT problem LIKE 'data/fhir/z_broken.json:%' OR problem LIKE '%z_broken.json:%' FROM fhir_file WHERE path = 'data/fhir/z_broken.json'" 1
+sql_is $db "SELECT count(*) FROM fhir_file WHERE path = 'data/fhir/y_new.json' AND problem IS NULL" 1
+sql_is $db "SELECT count(*) > 0 FROM patient WHERE patient_id LIKE 'copy-%'" 1
+out_has "report: "
+rm data/fhir/y_new.json data/fhir/z_broken.json
+
+fhir_home broken_resource
+it "a broken resource is set aside with its reason, and its neighbours load"
+expect_exit 0 load
+before=$(sql $db "SELECT value FROM observation ORDER BY observation_id LIMIT 1")
+edit $one "SELECT CASE WHEN json_extract(v, '\$.resource.resourceType') = 'Encounter' THEN json_set(v, '\$.resource.status', json('[\"a\",\"b\"]'))
+    ELSE v END AS v FROM ($entries)"
+broken=$(sql :memory: "SELECT count(*) FROM ($entries) WHERE json_extract(v, '\$.resource.resourceType') = 'Encounter'")
+expect_exit 1 load
+sql_is $db "SELECT count(*) FROM fhir_quarantine WHERE resource_type = 'Encounter'
+    AND reason LIKE '%view ''encounter'', column ''status''%2 values%'" "$broken"
+sql_is $db "SELECT count(*) FROM encounter" "$(sql $db "SELECT count(*) FROM fhir_resource WHERE resource_type = 'Encounter'")"
+sql_is var/dagrun.db "SELECT sum(raw) - sum(clean) - sum(quarantined) - sum(duplicates) FROM v_row_account
+    WHERE dataset = 'fhir'" 0
+it "what is set aside stands with its last good version, and the repaired file clears it"
+is "first value" "$(sql $db "SELECT value FROM observation ORDER BY observation_id LIMIT 1")" "$before"
+cp "$source_dir/$one" $one
+expect_exit 0 load
+sql_is $db "SELECT count(*) FROM fhir_quarantine" 0
+check_counts
+
+it "other views need a rebuild, which loads every file again"
+sed -i 's/name: gender, /name: sex, /' dags/fhir_ingest/views/patient.yaml
+expect_exit 1 load
+case $(reason_of load_bundles) in *rebuild*) ;; *) note "the reason: $(reason_of load_bundles)" ;; esac
+expect_exit 0 load --param rebuild=true
+sql_is $db "SELECT count(sex) FROM patient" 6
+
+it "a view that is wrong is refused before anything is read"
+sed -i 's/path: status,/path: "status.frist()",/' dags/fhir_ingest/views/claim.yaml
+expect_exit 1 load
+case $(reason_of load_bundles) in *"did you mean 'first'?"*) ;; *) note "the reason: $(reason_of load_bundles)" ;; esac
+
+fhir_home killed
+it "a run that is killed leaves whole files, and the next one ends as an undisturbed run would"
+expect_exit 0 load
+mv $db undisturbed.db
+for _ in 1 2 3; do
+    rm -rf var/warehouse.db*
+    load >/dev/null 2>&1 &
+    sleep 0.0$((RANDOM % 9 + 1))
+    kill -9 %% 2>/dev/null
+    wait %% 2>/dev/null
+    expect_exit 0 dagrun run fhir_ingest --plain --wait 10s
+    for table in patient observation claim_item fhir_resource; do
+        columns='*'
+        [ $table = fhir_resource ] && columns='resource_type, resource_key, hash'
+        is "$table" "$(sql $db "ATTACH 'undisturbed.db' AS u; SELECT count(*) FROM (SELECT $columns FROM $table
+            EXCEPT SELECT $columns FROM u.$table)")" 0
+        is "$table" "$(sql $db "SELECT count(*) FROM $table")" "$(sql undisturbed.db "SELECT count(*) FROM $table")"
+    done
+done
+
+if [ -d "${DAGRUN_REAL_DATA:-}/fhir" ]; then
+    fhir_home real
+    rm -r data/fhir
+    ln -s "$DAGRUN_REAL_DATA/fhir" data/fhir
+    it "the files of a generator that is not ours: every count as SQLite's JSON functions have it"
+    expect_exit 0 load
+    check_counts
+    sql_is $db "SELECT count(*) FROM observation WHERE patient_id NOT IN (SELECT patient_id FROM patient)" 0
+else
+    it "the files of a generator that is not ours"
+    skip "DAGRUN_REAL_DATA is not set"
+fi
+finish
