@@ -21,7 +21,7 @@ enum dr_exit {
 /* Everything that options may set; a verb reads those it lists. */
 struct dr_args {
     const char *verb;
-    const char *words[16]; /* what is not an option */
+    const char *words[1024]; /* what is not an option */
     int n_words;
     const char *home, *color, *params[64], *date, *run_id, *dag, *state, *format, *row_key, *result_format,
         *output;

@@ -34,6 +34,8 @@ static int32_t read_text(struct dr_batch *b)
 {
     DR_AUTO_FD fd = open(b->path, O_RDONLY | O_CLOEXEC);
     struct stat st;
+    if (fd < 0 && errno == ENOENT)
+        return dr_fail(&b->err, DR_ENOTFOUND, "there is no file '%s'", b->path);
     if (fd < 0 || fstat(fd, &st))
         return dr_fail_sys(&b->err, "open '%s'", b->path);
     if (!S_ISREG(st.st_mode))

@@ -3,11 +3,13 @@
  * whose branches must agree in names, order and types. */
 #include "view/definition.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "model/read.h"
 #include "model/yaml.h"
 #include "view/number.h"
 
 #define DEPTH_MAX 30
+#define SELECTS_MAX 500
 #define CONSTANTS_MAX 500
 
 struct loader {
@@ -15,7 +17,7 @@ struct loader {
     struct dr_view *view;
     struct dr_path_constant *constants;
     int32_t n_constants, cap_columns;
-    int depth;
+    int depth, n_selects;
 };
 
 static void complain(struct loader *l, const struct dr_node *at, const char *fmt, ...) DR_PRINTF(3, 4);
@@ -321,6 +323,8 @@ static void load_select(struct loader *l, const struct dr_node *n, struct dr_vie
     };
     if (!is_map(l, n, "a select"))
         return;
+    if (++l->n_selects == SELECTS_MAX)
+        complain(l, n, "more than %d selects", SELECTS_MAX);
     if (l->depth++ >= DEPTH_MAX) {
         complain(l, n, "selects are nested more than %d deep", DEPTH_MAX);
     } else {
@@ -428,6 +432,13 @@ static void load_root(struct loader *l, const struct dr_node *root)
     v->root.n_columns = v->n_columns;
 }
 
+static void hash_view(struct dr_view *v, const struct dr_node *root)
+{
+    DR_AUTO_BUF text = { 0 };
+    dr_json_put_node(&text, root, 0);
+    dr_hash_hex(dr_buf_cstr(&text), text.n, v->hash);
+}
+
 struct dr_view *dr_view_from_node(struct dr_arena *a, const struct dr_node *root, const char *path,
                                   struct dr_diags *d)
 {
@@ -438,6 +449,7 @@ struct dr_view *dr_view_from_node(struct dr_arena *a, const struct dr_node *root
     l.view->columns = dr_arena_array(a, DR_VIEW_COLUMNS_MAX, sizeof *l.view->columns);
     if (is_map(&l, root, "a ViewDefinition"))
         load_root(&l, root);
+    hash_view(l.view, root);
     return d->errors == errors ? l.view : NULL;
 }
 

@@ -3,6 +3,7 @@
  * threads may share it. Layer: view. */
 #ifndef DR_VIEW_DEFINITION_H
 #define DR_VIEW_DEFINITION_H
+#include "base/hash.h"
 #include "model/diag.h"
 #include "view/path.h"
 
@@ -42,7 +43,8 @@ struct dr_view {
     struct dr_view_select root; /* its selects are the view's */
     struct dr_view_column *columns;
     int32_t n_columns;
-    const char *path; /* of the file, for messages */
+    const char *path;       /* of the file, for messages */
+    char hash[DR_HASH_HEX]; /* of what it says, however it is written: comments and layout do not count */
 };
 #define DR_VIEW_COLUMNS_MAX 1000
 

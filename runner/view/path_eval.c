@@ -6,7 +6,6 @@
 #include "view/path_tree.h"
 #include <stdarg.h>
 #include "base/num.h"
-#include "view/number.h"
 #include "view/temporal.h"
 
 #define ITEMS_MAX ((size_t)8 << 20)
@@ -126,6 +125,13 @@ int32_t path_push_int(struct path_machine *m, int64_t v)
     size_t n = dr_format_i64(v, text);
     return path_push(
         m, (struct dr_item){ .text = { text, n }, .kind = DR_ITEM_NUMBER, .type = DR_FHIR_INTEGER });
+}
+
+int32_t path_push_number(struct path_machine *m, struct dr_number v, uint8_t type)
+{
+    char *text = dr_path_stack_room(m->s, DR_NUMBER_TEXT);
+    struct dr_str s = { text, dr_number_format(v, text) };
+    return path_push(m, (struct dr_item){ .text = s, .kind = DR_ITEM_NUMBER, .type = type });
 }
 
 /* ---- items ---- */

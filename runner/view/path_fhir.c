@@ -1,7 +1,6 @@
 /* path_fhir.c - functions that FHIR and SQL on FHIR add: extensions, keys, boundaries. */
 #include "view/path_tree.h"
 #include "view/bundle.h"
-#include "view/number.h"
 #include "view/temporal.h"
 
 /* ---- extension(url) ---- */
@@ -153,9 +152,7 @@ static int32_t push_number_boundary(struct path_machine *m, struct dr_str text, 
     if (!dr_number_parse(text, &v) || digits > DR_DECIMAL_DIGITS ||
         !dr_number_boundary(v, high, (int32_t)digits, &v))
         return DR_OK;
-    char *out = dr_path_stack_room(m->s, DR_NUMBER_TEXT);
-    struct dr_str s = { out, dr_number_format(v, out) };
-    return path_push(m, (struct dr_item){ .text = s, .kind = DR_ITEM_NUMBER, .type = DR_FHIR_DECIMAL });
+    return path_push_number(m, v, DR_FHIR_DECIMAL);
 }
 
 /* A Period: the boundary of its start or end. */

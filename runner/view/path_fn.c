@@ -209,37 +209,12 @@ static int32_t fn_is(struct path_machine *m, const struct path_node *n, struct d
 
 /* ---- sets ---- */
 
-#define PAIRS_MAX ((size_t)1 << 28)
-
-static bool same(struct dr_item a, struct dr_item b)
-{
-    if (a.kind == DR_ITEM_NODE && b.kind == DR_ITEM_NODE && a.node.doc == b.node.doc &&
-        a.node.at == b.node.at)
-        return true;
-    return path_items_equal(a, b, false) == PATH_EQUAL;
-}
-
-static bool holds(const struct path_machine *m, size_t from, size_t to, struct dr_item item)
-{
-    for (size_t i = from; i < to; i++)
-        if (same(path_item(m, i), item))
-            return true;
-    return false;
-}
-
-/* Sets compare every pair: a hostile resource must not make that take hours. */
-static int32_t check_pairs(struct path_machine *m, const struct path_node *n, size_t a, size_t b)
-{
-    m->work += a * b / 4;
-    return a * b <= PAIRS_MAX ? DR_OK : path_error(m, n, "too many items (%zu) to tell which are equal", a);
-}
-
 static int32_t distinct(struct path_machine *m, const struct path_node *n, size_t base)
 {
     size_t kept = base;
-    DR_TRY(check_pairs(m, n, m->s->n - base, m->s->n - base));
+    DR_TRY(path_check_pairs(m, n, m->s->n - base, m->s->n - base));
     for (size_t i = base; i < m->s->n; i++)
-        if (!holds(m, base, kept, path_item(m, i)))
+        if (!path_holds(m, base, kept, path_item(m, i)))
             m->s->items[kept++] = m->s->items[i];
     m->s->n = kept;
     return DR_OK;
@@ -280,9 +255,9 @@ static int32_t against(struct path_machine *m, const struct path_node *n, struct
 {
     size_t end = m->s->n, kept = base;
     DR_TRY(path_eval(m, n->args[0], focus));
-    DR_TRY(check_pairs(m, n, end - base, m->s->n - end));
+    DR_TRY(path_check_pairs(m, n, end - base, m->s->n - end));
     for (size_t i = base; i < end; i++)
-        if (holds(m, end, m->s->n, path_item(m, i)) == wanted)
+        if (path_holds(m, end, m->s->n, path_item(m, i)) == wanted)
             m->s->items[kept++] = m->s->items[i];
     m->s->n = kept;
     return DR_OK;
@@ -325,9 +300,9 @@ static int32_t fn_repeat(struct path_machine *m, const struct path_node *n, stru
     for (size_t i = base; i < m->s->n; i++) {
         size_t end = m->s->n, kept = end;
         DR_TRY(path_eval(m, n->args[0], path_item(m, i)));
-        DR_TRY(check_pairs(m, n, m->s->n - end, end - base));
+        DR_TRY(path_check_pairs(m, n, m->s->n - end, end - base));
         for (size_t k = end; k < m->s->n; k++)
-            if (!holds(m, base + inputs, kept, path_item(m, k)))
+            if (!path_holds(m, base + inputs, kept, path_item(m, k)))
                 m->s->items[kept++] = m->s->items[k];
         m->s->n = kept;
     }

@@ -1,10 +1,10 @@
 /* path_ops.c - FHIRPath's operators. Whatever is not known is the empty collection, so
  * logic has three values: true, false and nothing. */
 #include "view/path_tree.h"
-#include "view/number.h"
 #include "view/temporal.h"
 
 #define DEPTH_MAX 512
+#define PAIRS_MAX ((size_t)1 << 26)
 
 /* ---- equality ---- */
 
@@ -133,6 +133,15 @@ enum path_equal path_items_equal(struct dr_item a, struct dr_item b, bool like)
     return nodes_equal(a.node, b.node, like, 0);
 }
 
+/* A hostile resource must not make that take hours. */
+int32_t path_check_pairs(struct path_machine *m, const struct path_node *n, size_t a, size_t b)
+{
+    m->work += a * b / 4;
+    return a * b <= PAIRS_MAX
+               ? DR_OK
+               : path_error(m, n, "too many items (%zu and %zu) to tell which are equal", a, b);
+}
+
 /* stack[left .. right) against stack[right .. n). */
 static enum path_equal ranges_equal(const struct path_machine *m, size_t left, size_t right)
 {
@@ -170,6 +179,8 @@ static int32_t equality(struct path_machine *m, const struct path_node *n, size_
     bool negate = n->binary == PATH_NE || n->binary == PATH_UNLIKE;
     bool nothing = left == right || right == m->s->n;
     enum path_equal e = PATH_UNKNOWN;
+    if (like)
+        DR_TRY(path_check_pairs(m, n, right - left, m->s->n - right));
     if (like)
         e = ranges_alike(m, left, right) ? PATH_EQUAL : PATH_DIFFERENT;
     else if (!nothing)
@@ -253,15 +264,6 @@ static int32_t comparison(struct path_machine *m, const struct path_node *n, str
 
 /* ---- arithmetic ---- */
 
-static int32_t push_number(struct path_machine *m, struct dr_number v, bool whole)
-{
-    char *text = dr_path_stack_room(m->s, DR_NUMBER_TEXT);
-    struct dr_str s = { text, dr_number_format(v, text) };
-    return path_push(m, (struct dr_item){ .text = s,
-                                          .kind = DR_ITEM_NUMBER,
-                                          .type = whole ? DR_FHIR_INTEGER : DR_FHIR_DECIMAL });
-}
-
 static int32_t compute(struct path_machine *m, const struct path_node *n, struct dr_str a, struct dr_str b)
 {
     struct dr_number x, y, z;
@@ -288,7 +290,9 @@ static int32_t compute(struct path_machine *m, const struct path_node *n, struct
         ok = dr_number_mod(x, y, &z);
         break;
     }
-    return ok ? push_number(m, z, z.scale == 0 && n->binary != PATH_DIVIDE) : DR_OK;
+    return ok ? path_push_number(m, z,
+                                 z.scale == 0 && n->binary != PATH_DIVIDE ? DR_FHIR_INTEGER : DR_FHIR_DECIMAL)
+              : DR_OK;
 }
 
 static int32_t concat(struct path_machine *m, struct dr_str a, struct dr_str b)
@@ -326,7 +330,7 @@ int32_t path_negate(struct path_machine *m, const struct path_node *n, struct dr
     if (s.kind != DR_SCALAR_NUMBER || !dr_number_parse(s.text, &v))
         return path_error(m, n, "'-' needs a number");
     v.v = -v.v;
-    return push_number(m, v, v.scale == 0);
+    return path_push_number(m, v, v.scale ? DR_FHIR_DECIMAL : DR_FHIR_INTEGER);
 }
 
 /* a & b: nothing counts as an empty text. */
@@ -355,10 +359,18 @@ static int32_t of_two(struct path_machine *m, const struct path_node *n, struct 
 
 /* ---- collections ---- */
 
-static bool holds(const struct path_machine *m, size_t from, size_t to, struct dr_item item)
+static bool same(struct dr_item a, struct dr_item b)
+{
+    if (a.kind == DR_ITEM_NODE && b.kind == DR_ITEM_NODE && a.node.doc == b.node.doc &&
+        a.node.at == b.node.at)
+        return true;
+    return path_items_equal(a, b, false) == PATH_EQUAL;
+}
+
+bool path_holds(const struct path_machine *m, size_t from, size_t to, struct dr_item item)
 {
     for (size_t i = from; i < to; i++)
-        if (path_items_equal(path_item(m, i), item, false) == PATH_EQUAL)
+        if (same(path_item(m, i), item))
             return true;
     return false;
 }
@@ -372,7 +384,7 @@ static int32_t membership(struct path_machine *m, const struct path_node *n, siz
     if (one_end - one > 1)
         return path_error(m, n, "'%.*s' asks for one value in a collection, and there are %zu",
                           (int)n->name.n, n->name.p, one_end - one);
-    bool nothing = one == one_end, found = !nothing && holds(m, all, all_end, path_item(m, one));
+    bool nothing = one == one_end, found = !nothing && path_holds(m, all, all_end, path_item(m, one));
     m->s->n = left;
     return nothing ? DR_OK : path_push_bool(m, found);
 }
@@ -381,10 +393,9 @@ static int32_t membership(struct path_machine *m, const struct path_node *n, siz
 static int32_t unite(struct path_machine *m, const struct path_node *n, size_t left)
 {
     size_t kept = left;
-    if ((m->work += (m->s->n - left) * (m->s->n - left) / 8) > (size_t)1 << 30)
-        return path_error(m, n, "too many items to tell which are equal");
+    DR_TRY(path_check_pairs(m, n, m->s->n - left, m->s->n - left));
     for (size_t i = left; i < m->s->n; i++)
-        if (!holds(m, left, kept, path_item(m, i)))
+        if (!path_holds(m, left, kept, path_item(m, i)))
             m->s->items[kept++] = m->s->items[i];
     m->s->n = kept;
     return DR_OK;

@@ -1,6 +1,5 @@
 /* path_text.c - functions on texts and numbers. Each takes one value; nothing gives nothing. */
 #include "view/path_tree.h"
-#include "view/number.h"
 
 /* ---- what they share ---- */
 
@@ -37,13 +36,6 @@ static int32_t take_number(struct path_machine *m, const struct path_node *n, si
     if (*ret_any && (s.kind != DR_SCALAR_NUMBER || !dr_number_parse(s.text, ret)))
         return path_error(m, n, "%s() needs a number of at most %d digits", n->fn->name, DR_DECIMAL_DIGITS);
     return DR_OK;
-}
-
-static int32_t push_number(struct path_machine *m, struct dr_number v, uint8_t type)
-{
-    char *text = dr_path_stack_room(m->s, DR_NUMBER_TEXT);
-    struct dr_str s = { text, dr_number_format(v, text) };
-    return path_push(m, (struct dr_item){ .text = s, .kind = DR_ITEM_NUMBER, .type = type });
 }
 
 /* A view of a text that outlives the evaluation. */
@@ -287,7 +279,7 @@ static int32_t convert(struct path_machine *m, const struct path_node *n, size_t
         v.v = s.truth;
     else if (!dr_number_parse(s.text, &v) || (whole && v.scale != 0))
         return DR_OK;
-    return push_number(m, v, whole ? DR_FHIR_INTEGER : DR_FHIR_DECIMAL);
+    return path_push_number(m, v, whole ? DR_FHIR_INTEGER : DR_FHIR_DECIMAL);
 }
 
 static int32_t fn_to_integer(struct path_machine *m, const struct path_node *n, struct dr_item focus,
@@ -313,7 +305,7 @@ static int32_t to_whole(struct path_machine *m, const struct path_node *n, size_
     DR_TRY(take_number(m, n, base, &any, &v));
     if (!any || !dr_number_round(v, 0, how, &v))
         return DR_OK;
-    return push_number(m, v, DR_FHIR_INTEGER);
+    return path_push_number(m, v, DR_FHIR_INTEGER);
 }
 
 static int32_t fn_floor(struct path_machine *m, const struct path_node *n, struct dr_item focus, size_t base)
@@ -348,7 +340,7 @@ static int32_t fn_round(struct path_machine *m, const struct path_node *n, struc
         return path_error(m, n, "round() keeps 0 to %d digits", DR_DECIMAL_DIGITS);
     if (!any || !any_digits || !dr_number_round(v, (int32_t)digits, DR_ROUND_HALF, &v))
         return DR_OK;
-    return push_number(m, v, DR_FHIR_DECIMAL);
+    return path_push_number(m, v, DR_FHIR_DECIMAL);
 }
 
 static int32_t fn_abs(struct path_machine *m, const struct path_node *n, struct dr_item focus, size_t base)
@@ -360,7 +352,7 @@ static int32_t fn_abs(struct path_machine *m, const struct path_node *n, struct 
     if (!any)
         return DR_OK;
     v.v = v.v < 0 ? -v.v : v.v;
-    return push_number(m, v, v.scale ? DR_FHIR_DECIMAL : DR_FHIR_INTEGER);
+    return path_push_number(m, v, v.scale ? DR_FHIR_DECIMAL : DR_FHIR_INTEGER);
 }
 
 const struct path_function path_text_functions[] = {

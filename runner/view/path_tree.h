@@ -3,6 +3,7 @@
 #ifndef DR_VIEW_PATH_TREE_H
 #define DR_VIEW_PATH_TREE_H
 #include "base/mem.h"
+#include "view/number.h"
 #include "view/path.h"
 
 /* ---- tokens (path_lex.c) ---- */
@@ -144,6 +145,7 @@ int32_t path_push_bool(struct path_machine *m, bool b);
 /* Copies the text. */
 int32_t path_push_text(struct path_machine *m, struct dr_str text, uint8_t type);
 int32_t path_push_int(struct path_machine *m, int64_t v);
+int32_t path_push_number(struct path_machine *m, struct dr_number v, uint8_t type);
 /* The children of an item by name. */
 int32_t path_push_members(struct path_machine *m, struct dr_item item, struct dr_str name, uint8_t type);
 int32_t path_error(struct path_machine *m, const struct path_node *n, const char *fmt, ...) DR_PRINTF(3, 4);
@@ -170,5 +172,9 @@ int32_t path_binary(struct path_machine *m, const struct path_node *n, struct dr
 int32_t path_negate(struct path_machine *m, const struct path_node *n, struct dr_item focus);
 enum path_equal { PATH_DIFFERENT, PATH_EQUAL, PATH_UNKNOWN };
 /* Equality (=), or, with like, equivalence (~). */
+/* Fails where comparing each of a items with each of b would take too long. */
+int32_t path_check_pairs(struct path_machine *m, const struct path_node *n, size_t a, size_t b);
 enum path_equal path_items_equal(struct dr_item a, struct dr_item b, bool like);
+/* Whether stack[from .. to) has an item equal to this one. */
+bool path_holds(const struct path_machine *m, size_t from, size_t to, struct dr_item item);
 #endif

@@ -4,6 +4,7 @@
  * A table for each view, and the loader's own:
  *   fhir_file        what was read: path, hash, when, what was wrong with it as a whole
  *   fhir_resource    which resource stands where: type, key, file, hash
+ *   fhir_shared      which other files have a resource too
  *   fhir_quarantine  what was set aside, and why
  *   fhir_meta        the views that the tables were made for */
 #ifndef DR_VIEW_STORE_H
@@ -39,7 +40,7 @@ void dr_fhir_store_close(struct dr_fhir_store *s); /* NULL is fine */
 int32_t dr_fhir_store_known(struct dr_fhir_store *s, struct dr_arena *a, const char *name, const char **ret,
                             struct dr_err *err);
 /* One file, in one transaction: new and changed resources replace theirs with all their rows,
- * resources that the file no longer has vanish, what has a problem stays as it was and is set
+ * resources that no file has any more vanish, what has a problem stays as it was and is set
  * aside. A failure leaves the database as it was. */
 int32_t dr_fhir_store_write(struct dr_fhir_store *s, const char *name, const struct dr_batch *b,
                             struct dr_fhir_counts *counts, struct dr_err *err);

@@ -3,8 +3,6 @@
 #include <strings.h>
 #include "base/file.h"
 
-#define FILE_MAX ((size_t)8 << 20)
-
 /* The column whose path is getResourceKey(), which every row of the view has. */
 static int32_t key_column(const struct dr_view_select *s)
 {
@@ -80,20 +78,6 @@ static bool is_definition(const char *name)
            dr_str_ends(s, DR_LIT(".json"));
 }
 
-static void load_one(struct dr_arena *a, struct dr_view_set *set, struct dr_view_table *tables,
-                     const char *path, const char *shown_as, struct dr_hasher *hasher, struct dr_diags *d)
-{
-    struct dr_str text;
-    struct dr_err err = { 0 };
-    const struct dr_view *v = dr_view_load(a, path, shown_as, d);
-    if (v)
-        add(a, set, tables, v, d);
-    if (!dr_read_file(a, path, FILE_MAX, &text, &err)) {
-        dr_hasher_update(hasher, &text.n, sizeof text.n);
-        dr_hasher_update(hasher, text.p, text.n);
-    }
-}
-
 const struct dr_view_set *dr_view_set_load(struct dr_arena *a, const char *folder, const char *shown_as,
                                            struct dr_diags *d)
 {
@@ -110,9 +94,15 @@ const struct dr_view_set *dr_view_set_load(struct dr_arena *a, const char *folde
     struct dr_view_table *tables = dr_arena_array(a, DR_VIEWS_MAX, sizeof *tables);
     struct dr_hasher *hasher = dr_hasher_new();
     for (size_t i = 0; i < n && set->n < DR_VIEWS_MAX; i++)
-        if (is_definition(names[i]))
-            load_one(a, set, tables, dr_path_join(a, folder, names[i]), dr_path_join(a, shown_as, names[i]),
-                     hasher, d);
+        if (is_definition(names[i])) {
+            const struct dr_view *v =
+                dr_view_load(a, dr_path_join(a, folder, names[i]), dr_path_join(a, shown_as, names[i]), d);
+            if (!v)
+                continue;
+            add(a, set, tables, v, d);
+            dr_hasher_update(hasher, v->hash, sizeof v->hash);
+            dr_hasher_update(hasher, v->name, strlen(v->name) + 1);
+        }
     dr_hasher_hex(hasher, set->hash);
     dr_hasher_free(hasher);
     set->tables = tables;

@@ -1,7 +1,6 @@
 /* view_set.h - the views of a folder, as the tables they become. Layer: view. */
 #ifndef DR_VIEW_SET_H
 #define DR_VIEW_SET_H
-#include "base/hash.h"
 #include "view/definition.h"
 
 #define DR_VIEWS_MAX 500
@@ -17,7 +16,7 @@ struct dr_view_table {
 struct dr_view_set {
     const struct dr_view_table *tables; /* by file name */
     int32_t n;
-    char hash[DR_HASH_HEX]; /* of all definitions: another one means other tables */
+    char hash[DR_HASH_HEX]; /* of what all definitions say: another one means other tables */
 };
 /* Every *.yaml, *.yml and *.json of a folder. NULL where d got errors: a view that is wrong, two
  * of one name, one without the key of its resource, or no view at all. */

@@ -136,6 +136,22 @@ edit $one "SELECT v FROM ($entries) WHERE json_extract(v, '\$.resource.resourceT
 expect_exit 0 load
 check_counts
 
+it "a resource that another file has too stays, in that file's version"
+printf '{"resourceType": "Location", "id": "shared", "name": "first"}' >data/fhir/l_1.json
+expect_exit 0 load
+printf '{"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Location", "id": "shared", "name": "second"}}]}' >data/fhir/l_2.json
+expect_exit 0 load
+sql_is $db "SELECT name FROM location_resource WHERE location_id = 'shared'" second
+printf '{"resourceType": "Bundle", "entry": []}' >data/fhir/l_2.json
+expect_exit 0 load
+sql_is $db "SELECT count(*) FROM location_resource WHERE location_id = 'shared'" 1
+expect_exit 0 load
+sql_is $db "SELECT name FROM location_resource WHERE location_id = 'shared'" first
+printf '{"resourceType": "Bundle", "entry": []}' >data/fhir/l_1.json
+expect_exit 0 load
+sql_is $db "SELECT count(*) FROM location_resource WHERE location_id = 'shared'" 0
+rm data/fhir/l_?.json
+
 it "the same resource in an older version does not come back"
 sqlite3 -batch :memory: "SELECT json_set(json_extract(CAST(readfile('data/fhir/patient_00002.json') AS TEXT), '\$.entry[0].resource'),
     '\$.meta.lastUpdated', '2020-01-01T00:00:00Z', '\$.gender', 'unknown')" >data/fhir/x_old.json
@@ -176,12 +192,24 @@ expect_exit 0 load
 sql_is $db "SELECT count(*) FROM fhir_quarantine" 0
 check_counts
 
+it "a comment in a view changes nothing"
+sed -i '1i # A comment.' dags/fhir_ingest/views/*.yaml
+expect_exit 0 load
+
 it "other views need a rebuild, which loads every file again"
 sed -i 's/name: gender, /name: sex, /' dags/fhir_ingest/views/patient.yaml
 expect_exit 1 load
 case $(reason_of load_bundles) in *rebuild*) ;; *) note "the reason: $(reason_of load_bundles)" ;; esac
 expect_exit 0 load --param rebuild=true
 sql_is $db "SELECT count(sex) FROM patient" 6
+
+it "a value that the database refuses sets its resource aside with the database's reason"
+sed -i 's|name: sex, path: gender, type: code|&, tag: [{name: ansi/type, value: INTEGER}]|' dags/fhir_ingest/views/patient.yaml
+expect_exit 1 load --param rebuild=true
+sql_is $db "SELECT count(*) FROM fhir_quarantine WHERE resource_type = 'Patient'
+    AND reason LIKE 'table ''patient'': %cannot store TEXT value in INTEGER column patient.sex%'" 6
+sql_is $db "SELECT (SELECT count(*) FROM patient) + (SELECT count(*) FROM patient_name)" 0
+sql_is $db "SELECT count(*) FROM encounter" "$(sql $db "SELECT count(*) FROM fhir_resource WHERE resource_type = 'Encounter'")"
 
 it "a view that is wrong is refused before anything is read"
 sed -i 's/path: status,/path: "status.frist()",/' dags/fhir_ingest/views/claim.yaml

@@ -319,6 +319,16 @@ static void an_expression_that_searches_for_ever_is_stopped(void **state)
     (void)dr_buf_puts(&json, "]}");
     given(f, dr_buf_cstr(&json));
     FAILS("e.where(%resource.e.where(%resource.e.where($this > 5000).exists()).exists())", "steps");
+    dr_buf_clear(&json);
+    (void)dr_buf_puts(&json, "{\"resourceType\": \"L\", \"id\": \"1\", \"e\": [1");
+    for (int i = 2; i <= 20000; i++)
+        (void)dr_buf_printf(&json, ",%d", i);
+    (void)dr_buf_puts(&json, "]}");
+    given(f, dr_buf_cstr(&json));
+    FAILS("e.distinct()", "too many items");
+    FAILS("e | e", "too many items");
+    FAILS("e ~ e", "too many items");
+    FAILS("e.intersect(e)", "too many items");
 }
 
 static void references_become_keys(void **state)

@@ -217,6 +217,12 @@ static void a_view_that_is_too_deep_or_too_wide_is_refused(void **state)
         (void)dr_buf_puts(&deep, "]}");
     (void)dr_buf_puts(&deep, "]}");
     REFUSED(dr_buf_cstr(&deep), "deep");
+    dr_buf_clear(&deep);
+    (void)dr_buf_puts(&deep, "{name: v, resource: Patient, select: [");
+    for (int i = 0; i < 1000; i++)
+        (void)dr_buf_printf(&deep, "{column: [{name: c%d, path: id}]},", i);
+    (void)dr_buf_puts(&deep, "]}");
+    REFUSED(dr_buf_cstr(&deep), "more than 500 selects");
     (void)dr_buf_puts(&wide, "{name: v, resource: Patient, select: [{column: [");
     for (int i = 0; i < 1001; i++)
         (void)dr_buf_printf(&wide, "{name: c%d, path: id},", i);
