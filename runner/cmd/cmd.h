@@ -30,7 +30,7 @@ struct dr_args {
     int n_params, n_others;
     int64_t jobs, threads, limit, attempt, wait_us;
     bool json, help, follow, quiet, all, force, plain, list, trace, no_forgiving, user_lines, full, if_due,
-        reconcile;
+        reconcile, suite;
     const char *explain, *encoding, *delimiter, *connection;
     bool yes;
 };
@@ -143,6 +143,7 @@ int dr_verb_logs(struct dr_cmd *c);
 int dr_verb_tasks(struct dr_cmd *c);
 int dr_verb_expect(struct dr_cmd *c);
 int dr_verb_view(struct dr_cmd *c);
+int dr_verb_profile(struct dr_cmd *c);
 int dr_verb_report(struct dr_cmd *c);
 int dr_verb_crontab(struct dr_cmd *c);
 int dr_verb_db(struct dr_cmd *c);

@@ -1,14 +1,10 @@
 /* dagrun expect: a suite against any file, and the reference of expectations. */
-#include "expect/expect.h"
-#include "cmd/cmd.h"
-#include <unistd.h>
-#include "base/date.h"
-#include "base/file.h"
-#include "base/num.h"
-#include "data/pool.h"
 #include "cmd/expect_print.h"
-#include "model/suite.h"
+#include "base/file.h"
 #include "base/json.h"
+#include "cmd/table_file.h"
+#include "data/pool.h"
+#include "model/suite.h"
 
 #define OTHERS_MAX 16
 #define BASELINE_MAX ((size_t)64 << 20)
@@ -35,41 +31,6 @@ static int load_suite(struct dr_cmd *c, const char *word, const struct dr_suite 
         return DR_EXIT_DEFINITION;
     *ret = suite;
     return 0;
-}
-
-static bool has_sensitive(const struct dr_suite *suite)
-{
-    for (int32_t i = 0; i < suite->n_columns; i++)
-        if (suite->columns[i].sensitive)
-            return true;
-    return false;
-}
-
-static int read_file(struct dr_cmd *c, const char *path, const struct dr_suite *suite, struct dr_table **ret,
-                     struct dr_table **ret_rejects)
-{
-    struct dr_err err = { 0 };
-    struct dr_str name = dr_str_of(path);
-    int32_t rc;
-    if (dr_str_ends(name, DR_LIT(".arrow")) || dr_str_ends(name, DR_LIT(".feather"))) {
-        rc = dr_table_read_arrow(path, ret, &err);
-    } else {
-        DR_AUTO_BUF nulls = { 0 };
-        for (int32_t i = 0; i < suite->n_null_values; i++)
-            (void)dr_buf_printf(&nulls, "%s%s", i ? "\n" : "", suite->null_values[i]);
-        bool tab = dr_str_ends(name, DR_LIT(".tsv"));
-        struct dr_csv_options csv = { .size = sizeof csv,
-                                      .delimiter = (uint8_t)(c->args.delimiter ? c->args.delimiter[0]
-                                                             : tab             ? '\t'
-                                                                               : ','),
-                                      .forgiving = !c->args.no_forgiving,
-                                      .encoding = c->args.encoding,
-                                      .line_column = "_line",
-                                      .hide_text = has_sensitive(suite),
-                                      .null_values = suite->n_null_values ? dr_buf_cstr(&nulls) : NULL };
-        rc = dr_table_read_csv(path, &csv, ret, ret_rejects, &err);
-    }
-    return rc ? dr_cmd_fail(&err) : 0;
 }
 
 static int result_format(const char *text, enum dr_result_format *ret)
@@ -125,7 +86,7 @@ static int open_others(struct surroundings *s, const struct dr_suite *suite)
         if (!equals || equals == word)
             return dr_cmd_usage("--other: '%s' is not NAME=FILE", word);
         s->names[s->n] = dr_arena_dup(&s->c->arena, word, (size_t)(equals - word));
-        int rc = read_file(s->c, equals + 1, suite, &s->tables[s->n], NULL);
+        int rc = dr_cmd_read_table(s->c, equals + 1, suite, &s->tables[s->n], NULL);
         if (rc)
             return rc;
         s->n++;
@@ -184,25 +145,12 @@ static int exit_code(const struct dr_results *r)
     return bad || r->must_fail ? DR_EXIT_FAILED : DR_EXIT_OK;
 }
 
-/* As many threads as asked for, by option or DAGRUN_THREADS, or as there are processors. */
-static int start_threads(struct dr_cmd *c)
-{
-    const char *named = getenv("DAGRUN_THREADS");
-    int64_t threads = c->args.threads;
-    if (!threads && named && (!dr_parse_i64(dr_str_of(named), &threads) || threads < 1))
-        return dr_cmd_usage("DAGRUN_THREADS: '%s' is not a number of threads", named);
-    if (!threads)
-        threads = sysconf(_SC_NPROCESSORS_ONLN);
-    dr_pool_init(threads > INT32_MAX ? INT32_MAX : (int32_t)threads);
-    return 0;
-}
-
 static int check_file(struct dr_cmd *c, const struct dr_suite *suite, const struct dr_expect_options *o,
                       struct dr_checked *ret)
 {
     struct dr_table *table = NULL, *rejects = NULL;
     struct dr_err err = { 0 };
-    int rc = read_file(c, ret->file, suite, &table, &rejects);
+    int rc = dr_cmd_read_table(c, ret->file, suite, &table, &rejects);
     if (!rc && dr_expect_run(suite, table, o, &ret->results, &err))
         rc = dr_cmd_fail(&err);
     ret->unread = rejects ? dr_table_rows(rejects) : 0;
@@ -216,7 +164,7 @@ static int check_files(struct dr_cmd *c, const struct dr_suite *suite, const str
 {
     int n = c->args.n_words - 1, code = DR_EXIT_OK;
     struct dr_checked *files = dr_arena_array(&c->arena, (size_t)n, sizeof *files);
-    int rc = start_threads(c);
+    int rc = dr_cmd_start_threads(c, c->args.words[1]);
     for (int k = 0; k < n && !rc; k++) {
         files[k].file = c->args.words[k + 1];
         rc = check_file(c, suite, o, &files[k]);

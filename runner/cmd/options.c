@@ -45,6 +45,7 @@ static const struct option options[] = {
     { "result-format", 0, TEXT, AT(result_format), "FORMAT",
       "BOOLEAN_ONLY, BASIC, SUMMARY (default) or COMPLETE" },
     { "row-key", 0, TEXT, AT(row_key), "COLUMN", "name rows by this column in unexpected_index_list" },
+    { "suite", 0, FLAG, AT(suite), NULL, "propose an expectation suite as YAML" },
     { "other", 0, OTHER, 0, "NAME=FILE", "a table that expectations compare with; may be repeated" },
     { "baseline", 0, TEXT, AT(baseline), "FILE",
       "results of an earlier run (--json) that expectations compare with" },

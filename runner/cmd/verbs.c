@@ -145,6 +145,18 @@ const struct dr_verb dr_verbs[] = {
       .example = "dagrun view check dags/fhir_ingest/views\n"
                  "dagrun view run dags/fhir_ingest/views/patient.yaml data/fhir/*.json\n",
       .run = dr_verb_view },
+    { .name = "profile",
+      .words = "FILE",
+      .min_words = 1,
+      .max_words = 1,
+      .summary = "Show what the columns of a file hold, or propose a suite",
+      .options = "suite json encoding delimiter strict threads output",
+      .details =
+          "The proposed suite passes on the file, and fails where a later one is damaged: columns, gaps,\n"
+          "types, ranges, sets of values, shapes of codes. It is a start: what you know better, change.\n",
+      .example = "dagrun profile data/vitals_2024.csv\n"
+                 "dagrun profile data/vitals_2024.csv --suite -o expectations/vitals.yaml\n",
+      .run = dr_verb_profile },
     { .name = "report",
       .words = "[DAG] [RUN_ID]",
       .max_words = 2,

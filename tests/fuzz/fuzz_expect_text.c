@@ -1,13 +1,16 @@
 /* fuzz_expect_text.c - what a suite or a file says in text: regular
  * expressions, LIKE patterns, strftime formats, dates, evaluation parameters,
- * JSON schemas. The input is "kind, pattern, NUL, text". Nothing may crash, hang or
- * refuse without a reason. */
+ * JSON schemas, JSON in cells (what jansson reads, the reader of cells reads, and
+ * as the same value), identifiers and codes. The input is "kind, pattern, NUL, text". Nothing may crash, hang
+ * or refuse without a reason. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/json.h"
 #include "expect/dateutil.h"
+#include "expect/expect.h"
 #include "expect/json_schema.h"
+#include "expect/json_text.h"
 #include "expect/parameter.h"
 #include "expect/regex.h"
 
@@ -75,6 +78,63 @@ static void schema(struct dr_arena *a, const char *text, struct dr_str value)
     dr_json_schema_free(compiled);
 }
 
+/* NaN equals itself here. */
+static bool same(const struct dr_node *a, const struct dr_node *b)
+{
+    DR_AUTO_BUF x = { 0 };
+    DR_AUTO_BUF y = { 0 };
+    dr_json_put_node(&x, a, 0);
+    dr_json_put_node(&y, b, 0);
+    return dr_node_equal(a, b) || dr_str_eq(dr_buf_str(&x), dr_buf_str(&y));
+}
+
+static void json_text(struct dr_arena *a, struct dr_str text)
+{
+    struct dr_node *ours = NULL, *theirs;
+    bool checked = dr_json_text_read(NULL, text, NULL), built = dr_json_text_read(a, text, &ours);
+    require(checked || !built, "JSON was built that is none");
+    require(!checked || built || text.n > 20000, "JSON was not built");
+    if (dr_json_parse(a, text, NULL, false, &theirs, NULL))
+        return;
+    require(built, "JSON that jansson reads is not read");
+    require(same(ours, theirs), "JSON is read as another value");
+}
+
+/* One text in a column, asked for every identifier and code system. */
+static void forms(struct dr_arena *a, struct dr_str text)
+{
+    static const char *const kinds[][2] = { { "nhs_number", "icd_10" }, { "npi", "icd_10_cm" },
+                                            { "luhn", "loinc" },        { "dea_number", "ucum" },
+                                            { "gtin", "atc" },          { "snomed_ct", "snomed_ct" } };
+    enum { N = sizeof kinds / sizeof kinds[0] };
+    static const char *const names[] = { "a" };
+    struct dr_expectation x[2 * N] = { 0 };
+    struct dr_suite suite = { .name = "fuzz", .expectations = x, .n = 2 * N };
+    struct dr_builder *b = dr_builder_new(DR_TYPE_DICT);
+    struct dr_results *r;
+    struct dr_table *t;
+    dr_builder_append_bytes(b, text.p, (int64_t)text.n);
+    struct dr_column *c = dr_builder_finish(b);
+    require(!dr_table_new(1, names, (const struct dr_column *const *)&c, &t, NULL), "no table");
+    dr_column_unref(c);
+    for (int k = 0; k < 2 * N; k++) {
+        struct dr_node *kwargs = dr_node_new(a, DR_NODE_MAP);
+        bool code = k >= N;
+        dr_node_set(a, kwargs, DR_LIT("column"), dr_node_new_str(a, DR_LIT("a")));
+        dr_node_set(a, kwargs, dr_str_of(code ? "code_system" : "identifier"),
+                    dr_node_new_str(a, dr_str_of(kinds[k % N][code])));
+        x[k] = (struct dr_expectation){ .id = "x",
+                                        .type = code ? "expect_column_values_to_be_valid_code"
+                                                     : "expect_column_values_to_be_valid_identifier",
+                                        .kwargs = kwargs };
+    }
+    require(!dr_expect_run(&suite, t, NULL, &r, NULL), "a suite that does not run");
+    for (int k = 0; k < 2 * N; k++)
+        require(!r->checks[k].exception, "a form that cannot be evaluated");
+    dr_results_free(r);
+    dr_table_unref(t);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     DR_AUTO_ARENA a = { 0 };
@@ -85,6 +145,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct dr_str text = { pattern + n, 0 };
     if (n < size - 1)
         text = (struct dr_str){ pattern + n + 1, size - 2 - n };
+    if (data[0] == 'j' || data[0] == 'i') {
+        struct dr_str whole = { (const char *)data + 1, size - 1 };
+        if (data[0] == 'j')
+            json_text(&a, whole);
+        else if (dr_utf8_valid(whole))
+            forms(&a, whole);
+        return 0;
+    }
     switch (data[0] % 5) {
     case 0:
         regex(pattern, text);

@@ -1,0 +1,15 @@
+/* table_file.h - any file as a table, for the verbs that need no DAG. Layer: cmd. */
+#ifndef DR_TABLE_FILE_H
+#define DR_TABLE_FILE_H
+#include "cmd/cmd.h"
+#include "model/suite.h"
+
+/* A CSV, TSV or Arrow file, by its ending; 0, or an exit code with the message
+ * printed. suite (may be NULL) says what is missing and what is sensitive. The
+ * column _line holds the lines of a CSV file; ret_rejects (may be NULL) the records
+ * that could not be read. */
+int dr_cmd_read_table(struct dr_cmd *c, const char *path, const struct dr_suite *suite, struct dr_table **ret,
+                      struct dr_table **ret_rejects);
+/* As many threads as asked for, where the file is large enough for them; dr_pool_done ends them. */
+int dr_cmd_start_threads(struct dr_cmd *c, const char *path);
+#endif
