@@ -265,6 +265,31 @@ struct dr_plugin {
     }                                                                                                        \
     struct dr_plugin_needs_a_semicolon
 
+/* ---- expectations of your own ----
+ * A shared object NAME.so beside the suite, for expect_rows_to_satisfy_plugin. */
+struct dr_row_check {
+    uint32_t abi;        /* DR_ABI; checked first */
+    uint32_t size;       /* sizeof(struct dr_row_check); checked second */
+    const char *name;    /* as the file is called */
+    const char *summary; /* what a row must be: "has a plausible blood pressure" */
+    /* Set bit i of unexpected (zeroed, (rows + 7) / 8 bytes) where row i breaks the
+     * rule. args is the map `arguments` of the expectation, or NULL. A code other
+     * than 0 with err set: it cannot be evaluated. */
+    int32_t (*rows)(const struct dr_table *t, const struct dr_node *args, uint8_t *unexpected,
+                    struct dr_err *err);
+};
+/* Ends it: DR_ROW_CHECK(.name = "x", .summary = "...", .rows = x_rows); */
+#define DR_ROW_CHECK(...)                                                                                    \
+    DR_EXTERN_C DR_API const struct dr_row_check *dr_row_check_main(void);                                   \
+    const struct dr_row_check *dr_row_check_main(void)                                                       \
+    {                                                                                                        \
+        static const struct dr_row_check check = { .abi = DR_ABI,                                            \
+                                                   .size = sizeof(struct dr_row_check),                      \
+                                                   __VA_ARGS__ };                                            \
+        return &check;                                                                                       \
+    }                                                                                                        \
+    struct dr_row_check_needs_a_semicolon
+
 /* Return from the calling function where a call failed. */
 #define DR_TRY(call)                                                                                         \
     do {                                                                                                     \

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cmd/table_file.h"
 #include "data/pool.h"
+#include "exec/plugin_open.h"
 #include "model/suite.h"
 
 #define OTHERS_MAX 16
@@ -51,6 +52,7 @@ static int result_format(const char *text, enum dr_result_format *ret)
 
 struct surroundings {
     struct dr_cmd *c;
+    const struct dr_suite *suite;
     const char *names[OTHERS_MAX];
     struct dr_table *tables[OTHERS_MAX]; /* owned */
     int n;
@@ -78,15 +80,25 @@ static const struct dr_node *earlier_result(void *ctx, const char *id)
     return NULL;
 }
 
+/* Beside the suite's file. */
+static int32_t row_check(void *ctx, const char *plugin, const struct dr_row_check **ret, struct dr_err *err)
+{
+    const struct surroundings *s = ctx;
+    char *folder = dr_arena_strdup(&s->c->arena, s->suite->path), *slash = strrchr(folder, '/');
+    if (slash)
+        *slash = 0;
+    return dr_row_check_open(slash ? folder : ".", plugin, ret, err);
+}
+
 /* --other NAME=FILE */
-static int open_others(struct surroundings *s, const struct dr_suite *suite)
+static int open_others(struct surroundings *s)
 {
     for (int k = 0; k < s->c->args.n_others; k++) {
         const char *word = s->c->args.others[k], *equals = strchr(word, '=');
         if (!equals || equals == word)
             return dr_cmd_usage("--other: '%s' is not NAME=FILE", word);
         s->names[s->n] = dr_arena_dup(&s->c->arena, word, (size_t)(equals - word));
-        int rc = dr_cmd_read_table(s->c, equals + 1, suite, &s->tables[s->n], NULL);
+        int rc = dr_cmd_read_table(s->c, equals + 1, s->suite, &s->tables[s->n], NULL);
         if (rc)
             return rc;
         s->n++;
@@ -200,8 +212,8 @@ int dr_verb_expect(struct dr_cmd *c)
                                    .line_column = "_line",
                                    .other_table = other_table,
                                    .earlier = earlier_result,
+                                   .row_check = row_check,
                                    .ctx = &s };
-    const struct dr_suite *suite = NULL;
     if (c->args.list)
         return dr_expect_list(c);
     if (c->args.explain)
@@ -210,13 +222,13 @@ int dr_verb_expect(struct dr_cmd *c)
     if (!rc)
         rc = result_format(c->args.result_format, &o.result_format);
     if (!rc)
-        rc = load_suite(c, c->args.words[0], &suite);
+        rc = load_suite(c, c->args.words[0], &s.suite);
     if (!rc)
         rc = open_baseline(&s);
     if (!rc)
-        rc = open_others(&s, suite);
+        rc = open_others(&s);
     if (!rc)
-        rc = check_files(c, suite, &o);
+        rc = check_files(c, s.suite, &o);
     surroundings_done(&s);
     return rc;
 }

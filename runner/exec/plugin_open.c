@@ -59,6 +59,45 @@ int32_t dr_plugin_open(const char *path, const char *name, const struct dr_plugi
     return DR_OK;
 }
 
+/* ---- expectations ---- */
+
+static int32_t check_row_check(const struct dr_row_check *c, const char *path, const char *name,
+                               struct dr_err *err)
+{
+    if (!c || c->abi != DR_ABI || c->size != sizeof *c)
+        return dr_fail(err, DR_EPLUGIN, "'%s' was built for another version of dagrun: build it again", path);
+    if (!c->rows || !dr_streq(c->name, name))
+        return dr_fail(err, DR_EPLUGIN,
+                       "'%s' declares the name '%s': file and name must agree, and rows must be given", path,
+                       c->name ? c->name : "");
+    return DR_OK;
+}
+
+int32_t dr_row_check_open(const char *folder, const char *name, const struct dr_row_check **ret,
+                          struct dr_err *err)
+{
+    DR_AUTO_ARENA a = { 0 };
+    const struct dr_row_check *(*entry)(void);
+    if (!dr_name_ok(name))
+        return dr_fail(err, DR_EPLUGIN, "'%s' cannot be the name of a plugin", name);
+    const char *path = dr_path_join(&a, folder, dr_arena_printf(&a, "%s.so", name));
+    if (!dr_path_exists(path))
+        return dr_fail(err, DR_ENOTFOUND, "there is no plugin '%s': %s is not there", name, path);
+    void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!so)
+        return dr_fail(err, DR_EPLUGIN, "cannot load: %s", dlerror());
+    void *symbol = dlsym(so, "dr_row_check_main");
+    if (!symbol)
+        return dr_fail(err, DR_EPLUGIN, "'%s' is no expectation: it does not end in DR_ROW_CHECK(...)", path);
+    memcpy(&entry, &symbol, sizeof entry);
+    const struct dr_row_check *c = entry();
+    DR_TRY(check_row_check(c, path, name, err));
+    *ret = c;
+    return DR_OK;
+}
+
+/* ---- parts of a declaration ---- */
+
 const struct dr_param *dr_plugin_param(const struct dr_plugin *p, int32_t i)
 {
     const char *at = (const char *)p->params + (size_t)i * p->param_size;

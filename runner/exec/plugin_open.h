@@ -7,6 +7,9 @@
 
 /* The plugin's declaration, living as long as the process. DR_EPLUGIN says
  * which rule was broken, with both values where two differ. */
+/* The expectation of a plugin: folder/NAME.so, which ends in DR_ROW_CHECK(...). */
+int32_t dr_row_check_open(const char *folder, const char *name, const struct dr_row_check **ret,
+                          struct dr_err *err);
 int32_t dr_plugin_open(const char *path, const char *name, const struct dr_plugin **ret, struct dr_err *err);
 /* The entries of a declaration's arrays; 0 for NULL. err where there are absurdly many. */
 int32_t dr_plugin_count_params(const struct dr_plugin *p, int32_t *ret, struct dr_err *err);

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "exec/earlier.h"
+#include "exec/plugin_open.h"
 #include "expect/expect.h"
 #include <dagrun/task.h>
 
@@ -139,6 +140,12 @@ static const struct dr_node *earlier_result(void *ctx, const char *id)
     return dr_node_get(s->earlier, id);
 }
 
+static int32_t row_check(void *ctx, const char *plugin, const struct dr_row_check **ret, struct dr_err *err)
+{
+    const struct surroundings *s = ctx;
+    return dr_row_check_open(s->t->job->home->expectations, plugin, ret, err);
+}
+
 static void surroundings_init(struct surroundings *s, struct dr_task *t, const struct dr_suite *suite,
                               const char *dataset)
 {
@@ -175,6 +182,7 @@ static int32_t run_suite(struct dr_task *t, const struct dr_suite *suite, const 
         .evaluation_parameters = t->job->subst->params,
         .other_table = other_table,
         .earlier = earlier_result,
+        .row_check = row_check,
         .ctx = &s,
     };
     surroundings_init(&s, t, suite, dataset);

@@ -56,7 +56,7 @@ struct dr_check_group {
 extern const struct dr_check_group dr_checks_table, dr_checks_value, dr_checks_text, dr_checks_type,
     dr_checks_set, dr_checks_aggregate, dr_checks_distribution, dr_checks_pair, dr_checks_columns,
     dr_checks_identifier, dr_checks_outlier, dr_checks_group, dr_checks_other, dr_checks_history,
-    dr_checks_shift, dr_checks_sql;
+    dr_checks_shift, dr_checks_sql, dr_checks_plugin;
 const struct dr_check_type *dr_check_find(const char *name); /* or NULL */
 
 /* ---- args.c ---- */
@@ -106,6 +106,11 @@ void dr_count_say(int64_t n, const char *one, const char *many,
 const struct dr_node *dr_eval_earlier(const struct dr_eval *e);
 /* The outcome where there is nothing to compare with. */
 int32_t dr_eval_no_earlier(struct dr_eval *e, struct dr_err *err);
+
+/* ---- check_sql.c ---- */
+/* The table as the suite means it: its declared types and, where domain_only, the
+ * rows that the row_condition keeps. The caller drops it. */
+int32_t dr_eval_typed_table(struct dr_eval *e, bool domain_only, struct dr_table **ret, struct dr_err *err);
 
 /* Arguments that every type of a domain takes. */
 #define DR_ARG_CONDITION                                                                                     \

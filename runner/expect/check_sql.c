@@ -15,8 +15,7 @@
 
 /* ---- the tables ---- */
 
-/* The table as the suite means it: declared types, and the rows of the domain. */
-static int32_t typed_batch(struct dr_eval *e, bool domain_only, struct dr_table **ret, struct dr_err *err)
+int32_t dr_eval_typed_table(struct dr_eval *e, bool domain_only, struct dr_table **ret, struct dr_err *err)
 {
     const struct dr_table *t = e->plan->table;
     const struct dr_column **columns = dr_arena_array(&e->plan->scratch, (size_t)t->n + 1, sizeof *columns);
@@ -39,7 +38,7 @@ static int32_t typed_batch(struct dr_eval *e, bool domain_only, struct dr_table 
 static int32_t attach_batch(struct dr_eval *e, struct dr_db *db, bool domain_only, struct dr_err *err)
 {
     struct dr_table *batch;
-    DR_TRY(typed_batch(e, domain_only, &batch, err));
+    DR_TRY(dr_eval_typed_table(e, domain_only, &batch, err));
     int32_t rc = dr_db_attach_table(db, BATCH, batch, err);
     dr_table_unref(batch);
     return rc;

@@ -4,6 +4,7 @@
 #include "data/column.h"
 #include "model/suite.h"
 
+struct dr_row_check; /* dagrun/task.h */
 enum dr_result_format { DR_RESULT_BOOLEAN_ONLY, DR_RESULT_BASIC, DR_RESULT_SUMMARY, DR_RESULT_COMPLETE };
 
 struct dr_expect_options {
@@ -22,7 +23,9 @@ struct dr_expect_options {
     /* What the last good run found: the result (a MAP) of the expectation with this
      * id, or NULL. May be NULL. */
     const struct dr_node *(*earlier)(void *ctx, const char *expectation_id);
-    void *ctx;      /* of both */
+    /* The check of a plugin NAME.so, or an error. May be NULL: there are none. */
+    int32_t (*row_check)(void *ctx, const char *plugin, const struct dr_row_check **ret, struct dr_err *err);
+    void *ctx;      /* of all three */
     int64_t now_us; /* what ages are counted to; 0: the clock */
 };
 /* The outcome of one expectation. */

@@ -9,7 +9,8 @@ static const struct dr_check_group *const groups[] = {
     &dr_checks_table,   &dr_checks_value,      &dr_checks_text,         &dr_checks_type,
     &dr_checks_set,     &dr_checks_aggregate,  &dr_checks_distribution, &dr_checks_pair,
     &dr_checks_columns, &dr_checks_identifier, &dr_checks_outlier,      &dr_checks_group,
-    &dr_checks_other,   &dr_checks_history,    &dr_checks_shift,        &dr_checks_sql
+    &dr_checks_other,   &dr_checks_history,    &dr_checks_shift,        &dr_checks_sql,
+    &dr_checks_plugin
 };
 static const struct dr_check_type *sorted[TYPES_MAX];
 static struct dr_expect_info infos[TYPES_MAX];

@@ -184,6 +184,32 @@ expect_exit 0 dagrun run visits --run-id three
 expect_exit 0 dagrun status visits three --json
 grep -q '"change in the number of rows\|change in the number of rows (4, before 1)' "$out" || show "$out"
 
+it "a plugin in C checks rows"
+printf 'high,low,name\n120,80,a\n90,85,b\n,70,c\n' >data/bp.csv
+cat >expectations/bp.yaml <<'Y'
+suite: bp
+columns: {high: float64, low: float64}
+expectations:
+  - expect_rows_to_satisfy_plugin: {plugin: plausible_bp, arguments: {least: 20}, columns: [name]}
+Y
+expect_exit 1 dagrun expect bp data/bp.csv
+out_has "there is no plugin 'plausible_bp'"
+cp "$build/tests/fixtures/plugins/plausible_bp.so" expectations/
+expect_exit 1 dagrun expect bp data/bp.csv --json --result-format COMPLETE
+json_is "$out" '$.results[0].result.unexpected_list' '["b"]'
+json_is "$out" '$.results[0].sentence' '1 of 3 rows breaks plausible_bp (a row has a plausible pressure).'
+sed 's/columns: {high.*/columns: {high: float64}/' expectations/bp.yaml >bp.yaml
+cp expectations/plausible_bp.so .
+expect_exit 1 dagrun expect bp.yaml data/bp.csv
+out_has "plugin 'plausible_bp': two columns of numbers are needed"
+cp plausible_bp.so other.so
+sed 's/plugin: plausible_bp/plugin: other/' expectations/bp.yaml >bp2.yaml
+expect_exit 1 dagrun expect bp2.yaml data/bp.csv
+out_has "file and name must agree"
+cp "$build/tests/fixtures/plugins/add_one.so" other.so
+expect_exit 1 dagrun expect bp2.yaml data/bp.csv
+out_has "is no expectation"
+
 it "list and explain document every expectation"
 expect_exit 0 dagrun expect --list
 cp "$out" "$scratch/list"

@@ -500,6 +500,39 @@ static void an_sql_condition_holds_for_every_row(void **state)
     assert_exception(f, type, "{\"condition\": \"s > unknown_name\"}", "unknown_name");
 }
 
+/* ---- plugins ---- */
+
+static int32_t marks_all(const struct dr_table *t, const struct dr_node *args, uint8_t *unexpected,
+                         struct dr_err *err)
+{
+    memset(unexpected, 0xff, (size_t)(dr_table_rows(t) + 7) / 8);
+    if (!dr_node_get(args, "fail"))
+        return 0;
+    (void)err;
+    return DR_EINPUT;
+}
+
+static int32_t own_check(void *ctx, const char *plugin, const struct dr_row_check **ret, struct dr_err *err)
+{
+    static const struct dr_row_check check = { .name = "own", .summary = "is good", .rows = marks_all };
+    (void)ctx;
+    *ret = &check;
+    return dr_streq(plugin, "own") ? DR_OK : dr_fail(err, DR_ENOTFOUND, "there is no plugin '%s'", plugin);
+}
+
+static void a_plugin_marks_rows(void **state)
+{
+    struct fixture *f = *state;
+    const char *type = "expect_rows_to_satisfy_plugin";
+    given(f, "{\"a\": [1, 2, 3]}");
+    assert_exception(f, type, "{\"plugin\": \"own\"}", "not available");
+    f->options.row_check = own_check;
+    verdict(f, type, "{\"plugin\": \"own\", \"columns\": [\"a\"], \"row_condition\": \"a > 1\"}", false);
+    assert_field(f, "unexpected_list", "[2, 3]");
+    assert_exception(f, type, "{\"plugin\": \"none\"}", "no plugin 'none'");
+    assert_exception(f, type, "{\"plugin\": \"own\", \"arguments\": {\"fail\": 1}}", "without a reason");
+}
+
 /* ---- thresholds ---- */
 
 static enum dr_severity outcome(struct fixture *f, struct dr_threshold warning, struct dr_threshold critical)
@@ -552,6 +585,7 @@ int main(void)
         TEST(sensitive_columns_are_masked_in_rows_of_queries),
         TEST(results_of_two_queries_are_compared),
         TEST(an_sql_condition_holds_for_every_row),
+        TEST(a_plugin_marks_rows),
         TEST(thresholds_tell_warnings_from_critical_failures),
     };
     return cmocka_run_group_tests_name("expect_beyond", tests, NULL, NULL);

@@ -178,7 +178,8 @@ static const char *const tested_elsewhere[] = { "expect_column_values_to_be_vali
                                                 "expect_column_ks_test_p_value_to_be_greater_than",
                                                 "unexpected_rows_expectation",
                                                 "expect_query_results_to_match_comparison",
-                                                "expect_rows_to_satisfy_sql" };
+                                                "expect_rows_to_satisfy_sql",
+                                                "expect_rows_to_satisfy_plugin" };
 
 static void every_type_has_an_example_here(void **state)
 {
