@@ -454,7 +454,7 @@ static const struct dr_expect_arg condition_args[] = {
 };
 #define SQL_DOC                                                                                              \
     "SQLite runs it over the table, whose columns have the types that the suite declares (text without "     \
-    "them). "
+    "them); how long it may take is the task's execution_timeout. "
 
 static const struct dr_check_type types[] = {
     { .info = { "unexpected_rows_expectation", "query", "A query gives no row.",
