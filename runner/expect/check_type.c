@@ -18,7 +18,8 @@ enum kind {
     KIND_TIME = 32,
     KIND_INSTANT = 64,
     KIND_DECIMAL = 128,
-    KIND_OBJECT = 256
+    KIND_OBJECT = 256,
+    KIND_OTHER = 512 /* a type that no column here has */
 };
 struct alias {
     const char *name;
@@ -85,6 +86,31 @@ static const struct alias aliases[] = {
     { "object", KIND_OBJECT },
     { "object_", KIND_OBJECT },
     { "O", KIND_OBJECT },
+    { "i8", KIND_INT },
+    { "long", KIND_INT },
+    { "f8", KIND_FLOAT },
+    { "int8", KIND_OTHER },
+    { "int16", KIND_OTHER },
+    { "int32", KIND_OTHER },
+    { "uint8", KIND_OTHER },
+    { "uint16", KIND_OTHER },
+    { "uint32", KIND_OTHER },
+    { "uint64", KIND_OTHER },
+    { "float16", KIND_OTHER },
+    { "float32", KIND_OTHER },
+    { "complex", KIND_OTHER },
+    { "complex128", KIND_OTHER },
+    { "bytes", KIND_OTHER },
+    { "unicode", KIND_OTHER },
+    { "str_", KIND_OTHER },
+    { "list", KIND_OTHER },
+    { "dict", KIND_OTHER },
+    { "timedelta64", KIND_OTHER },
+    { "timedelta64[ns]", KIND_OTHER },
+    { "Timedelta", KIND_OTHER },
+    { "BooleanDtype", KIND_OTHER },
+    { "StringDtype", KIND_OTHER },
+    { "CategoricalDtype", KIND_OTHER },
 };
 
 static unsigned kinds_of_name(const char *name)

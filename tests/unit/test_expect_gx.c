@@ -133,6 +133,8 @@ static void names_that_are_no_type_are_errors_for_text(void **state)
                      "Unrecognized");
     verdict(f, "expect_column_values_to_be_of_type", "{\"column\": \"b\", \"type_\": \"foo\"}", false);
     assert_field(f, "observed_value", "\"int64\"");
+    verdict(f, "expect_column_values_to_be_of_type", "{\"column\": \"a\", \"type_\": \"int32\"}", false);
+    assert_field(f, "unexpected_list", "[\"x\"]");
     verdict(f, "expect_column_values_to_be_in_type_list",
             "{\"column\": \"b\", \"type_list\": [\"TEXT\", \"str\"]}", false);
     assert_field(f, "observed_value", "\"int64\"");
