@@ -2,14 +2,9 @@
  *
  * Cells gather in buffers that are reused from piece to piece and stay in
  * cache; a take (csv_take.c) copies them out to memory of exactly the size needed. */
-#include "data/csv_cells.h"
-#if defined(__GNUC__) && !defined(__clang__)
-/* gcc 12 packs the words of a key into a vector only to take them apart again. */
-#pragma GCC optimize("no-tree-slp-vectorize")
-#endif
 #include "data/csv_column.h"
 
-enum { FIRST_ROWS = 64, MANY_VALUES = 8192 }; /* of which the table does not fit a core's own cache */
+enum { FIRST_ROWS = 64 };
 
 void dr_csv_format_done(struct dr_csv_format *f)
 {
@@ -57,10 +52,11 @@ static void set_kind(struct dr_csv_cells *cells, int32_t c)
         dr_csv_values_init(&col->values, cells->format);
 }
 
-struct dr_csv_cells *dr_csv_cells_new(const struct dr_csv_format *f)
+struct dr_csv_cells *dr_csv_cells_new(const struct dr_csv_format *f, enum dr_csv_isa isa)
 {
     struct dr_csv_cells *cells = dr_calloc(1, sizeof *cells);
     cells->format = f;
+    cells->isa = isa;
     cells->columns = dr_calloc((size_t)f->n, sizeof *cells->columns);
     for (int32_t c = 0; c < f->n; c++)
         set_kind(cells, c);
@@ -137,56 +133,16 @@ static void need_rows(struct dr_csv_cells *cells, int64_t more)
         cells->lines = dr_realloc(cells->lines, (size_t)cells->cap * sizeof *cells->lines);
 }
 
-static void need_bytes(struct dr_csv_column *col, size_t used, size_t more)
-{
-    if (col->bytes_cap >= used + more + DR_CSV_SLACK)
-        return;
-    col->bytes_cap = (used + more + DR_CSV_SLACK) + col->bytes_cap / 2;
-    col->bytes = dr_realloc(col->bytes, col->bytes_cap);
-}
-
 /* ---- cells in --------------------------------------------------------------- */
-
-static int32_t dict_code(const struct dr_csv_format *f, struct dr_csv_values *values, struct dr_str s,
-                         bool quoted)
-{
-    if (s.n == 0)
-        return quoted && f->keep_empty ? dr_csv_values_empty(values) : DR_CSV_NULL;
-    struct dr_csv_finder finder = dr_csv_finder_of(values);
-    return dr_csv_code(values, &finder, s);
-}
-
-/* Put text where row `row` of a plain column lies; there is room for it. Both
- * sides have 16 bytes to spare, and most text is shorter. */
-static inline void put_plain(const struct dr_csv_format *f, struct dr_csv_column *col, int64_t row,
-                             struct dr_str s, bool quoted)
-{
-    int64_t *offsets = col->data, at = offsets[row];
-    bool missing = s.n == 0 ? !(quoted && f->keep_empty) : f->n_nulls && dr_csv_is_null(f, s);
-    if (missing)
-        s.n = 0;
-    memcpy(col->bytes + at, s.p, 16);
-    if (s.n > 16)
-        memcpy(col->bytes + at + 16, s.p + 16, s.n - 16);
-    offsets[row + 1] = at + (int64_t)s.n;
-    col->marks[row] = missing ? DR_CSV_MISSING : DR_CSV_PRESENT;
-    col->missing += missing;
-}
 
 static void put_field(struct dr_csv_cells *cells, struct dr_csv_column *col, const struct dr_csv_field *field)
 {
-    const struct dr_csv_format *f = cells->format;
-    struct dr_str s = field->text;
-    if (col->kind.type == DR_TYPE_DICT) {
-        int32_t code = dict_code(f, &col->values, s, field->quoted);
-        ((int32_t *)col->data)[cells->rows] = code;
-        col->seen |= code;
-    } else if (col->kind.type == DR_TYPE_STRING) {
-        need_bytes(col, (size_t)((int64_t *)col->data)[cells->rows], s.n);
-        put_plain(f, col, cells->rows, s, field->quoted);
-    } else {
-        dr_csv_put_typed(f, col, cells->rows, s, field->quoted);
-    }
+    if (col->kind.type == DR_TYPE_DICT)
+        dr_csv_put_code(cells->format, col, cells->rows, field->text, field->quoted);
+    else if (col->kind.type == DR_TYPE_STRING)
+        dr_csv_put_text(cells->format, col, cells->rows, field->text, field->quoted);
+    else
+        dr_csv_put_typed(cells->format, col, cells->rows, field->text, field->quoted);
 }
 
 void dr_csv_cells_append(struct dr_csv_cells *cells, const struct dr_csv_field *fields, int64_t line)
@@ -220,111 +176,13 @@ struct dr_str dr_csv_unquote(struct dr_buf *out, struct dr_str s, char quote)
     return (struct dr_str){ to, n };
 }
 
-static inline __attribute__((always_inline)) void run_codes(struct dr_csv_cells *cells,
-                                                            const struct dr_csv_run *run, int32_t c,
-                                                            bool quotes, bool returns)
-{
-    const struct dr_csv_format *f = cells->format;
-    struct dr_csv_column *col = cells->columns + c;
-    int32_t *codes = (int32_t *)col->data + cells->rows;
-    struct dr_csv_finder finder = dr_csv_finder_of(&col->values);
-    int32_t seen = 0, n = f->n;
-    for (int64_t i = 0, k = c; i < run->rows; i++, k += n) {
-        bool quoted;
-        struct dr_str s = dr_csv_field_at(cells, run, k, quotes, returns, &quoted);
-        if (quotes && quoted && s.n == 0)
-            codes[i] = dict_code(f, &col->values, s, true);
-        else
-            codes[i] = dr_csv_code(&col->values, &finder, s);
-        seen |= codes[i];
-    }
-    col->seen |= seen;
-}
-
-/* The same without quotes and CRs, for a column of so many values that finding
- * one misses the cache: the slots of a group of rows are asked for together. */
-static void run_codes_ahead(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
-{
-    enum { GROUP = 32 };
-    struct dr_csv_values *values = &cells->columns[c].values;
-    struct dr_csv_finder finder = dr_csv_finder_of(values);
-    int32_t *codes = (int32_t *)cells->columns[c].data + cells->rows;
-    struct dr_csv_key keys[GROUP];
-    int32_t n = cells->format->n, seen = 0;
-    for (int64_t i = 0; i < run->rows; i += GROUP) {
-        int64_t group = run->rows - i < GROUP ? run->rows - i : GROUP;
-        const uint32_t *ends = run->ends + i * n + c;
-        for (int64_t g = 0; g < group; g++) {
-            uint32_t from = ends[g * n - 1] + 1;
-            size_t length = ends[g * n] - from;
-            if (length <= DR_CSV_SHORT) {
-                keys[g] = dr_csv_key_of(&finder, run->p + from, length);
-                __builtin_prefetch(finder.slots + (keys[g].hash >> finder.shift));
-            }
-        }
-        for (int64_t g = 0; g < group; g++) {
-            uint32_t from = ends[g * n - 1] + 1;
-            struct dr_str s = { run->p + from, ends[g * n] - from };
-            codes[i + g] = s.n <= DR_CSV_SHORT ? dr_csv_code_of_key(values, &finder, s, &keys[g])
-                                               : dr_csv_values_long(values, s);
-            seen |= codes[i + g];
-        }
-    }
-    cells->columns[c].seen |= seen;
-}
-
-static inline __attribute__((always_inline)) void run_plain(struct dr_csv_cells *cells,
-                                                            const struct dr_csv_run *run, int32_t c,
-                                                            bool quotes, bool returns)
-{
-    const struct dr_csv_format *f = cells->format;
-    struct dr_csv_column *col = cells->columns + c;
-    for (int64_t i = 0, k = c; i < run->rows; i++, k += f->n) {
-        bool quoted;
-        struct dr_str s = dr_csv_field_at(cells, run, k, quotes, returns, &quoted);
-        put_plain(f, col, cells->rows + i, s, quoted);
-    }
-}
-
-/* How many bytes the fields of column c of a run take at most. */
-static size_t run_bytes(const struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
-{
-    size_t bytes = 0;
-    for (int64_t i = 0, k = c; i < run->rows; i++, k += cells->format->n)
-        bytes += run->ends[k] - (run->ends[k - 1] + 1);
-    return bytes;
-}
-
-static void run_text(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
-{
-    struct dr_csv_column *col = cells->columns + c;
-    need_bytes(col, (size_t)((int64_t *)col->data)[cells->rows], run_bytes(cells, run, c));
-    if (run->quotes || (run->returns && c == cells->format->n - 1))
-        run_plain(cells, run, c, true, true);
-    else
-        run_plain(cells, run, c, false, false);
-}
-
-static void run_dict(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
-{
-    bool returns = run->returns && c == cells->format->n - 1;
-    if (run->quotes)
-        run_codes(cells, run, c, true, returns);
-    else if (returns)
-        run_codes(cells, run, c, false, true);
-    else if (cells->columns[c].values.used > MANY_VALUES)
-        run_codes_ahead(cells, run, c);
-    else
-        run_codes(cells, run, c, false, false);
-}
-
 static void run_column(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
 {
     int32_t type = cells->columns[c].kind.type;
     if (type == DR_TYPE_STRING)
-        run_text(cells, run, c);
+        dr_csv_run_text(cells, run, c);
     else if (type == DR_TYPE_DICT)
-        run_dict(cells, run, c);
+        dr_csv_run_codes(cells, run, c);
     else
         dr_csv_run_typed(cells, run, c);
 }

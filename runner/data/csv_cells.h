@@ -33,7 +33,7 @@ void dr_csv_format_done(struct dr_csv_format *f);
 bool dr_csv_is_null(const struct dr_csv_format *f, struct dr_str s); /* s is one of f->nulls */
 
 struct dr_csv_cells;
-struct dr_csv_cells *dr_csv_cells_new(const struct dr_csv_format *f);
+struct dr_csv_cells *dr_csv_cells_new(const struct dr_csv_format *f, enum dr_csv_isa isa);
 void dr_csv_cells_free(struct dr_csv_cells *cells);
 int64_t dr_csv_cells_rows(const struct dr_csv_cells *cells); /* appended since the last take */
 /* Learn the codes that have been settled, and what columns are read as. */

@@ -1,5 +1,5 @@
-/* csv_column.h - columns under construction, as csv_cells.c (text in),
- * csv_typed.c (values in) and csv_take.c (arrays out) share them. Layer: data. */
+/* csv_column.h - columns under construction, as csv_cells.c (life), csv_text.c and
+ * csv_typed.c (fields in) and csv_take.c (arrays out) share them. Layer: data. */
 #ifndef DR_CSV_COLUMN_H
 #define DR_CSV_COLUMN_H
 #include "data/csv_cells.h"
@@ -33,6 +33,7 @@ struct dr_csv_cells {
     struct dr_csv_column *columns;      /* owned */
     int64_t *lines;                     /* owned; where wanted */
     int64_t rows, cap;
+    enum dr_csv_isa isa;
     struct dr_buf unquoted; /* a field whose doubled quotes were taken out */
     struct dr_mem *slab;    /* owned reference; NULL */
     size_t slab_used;
@@ -59,9 +60,15 @@ static inline __attribute__((always_inline)) struct dr_str dr_csv_field_at(struc
     return s;
 }
 
-/* Put a field where row `row` of a typed column lies. */
+/* Put a field where row `row` of a DICT, a STRING, a typed column lies. */
+void dr_csv_put_code(const struct dr_csv_format *f, struct dr_csv_column *col, int64_t row, struct dr_str s,
+                     bool quoted);
+void dr_csv_put_text(const struct dr_csv_format *f, struct dr_csv_column *col, int64_t row, struct dr_str s,
+                     bool quoted);
 void dr_csv_put_typed(const struct dr_csv_format *f, struct dr_csv_column *col, int64_t row, struct dr_str s,
                       bool quoted);
-/* The fields of column c of a run, which is typed. */
+/* The fields of column c of a run, which is a DICT, a STRING, typed. */
+void dr_csv_run_codes(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c);
+void dr_csv_run_text(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c);
 void dr_csv_run_typed(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c);
 #endif

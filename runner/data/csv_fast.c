@@ -49,6 +49,7 @@ void dr_csv_fast_begin(struct dr_csv_fast *fast, struct dr_csv_worker *w, const 
     if (index->n == 0)
         return;
     struct dr_str records = { piece->p, index->at[index->n] };
+    fast->end = (size_t)index->at[index->n] + 1;
     fast->usable = !index->high || dr_utf8_valid(records);
     fast->regular = fast->usable && is_regular(fast, index, (size_t)f->n);
 }

@@ -3,10 +3,11 @@
 #define DR_CSV_FAST_H
 #include "data/csv_piece.h"
 
-/* A piece and how far its separators have been used. */
+/* A piece, or a part of one, and how far its separators have been used. */
 struct dr_csv_fast {
     const struct dr_csv_piece *piece;
     bool usable;  /* the scan proved what it must, and no limit is near */
+    size_t end;   /* offset past the last record that ends in the piece */
     bool regular; /* every record has as many fields as there are columns */
     size_t next;  /* the separator before the next record, in index.at */
 };

@@ -33,11 +33,11 @@ void dr_csv_unit_free(struct dr_csv_unit *u)
 }
 
 void dr_csv_worker_init(struct dr_csv_worker *w, const struct dr_csv_format *f, enum dr_csv_path path,
-                        enum dr_csv_isa isa)
+                        enum dr_csv_isa isa, size_t block)
 {
-    *w = (struct dr_csv_worker){ .format = f, .path = path, .isa = isa };
+    *w = (struct dr_csv_worker){ .format = f, .path = path, .isa = isa, .block = block };
     w->parser = dr_csv_parser_new(f->delimiter, f->quote, f->max_record);
-    w->cells = dr_csv_cells_new(f);
+    w->cells = dr_csv_cells_new(f, isa);
 }
 
 void dr_csv_worker_done(struct dr_csv_worker *w)
@@ -250,21 +250,50 @@ static size_t read_record(struct dr_csv_worker *w, struct dr_csv_unit *u, const 
 
 /* ---- pieces ---------------------------------------------------------------------- */
 
-size_t dr_csv_read_piece(struct dr_csv_worker *w, const struct dr_csv_piece *piece, struct dr_csv_unit *u)
+static struct dr_csv_piece block_at(const struct dr_csv_piece *piece, size_t at, size_t most)
 {
-    size_t at = 0;
+    size_t left = piece->n - at;
+    return (struct dr_csv_piece){ .p = piece->p + at,
+                                  .n = left < most ? left : most,
+                                  .limit = piece->limit - at,
+                                  .end = piece->end && left <= most };
+}
+
+/* Read the records that start in the block at `at`; returns the offset past the
+ * last one. A record that reaches past the block is left for the next one, unless
+ * no block would hold it. */
+static size_t read_block(struct dr_csv_worker *w, const struct dr_csv_piece *piece, size_t at,
+                         struct dr_csv_unit *u)
+{
+    struct dr_csv_piece block = block_at(piece, at, w->block);
     struct dr_csv_fast fast;
-    dr_csv_cells_begin(w->cells);
-    dr_csv_fast_begin(&fast, w, piece);
-    u->fast = fast.usable;
-    u->unfinished = false;
-    while (at < piece->n && at < piece->limit && !u->rc) {
-        size_t taken = dr_csv_fast_run(&fast, w, u, at);
+    size_t done = 0;
+    dr_csv_fast_begin(&fast, w, &block);
+    u->fast |= fast.usable;
+    while (done < block.n && done < block.limit) {
+        size_t taken = dr_csv_fast_run(&fast, w, u, done);
+        bool reaches_past = taken == 0 && fast.usable && done >= fast.end && at + block.n < piece->n;
+        if (reaches_past && done > 0)
+            break;
         if (taken == 0)
-            taken = read_record(w, u, piece, at);
+            taken = read_record(w, u, piece, at + done);
         if (taken == 0)
             break;
-        at += taken;
+        done += taken;
+    }
+    return at + done;
+}
+
+size_t dr_csv_read_piece(struct dr_csv_worker *w, const struct dr_csv_piece *piece, struct dr_csv_unit *u)
+{
+    size_t at = 0, before = SIZE_MAX;
+    dr_csv_cells_begin(w->cells);
+    u->unfinished = false;
+    while (at < piece->n && at < piece->limit && at != before && !u->rc) {
+        before = at;
+        at = read_block(w, piece, at, u);
+        if (u->unfinished)
+            break;
     }
     u->end = u->start + (int64_t)at;
     u->rows = dr_csv_cells_rows(w->cells);

@@ -24,7 +24,7 @@ struct dr_csv_unit {
     struct dr_csv_reject *rejects; /* owned; texts in arena */
     size_t rejects_n, rejects_cap;
     struct dr_arena arena;
-    bool fast;       /* read without libcsv, but for a record here and there */
+    bool fast;       /* some of it was read without libcsv */
     bool unfinished; /* the last record does not end in the bytes given */
     int32_t rc;      /* what ended the reading; then: */
     int32_t sys;
@@ -40,12 +40,13 @@ struct dr_csv_worker {
     const struct dr_csv_format *format; /* borrowed */
     enum dr_csv_path path;
     enum dr_csv_isa isa;
+    size_t block;                 /* bytes of a piece that are scanned and read at a time */
     struct dr_csv_parser *parser; /* owned */
     struct dr_csv_cells *cells;   /* owned */
     struct dr_csv_index index;
 };
 void dr_csv_worker_init(struct dr_csv_worker *w, const struct dr_csv_format *f, enum dr_csv_path path,
-                        enum dr_csv_isa isa);
+                        enum dr_csv_isa isa, size_t block);
 void dr_csv_worker_done(struct dr_csv_worker *w);
 
 /* The bytes given to dr_csv_read_piece: p[0] starts a record. */

@@ -21,6 +21,7 @@ struct dr_csv_tuning dr_csv_tuning_default(void)
     return (struct dr_csv_tuning){ .path = DR_CSV_PATH_FAST,
                                    .isa = dr_csv_best_isa(),
                                    .piece = (size_t)512 << 10,
+                                   .block = (size_t)128 << 10,
                                    .window_rows = (int64_t)128 << 10,
                                    .window_bytes = (int64_t)16 << 20,
                                    .round = 32 };
@@ -373,7 +374,7 @@ static int32_t start(struct dr_csv_reader *r, const struct dr_csv_options *opts,
         r->dicts[c] = r->format.kinds[c].type == DR_TYPE_DICT ? dr_dict_new() : NULL;
     r->rangers = dr_calloc(1, sizeof *r->rangers);
     r->rangers_n = 1;
-    dr_csv_worker_init(&r->rangers[0].tools, &r->format, r->tuning.path, r->tuning.isa);
+    dr_csv_worker_init(&r->rangers[0].tools, &r->format, r->tuning.path, r->tuning.isa, r->tuning.block);
     return DR_OK;
 }
 

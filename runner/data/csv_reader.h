@@ -11,7 +11,8 @@
 struct dr_csv_tuning {
     enum dr_csv_path path;
     enum dr_csv_isa isa;
-    size_t piece;         /* bytes read and parsed at a time */
+    size_t piece;         /* bytes read at a time */
+    size_t block;         /* bytes of it parsed at a time: what stays in a core's own cache */
     int64_t window_rows;  /* after so many rows each column's type is decided, */
     int64_t window_bytes; /* or after so many bytes, whichever comes first */
     int32_t round;        /* pieces that the pool's threads read at once */

@@ -88,7 +88,7 @@ static void need_rangers(struct dr_csv_reader *r, int32_t n)
     r->rangers = dr_realloc(r->rangers, (size_t)n * sizeof *r->rangers);
     for (int32_t i = r->rangers_n; i < n; i++) {
         r->rangers[i] = (struct dr_csv_ranger){ 0 };
-        dr_csv_worker_init(&r->rangers[i].tools, &r->format, r->tuning.path, r->tuning.isa);
+        dr_csv_worker_init(&r->rangers[i].tools, &r->format, r->tuning.path, r->tuning.isa, r->tuning.block);
     }
     r->rangers_n = n;
 }

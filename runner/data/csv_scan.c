@@ -108,15 +108,25 @@ static inline void masks_scalar(const char *p, char delimiter, char quote, struc
         seen->high |= (unsigned char)p[i] & 0x80u;
     }
 }
-/* The lowest bit that is set; anything where none is. */
-static inline int lowest_bit(uint64_t x)
+/* Store from + the number of each bit, and perhaps more. Most words of 64 bytes
+ * hold few separators: eight are written in any case, without a branch for each. */
+static inline __attribute__((always_inline)) void put_bits(uint32_t *to, uint32_t from, uint64_t bits,
+                                                           size_t count)
 {
-    return __builtin_ctzll(x | UINT64_C(1) << 63);
+    (void)count;
+    do {
+#pragma GCC unroll 8
+        for (int k = 0; k < 8; k++) {
+            to[k] = from + (uint32_t)__builtin_ctzll(bits | UINT64_C(1) << 63);
+            bits &= bits - 1;
+        }
+        to += 8;
+    } while (bits);
 }
 #define LOOP scan_scalar
 #define LOOP_TARGET
 #define LOOP_MASKS masks_scalar
-#define LOOP_CTZ lowest_bit
+#define LOOP_PUT put_bits
 #include "data/csv_scan_loop.inc"
 
 #if defined(__x86_64__)
@@ -143,21 +153,19 @@ static inline void masks_sse2(const char *p, char delimiter, char quote, struct 
 #define LOOP scan_sse2
 #define LOOP_TARGET
 #define LOOP_MASKS masks_sse2
-#define LOOP_CTZ lowest_bit
+#define LOOP_PUT put_bits
 #include "data/csv_scan_loop.inc"
 
-/* ---- AVX2, with the bit instructions of the same generation -------------------------------- */
+/* ---- AVX2 ---------------------------------------------------------------------------- */
 
-#define AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt,lzcnt")))
-
-AVX2 static inline uint64_t equal_avx2(__m256i a, __m256i b, __m256i c)
+DR_CSV_AVX2_CODE static inline uint64_t equal_avx2(__m256i a, __m256i b, __m256i c)
 {
     return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, c)) |
            (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(b, c)) << 32;
 }
 
-AVX2 static inline void masks_avx2(const char *p, char delimiter, char quote, struct masks *ret,
-                                   struct bytes *seen)
+DR_CSV_AVX2_CODE static inline void masks_avx2(const char *p, char delimiter, char quote, struct masks *ret,
+                                               struct bytes *seen)
 {
     __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)p);
     __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(p + 32));
@@ -170,14 +178,64 @@ AVX2 static inline void masks_avx2(const char *p, char delimiter, char quote, st
         seen->low = 0;
     seen->high |= (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(a, b));
 }
-AVX2 static inline uint64_t lowest_bit_avx2(uint64_t x)
+/* As put_bits, for a machine that has the number of the lowest bit of none. */
+DR_CSV_AVX2_CODE static inline void put_bits_avx2(uint32_t *to, uint32_t from, uint64_t bits, size_t count)
 {
-    return _tzcnt_u64(x);
+#pragma GCC unroll 8
+    for (int k = 0; k < 8; k++) {
+        to[k] = from + (uint32_t)_tzcnt_u64(bits);
+        bits &= bits - 1;
+    }
+    for (size_t k = 8; __builtin_expect(k < count, 0); k++) {
+        to[k] = from + (uint32_t)_tzcnt_u64(bits);
+        bits &= bits - 1;
+    }
 }
 #define LOOP scan_avx2
-#define LOOP_TARGET AVX2
+#define LOOP_TARGET DR_CSV_AVX2_CODE
 #define LOOP_MASKS masks_avx2
-#define LOOP_CTZ lowest_bit_avx2
+#define LOOP_PUT put_bits_avx2
+#include "data/csv_scan_loop.inc"
+
+/* ---- AVX-512 with VBMI2, which compresses bytes by a mask ------------------------------- */
+
+#define AVX512_CODE __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt")))
+
+AVX512_CODE static inline void masks_avx512(const char *p, char delimiter, char quote, struct masks *ret,
+                                            struct bytes *seen)
+{
+    __m512i v = _mm512_loadu_si512(p);
+    ret->delimiter = _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(delimiter));
+    ret->quote = _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(quote));
+    ret->lf = _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\n'));
+    ret->cr = _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\r'));
+    if (__builtin_expect(_mm512_testn_epi8_mask(v, v) != 0, 0))
+        seen->low = 0;
+    seen->high |= _mm512_movepi8_mask(v);
+}
+AVX512_CODE static inline void put_16(uint32_t *to, uint32_t from, __m128i numbers)
+{
+    __m512i wide = _mm512_cvtepu8_epi32(numbers);
+    _mm512_storeu_si512(to, _mm512_add_epi32(wide, _mm512_set1_epi32((int)from)));
+}
+AVX512_CODE static inline void put_bits_avx512(uint32_t *to, uint32_t from, uint64_t bits, size_t count)
+{
+    static const char numbers[WORD] = { 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                        16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+                                        32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47,
+                                        48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63 };
+    __m512i set = _mm512_maskz_compress_epi8(bits, _mm512_loadu_si512(numbers));
+    put_16(to, from, _mm512_castsi512_si128(set));
+    if (__builtin_expect(count > 16, 0)) {
+        put_16(to + 16, from, _mm512_extracti32x4_epi32(set, 1));
+        put_16(to + 32, from, _mm512_extracti32x4_epi32(set, 2));
+        put_16(to + 48, from, _mm512_extracti32x4_epi32(set, 3));
+    }
+}
+#define LOOP scan_avx512
+#define LOOP_TARGET AVX512_CODE
+#define LOOP_MASKS masks_avx512
+#define LOOP_PUT put_bits_avx512
 #include "data/csv_scan_loop.inc"
 
 #endif
@@ -189,7 +247,9 @@ enum dr_csv_isa dr_csv_best_isa(void)
 #if defined(__x86_64__)
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
                 __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
-    return avx2 ? DR_CSV_AVX2 : DR_CSV_SSE2;
+    bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi2");
+    return avx2 && avx512 ? DR_CSV_AVX512 : avx2 ? DR_CSV_AVX2 : DR_CSV_SSE2;
 #else
     return DR_CSV_SCALAR;
 #endif
@@ -212,6 +272,10 @@ void dr_csv_scan(enum dr_csv_isa isa, const char *p, size_t n, char delimiter, c
     need_positions(ret, n);
     ret->at[0] = UINT32_MAX;
 #if defined(__x86_64__)
+    if (isa == DR_CSV_AVX512) {
+        scan_avx512(p, n, delimiter, quote, ret);
+        return;
+    }
     if (isa == DR_CSV_AVX2) {
         scan_avx2(p, n, delimiter, quote, ret);
         return;

@@ -20,7 +20,13 @@ struct dr_csv_index {
     bool open;        /* the text ends inside quotes */
     bool odd;         /* a stray quote, a CR without LF, a NUL */
 };
-enum dr_csv_isa { DR_CSV_SCALAR, DR_CSV_SSE2, DR_CSV_AVX2 };
+enum dr_csv_isa { DR_CSV_SCALAR, DR_CSV_SSE2, DR_CSV_AVX2, DR_CSV_AVX512 };
+/* Compile a function for DR_CSV_AVX2, with the bit instructions of the same generation. */
+#if defined(__x86_64__)
+#define DR_CSV_AVX2_CODE __attribute__((target("avx2,bmi,bmi2,popcnt")))
+#else
+#define DR_CSV_AVX2_CODE
+#endif
 enum dr_csv_isa dr_csv_best_isa(void); /* what this machine can do */
 /* p[0] starts a record; 64 bytes past p + n are readable; n < 2^31. */
 void dr_csv_scan(enum dr_csv_isa isa, const char *p, size_t n, char delimiter, char quote,

@@ -51,34 +51,33 @@ static inline uint64_t dr_csv_join8(uint64_t digits)
     uint64_t high = (digits >> 16 & UINT64_C(0x000000FF000000FF)) * (1 + (UINT64_C(10000) << 32));
     return (low + high) >> 32;
 }
-/* The last n bytes of a word, 1 <= n <= 8, moved to its end, with '0' before them. */
-static inline uint64_t dr_csv_pad(uint64_t word, size_t n)
+/* The first n bytes at p, 1 <= n <= 8, less '0' each, as the last of eight: what is
+ * before them is 0, too. */
+static inline uint64_t dr_csv_digits_at(const char *p, size_t n)
 {
-    unsigned unused = (unsigned)(8 - n) * 8;
-    return word << unused | (DR_CSV_EACH(0x30) >> (n * 4) >> (n * 4));
+    return (dr_csv_load8(p) ^ DR_CSV_EACH('0')) << (8 - n) * 8;
 }
 
 /* An unsigned decimal of up to eight characters: digits * 10^-fraction. */
 static inline __attribute__((always_inline)) bool dr_csv_short_decimal(struct dr_str s, uint32_t *ret_digits,
                                                                        uint32_t *ret_fraction)
 {
+    enum { POINT = '.' ^ '0', POINT_BIT = 0x10 /* which no digit has */ };
     if (__builtin_expect(s.n - 1 >= 8, 0))
         return false;
-    uint64_t word = dr_csv_pad(dr_csv_load8(s.p), s.n);
-    uint64_t differ = word ^ DR_CSV_EACH('.');
-    uint64_t points = (differ - DR_CSV_EACH(1)) & ~differ & DR_CSV_EACH(0x80);
+    uint64_t digits = dr_csv_digits_at(s.p, s.n);
+    uint64_t points = digits & DR_CSV_EACH(POINT_BIT);
     *ret_fraction = 0;
-    if (points) { /* take the first point out: what is before it moves up */
-        unsigned at = (unsigned)__builtin_ctzll(points) & ~7u;
-        uint64_t before = (UINT64_C(1) << at) - 1;
-        *ret_fraction = 7 - at / 8;
-        word = (word & ~before & ~(UINT64_C(0xFF) << at)) | (word & before) << 8 | '0';
-        if (__builtin_expect(s.n == 1, 0))
+    if (points) { /* take the first one out: what is before it moves up */
+        unsigned at = (unsigned)__builtin_ctzll(points) - 4;
+        uint64_t before = digits & ((UINT64_C(1) << at) - 1);
+        if (__builtin_expect((uint8_t)(digits >> at) != POINT || s.n == 1, 0))
             return false;
+        *ret_fraction = 7 - at / 8;
+        digits = (digits ^ (uint64_t)POINT << at) - before + (before << 8);
     }
-    word ^= DR_CSV_EACH(0x30);
-    *ret_digits = (uint32_t)dr_csv_join8(word);
-    return dr_csv_all_digits(word);
+    *ret_digits = (uint32_t)dr_csv_join8(digits);
+    return dr_csv_all_digits(digits);
 }
 
 static inline bool dr_csv_take_minus(struct dr_str *s)
@@ -108,12 +107,12 @@ static inline __attribute__((always_inline)) bool dr_csv_fast_int(struct dr_str 
     if (__builtin_expect(s.n - 1 >= 16, 0))
         return false;
     size_t first = s.n > 8 ? s.n - 8 : s.n;
-    uint64_t digits = dr_csv_pad(dr_csv_load8(s.p), first) ^ DR_CSV_EACH(0x30);
+    uint64_t digits = dr_csv_digits_at(s.p, first);
     int64_t v = (int64_t)dr_csv_join8(digits);
     if (!dr_csv_all_digits(digits))
         return false;
     if (s.n > 8) {
-        digits = dr_csv_load8(s.p + first) ^ DR_CSV_EACH(0x30);
+        digits = dr_csv_digits_at(s.p + first, 8);
         v = v * 100000000 + (int64_t)dr_csv_join8(digits);
         if (!dr_csv_all_digits(digits))
             return false;

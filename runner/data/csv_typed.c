@@ -71,12 +71,13 @@ static inline __attribute__((always_inline)) void run_values(struct dr_csv_cells
     struct dr_csv_column *col = cells->columns + c;
     const struct dr_csv_kind kind = col->kind;
     const struct dr_csv_months *months = dr_csv_months();
+    const struct dr_csv_run fields = *run; /* in registers, whatever is stored */
     void *data = col->data;
     int64_t row = cells->rows;
     memset(col->marks + row, DR_CSV_PRESENT, (size_t)run->rows);
-    for (int64_t i = 0, k = c, n = cells->format->n; i < run->rows; i++, k += n, row++) {
+    for (int64_t i = 0, k = c, n = cells->format->n; i < fields.rows; i++, k += n, row++) {
         bool quoted;
-        struct dr_str s = dr_csv_field_at(cells, run, k, any_field, any_field, &quoted);
+        struct dr_str s = dr_csv_field_at(cells, &fields, k, any_field, any_field, &quoted);
         if (__builtin_expect(!fast_value(&kind, type, kind.inferred, months, s, data, row), 0))
             dr_csv_put_typed(cells->format, col, row, s, quoted);
     }
@@ -92,34 +93,41 @@ static void run_slowly(struct dr_csv_cells *cells, const struct dr_csv_run *run,
     }
 }
 
-#define TYPED_LOOP(name, target, type)                                                                       \
-    target static void name(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c, bool any)   \
+#define TYPED_LOOP(name, type)                                                                               \
+    static void name##_any(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c, bool any)    \
+    {                                                                                                        \
+        if (any)                                                                                             \
+            run_values(cells, run, c, type, true);                                                           \
+        else                                                                                                 \
+            run_values(cells, run, c, type, false);                                                          \
+    }                                                                                                        \
+    DR_CSV_AVX2_CODE static void name##_avx2(struct dr_csv_cells *cells, const struct dr_csv_run *run,       \
+                                             int32_t c, bool any)                                            \
     {                                                                                                        \
         if (any)                                                                                             \
             run_values(cells, run, c, type, true);                                                           \
         else                                                                                                 \
             run_values(cells, run, c, type, false);                                                          \
     }
-TYPED_LOOP(run_bool, , DR_TYPE_BOOL)
-TYPED_LOOP(run_int, , DR_TYPE_INT64)
-TYPED_LOOP(run_float, , DR_TYPE_FLOAT64)
-TYPED_LOOP(run_date, , DR_TYPE_DATE)
-TYPED_LOOP(run_timestamp, , DR_TYPE_TIMESTAMP)
+TYPED_LOOP(run_bool, DR_TYPE_BOOL)
+TYPED_LOOP(run_int, DR_TYPE_INT64)
+TYPED_LOOP(run_float, DR_TYPE_FLOAT64)
+TYPED_LOOP(run_date, DR_TYPE_DATE)
+TYPED_LOOP(run_timestamp, DR_TYPE_TIMESTAMP)
 
 void dr_csv_run_typed(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
 {
+    static void (*const loops[][2])(struct dr_csv_cells *, const struct dr_csv_run *, int32_t, bool) = {
+        [DR_TYPE_BOOL] = { run_bool_any, run_bool_avx2 },
+        [DR_TYPE_INT64] = { run_int_any, run_int_avx2 },
+        [DR_TYPE_FLOAT64] = { run_float_any, run_float_avx2 },
+        [DR_TYPE_DATE] = { run_date_any, run_date_avx2 },
+        [DR_TYPE_TIMESTAMP] = { run_timestamp_any, run_timestamp_avx2 },
+    };
     const struct dr_csv_column *col = cells->columns + c;
     bool any = run->quotes || (run->returns && c == cells->format->n - 1);
     if (col->nulls_first || col->kind.type == DR_TYPE_DECIMAL)
         run_slowly(cells, run, c);
-    else if (col->kind.type == DR_TYPE_BOOL)
-        run_bool(cells, run, c, any);
-    else if (col->kind.type == DR_TYPE_INT64)
-        run_int(cells, run, c, any);
-    else if (col->kind.type == DR_TYPE_FLOAT64)
-        run_float(cells, run, c, any);
-    else if (col->kind.type == DR_TYPE_DATE)
-        run_date(cells, run, c, any);
     else
-        run_timestamp(cells, run, c, any);
+        loops[col->kind.type][cells->isa >= DR_CSV_AVX2](cells, run, c, any);
 }

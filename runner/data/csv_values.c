@@ -6,16 +6,25 @@
 #include <sys/random.h>
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define FIRST(n) (UINT64_MAX >> (64 - 8 * (n)))
+#define FIRST_BYTES(n) ((UINT64_C(1) << 8 * ((n)&7)) - 1)
 #else
-#define FIRST(n) (UINT64_MAX << (64 - 8 * (n)))
+#define FIRST_BYTES(n) ~(UINT64_MAX >> 8 * ((n)&7))
 #endif
-#define NONE_OF_8 0, 0, 0, 0, 0, 0, 0, 0
-#define UP_TO_8 FIRST(1), FIRST(2), FIRST(3), FIRST(4), FIRST(5), FIRST(6), FIRST(7), FIRST(8)
-#define ALL_8 FIRST(8), FIRST(8), FIRST(8), FIRST(8), FIRST(8), FIRST(8), FIRST(8), FIRST(8)
-const uint64_t dr_csv_mask[3][DR_CSV_SHORT + 1] = { { 0, UP_TO_8, ALL_8, ALL_8 },
-                                                    { 0, NONE_OF_8, UP_TO_8, ALL_8 },
-                                                    { 0, NONE_OF_8, NONE_OF_8, UP_TO_8 } };
+#define BYTES(n) ((n) <= 0 ? 0 : (n) >= 8 ? UINT64_MAX : FIRST_BYTES(n))
+#define ROW(n)                                                                                               \
+    {                                                                                                        \
+        BYTES(n), BYTES((n)-8), BYTES((n)-16), 0                                                             \
+    }
+const uint64_t dr_csv_mask[DR_CSV_SHORT + 1][4] = { ROW(0),  ROW(1),  ROW(2),  ROW(3),  ROW(4),
+                                                    ROW(5),  ROW(6),  ROW(7),  ROW(8),  ROW(9),
+                                                    ROW(10), ROW(11), ROW(12), ROW(13), ROW(14),
+                                                    ROW(15), ROW(16), ROW(17), ROW(18), ROW(19),
+                                                    ROW(20), ROW(21), ROW(22), ROW(23), ROW(24) };
+
+/* Digits of pi and of the golden ratio: no more than well mixed. */
+#define FALLBACK_SEED                                                                                        \
+    ((const uint64_t[]){ UINT64_C(0x9E3779B97F4A7C15), UINT64_C(0x243F6A8885A308D3),                         \
+                         UINT64_C(0x13198A2E03707344) })
 
 enum { UNSETTLED = -2, FIRST_SLOT_BITS = 6, ROOMY_SLOT_BITS = 11, FIRST_LONGS = 64 };
 
@@ -71,11 +80,18 @@ static struct dr_csv_slot *new_slots(size_t n)
     return slots;
 }
 
-/* The slot of a key, to be written. */
+static size_t home_of(const struct dr_csv_values *v, const struct dr_csv_key *key)
+{
+    return key->hash >> v->shift;
+}
+
+/* The slot of a key: where it is, or the free one where it belongs. */
 static struct dr_csv_slot *own_slot(struct dr_csv_values *v, const struct dr_csv_key *key)
 {
-    struct dr_csv_finder f = dr_csv_finder_of(v);
-    return v->slots + (dr_csv_slot_of(&f, key) - f.slots);
+    size_t last = ((size_t)1 << (64 - v->shift)) - 1;
+    for (size_t i = home_of(v, key);; i = (i + 1) & last)
+        if (v->slots[i].word[0] == 0 || dr_csv_is_slot_of(v->slots + i, key))
+            return v->slots + i;
 }
 
 static void grow_slots(struct dr_csv_values *v)
@@ -94,17 +110,35 @@ static void grow_slots(struct dr_csv_values *v)
     free(old);
 }
 
-int32_t dr_csv_values_add_short(struct dr_csv_values *v, struct dr_str s, const struct dr_csv_key *key)
+/* Whether a new key wants a larger table. A small one must be roomy, and each
+ * key lie in its first slot: in a column of few values one that does not costs
+ * a wrong guess of the processor in every row that has it. */
+static bool is_crowded(struct dr_csv_values *v, const struct dr_csv_key *key)
 {
-    int load = 64 - v->shift <= ROOMY_SLOT_BITS ? 3 : 1; /* at most 1/8 full, at most 1/2 */
-    if (v->used + 1 > (uint32_t)1 << (64 - v->shift - load))
+    int bits = 64 - v->shift;
+    bool small = bits < ROOMY_SLOT_BITS;
+    if (v->used + 1 > (uint32_t)1 << (bits - (small ? 3 : 1)))
+        return true;
+    return small && v->slots[home_of(v, key)].word[0] != 0;
+}
+
+static int32_t add_short(struct dr_csv_values *v, struct dr_str s, const struct dr_csv_key *key)
+{
+    while (is_crowded(v, key))
         grow_slots(v);
-    struct dr_csv_slot *slot = own_slot(v, key);
     bool missing = dr_csv_is_null(v->format, s);
     int32_t code = missing ? DR_CSV_NULL : code_of(v, add_value(v, s, false));
-    *slot = (struct dr_csv_slot){ { key->a, key->b, key->c }, code };
+    *own_slot(v, key) = (struct dr_csv_slot){ { key->a, key->b, key->c }, code };
     v->used++;
     return code;
+}
+
+int32_t dr_csv_values_probe(struct dr_csv_values *v, struct dr_str s)
+{
+    struct dr_csv_finder f = dr_csv_finder_of(v);
+    struct dr_csv_key key = dr_csv_key_of(&f, s.p, s.n);
+    const struct dr_csv_slot *slot = own_slot(v, &key);
+    return slot->word[0] || s.n == 0 ? slot->code : add_short(v, s, &key);
 }
 
 static void set_short_code(struct dr_csv_values *v, struct dr_str s, int32_t code)
@@ -165,8 +199,9 @@ void dr_csv_values_init(struct dr_csv_values *v, const struct dr_csv_format *f)
     v->slots = new_slots((size_t)1 << FIRST_SLOT_BITS);
     /* Unforeseeable, so that a file cannot be made whose values all collide. */
     if (getrandom(v->seed, sizeof v->seed, GRND_NONBLOCK) != (ssize_t)sizeof v->seed)
-        v->seed[0] = (uint64_t)(uintptr_t)v->slots;
-    v->seed[1] |= 1; /* short texts have only this one to be multiplied by */
+        memcpy(v->seed, FALLBACK_SEED, sizeof v->seed);
+    for (int i = 0; i < 3; i++)
+        v->seed[i] |= 1; /* else the top bits of a word would be lost */
 }
 
 void dr_csv_values_done(struct dr_csv_values *v)

@@ -2,8 +2,8 @@
  * and their codes. Layer: data.
  *
  * Texts of up to 24 bytes lie in the table itself, padded with NULs (which a CSV
- * cannot hold), so that finding one is three masked loads, a multiplication and
- * a comparison. Longer ones are found by hash. */
+ * cannot hold), so that finding one is three masked loads, three multiplications
+ * and a comparison. Longer ones are found by hash. */
 #ifndef DR_CSV_VALUES_H
 #define DR_CSV_VALUES_H
 #include "data/kernel.h"
@@ -29,8 +29,8 @@ struct dr_csv_values {
     const struct dr_csv_format *format; /* borrowed */
     struct dr_csv_slot *slots;          /* owned; a power of two, at most half used */
     uint32_t used;
-    int shift; /* 64 - log2 of the number of slots */
-    uint64_t seed[2];
+    int shift;                      /* 64 - log2 of the number of slots */
+    uint64_t seed[3];               /* odd */
     struct dr_csv_long_slot *longs; /* owned; NULL until needed */
     uint32_t longs_used, longs_cap;
     struct dr_csv_value *all; /* owned, by id */
@@ -55,21 +55,21 @@ struct dr_csv_key {
  * have to load it again for each row. Adding a value makes copies stale. */
 struct dr_csv_finder {
     const struct dr_csv_slot *slots;
-    uint64_t seed[2];
+    uint64_t seed[3];
     int shift;
 };
 static inline struct dr_csv_finder dr_csv_finder_of(const struct dr_csv_values *v)
 {
-    return (struct dr_csv_finder){ v->slots, { v->seed[0], v->seed[1] }, v->shift };
+    return (struct dr_csv_finder){ v->slots, { v->seed[0], v->seed[1], v->seed[2] }, v->shift };
 }
-/* The slow parts of finding a code. */
-int32_t dr_csv_values_add_short(struct dr_csv_values *v, struct dr_str s, const struct dr_csv_key *key);
+/* The slow parts of finding a code: of a short text that does not lie in the
+ * first slot it may lie in, of a long one, of "" that is a value. */
+int32_t dr_csv_values_probe(struct dr_csv_values *v, struct dr_str s);
 int32_t dr_csv_values_long(struct dr_csv_values *v, struct dr_str s);
-int32_t dr_csv_values_empty(struct dr_csv_values *v); /* of "" that is a value */
+int32_t dr_csv_values_empty(struct dr_csv_values *v);
 
-__extension__ typedef unsigned __int128 dr_csv_product;
-/* The bytes of a text of n bytes in each of its words. */
-extern const uint64_t dr_csv_mask[3][DR_CSV_SHORT + 1];
+/* In row n the bytes that a text of n bytes has in each of its words. */
+extern const uint64_t dr_csv_mask[DR_CSV_SHORT + 1][4];
 
 static inline uint64_t dr_csv_word(const void *p)
 {
@@ -81,39 +81,27 @@ static inline uint64_t dr_csv_word(const void *p)
 static inline __attribute__((always_inline)) struct dr_csv_key dr_csv_key_of(const struct dr_csv_finder *f,
                                                                              const char *p, size_t n)
 {
-    struct dr_csv_key key;
-    key.a = dr_csv_word(p) & dr_csv_mask[0][n];
-    key.b = dr_csv_word(p + 8) & dr_csv_mask[1][n];
-    key.c = 0;
-    dr_csv_product product = (dr_csv_product)(key.a ^ f->seed[0]) * (key.b ^ f->seed[1]);
-    key.hash = (uint64_t)product ^ (uint64_t)(product >> 64);
-    if (n > 16) {
-        key.c = dr_csv_word(p + 16) & dr_csv_mask[2][n];
-        key.hash += key.c * f->seed[1];
-    }
+    const uint64_t *mask = dr_csv_mask[n];
+    struct dr_csv_key key = { .a = dr_csv_word(p) & mask[0],
+                              .b = dr_csv_word(p + 8) & mask[1],
+                              .c = dr_csv_word(p + 16) & mask[2] };
+    key.hash = key.a * f->seed[0] + key.b * f->seed[1] + key.c * f->seed[2]; /* its top bits count */
     return key;
 }
-/* The slot of a key: where it is, or the free one where it belongs. */
-static inline __attribute__((always_inline)) const struct dr_csv_slot *dr_csv_slot_of(
-    const struct dr_csv_finder *f, const struct dr_csv_key *key)
+static inline __attribute__((always_inline)) bool dr_csv_is_slot_of(const struct dr_csv_slot *slot,
+                                                                    const struct dr_csv_key *key)
 {
-    size_t last = ((size_t)1 << (64 - f->shift)) - 1;
-    for (size_t i = key->hash >> f->shift;; i = (i + 1) & last) {
-        const struct dr_csv_slot *slot = f->slots + i;
-        uint64_t differ = (slot->word[0] ^ key->a) | (slot->word[1] ^ key->b) | (slot->word[2] ^ key->c);
-        if (__builtin_expect(differ == 0, 1) || slot->word[0] == 0)
-            return slot;
-    }
+    return ((slot->word[0] ^ key->a) | (slot->word[1] ^ key->b) | (slot->word[2] ^ key->c)) == 0;
 }
 static inline __attribute__((always_inline)) int32_t dr_csv_code_of_key(struct dr_csv_values *v,
                                                                         struct dr_csv_finder *f,
                                                                         struct dr_str s,
                                                                         const struct dr_csv_key *key)
 {
-    const struct dr_csv_slot *slot = dr_csv_slot_of(f, key);
-    if (__builtin_expect(slot->word[0] == key->a, 1))
+    const struct dr_csv_slot *slot = f->slots + (key->hash >> f->shift);
+    if (__builtin_expect(dr_csv_is_slot_of(slot, key), 1))
         return slot->code;
-    int32_t code = dr_csv_values_add_short(v, s, key);
+    int32_t code = dr_csv_values_probe(v, s);
     *f = dr_csv_finder_of(v);
     return code;
 }

@@ -82,6 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         compare(&expected, &got, &tuning);
     }
     tuning.piece = pieces[data[2] & 7];
+    tuning.block = pieces[data[3] >> 5];
     tuning.window_rows = data[2] >> 3 & 7;
     tuning.round = 1 + (data[2] >> 6);
     show(&got, text, &opts, &tuning);

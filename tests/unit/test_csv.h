@@ -22,6 +22,7 @@ static inline void check_csv_bytes(struct dr_str text, const struct dr_csv_optio
                 tuning.path = (enum dr_csv_path)path;
                 tuning.isa = (enum dr_csv_isa)isa;
                 tuning.piece = pieces[i];
+                tuning.block = pieces[(i + 3) % 10];
                 show_csv(&shown, text, opts, &tuning, false);
                 assert_string_equal(dr_buf_cstr(&shown), expected);
             }

@@ -83,6 +83,7 @@ static void check_agreement(struct dr_str text, bool forgiving)
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         DR_AUTO_BUF got = { 0 };
         tuning.piece = pieces[i];
+        tuning.block = pieces[random_below(8)];
         tuning.window_rows = (int64_t)random_below(10);
         tuning.round = 1 + (int32_t)random_below(5);
         tuning.isa = (enum dr_csv_isa)random_below((size_t)dr_csv_best_isa() + 1);
@@ -165,6 +166,7 @@ static void test_codes_do_not_depend_on_threads(void **state)
                       random_below(10 + (size_t)i / 20));
     tuning.window_rows = 20;
     tuning.piece = 200;
+    tuning.block = 150;
     show_csv(&one, dr_buf_str(&text), NULL, &tuning, true);
     dr_pool_init(3);
     show_csv(&three, dr_buf_str(&text), NULL, &tuning, true);

@@ -220,6 +220,7 @@ static void check_random(int32_t threads)
         struct dr_csv_tuning tuning = dr_csv_tuning_default();
         make_text(&text);
         tuning.piece = pieces[random_below(5)];
+        tuning.block = pieces[random_below(5)];
         tuning.window_rows = (int64_t)random_below(20);
         tuning.path = random_below(4) ? DR_CSV_PATH_FAST : DR_CSV_PATH_LIBCSV;
         tuning.isa = (enum dr_csv_isa)random_below((size_t)dr_csv_best_isa() + 1);

@@ -1,0 +1,198 @@
+/* csv_text.c - fields into text columns, a column of a run at a time: codes of a
+ * dictionary, or the bytes themselves.
+ *
+ * Each loop is compiled for fields without quotes and CRs, which most are, and
+ * for all; and for the instructions every machine has and those most have. */
+#include "data/csv_cells.h"
+#if defined(__GNUC__) && !defined(__clang__)
+/* gcc 12 packs the words of a key into a vector only to take them apart again. */
+#pragma GCC optimize("no-tree-slp-vectorize")
+#endif
+#include "data/csv_column.h"
+
+enum { MANY_VALUES = 8192 }; /* of which the table does not fit a core's own cache */
+
+/* ---- codes ------------------------------------------------------------------- */
+
+static int32_t code_of(const struct dr_csv_format *f, struct dr_csv_values *values, struct dr_str s,
+                       bool quoted)
+{
+    if (s.n == 0)
+        return quoted && f->keep_empty ? dr_csv_values_empty(values) : DR_CSV_NULL;
+    struct dr_csv_finder finder = dr_csv_finder_of(values);
+    return dr_csv_code(values, &finder, s);
+}
+
+void dr_csv_put_code(const struct dr_csv_format *f, struct dr_csv_column *col, int64_t row, struct dr_str s,
+                     bool quoted)
+{
+    int32_t code = code_of(f, &col->values, s, quoted);
+    ((int32_t *)col->data)[row] = code;
+    col->seen |= code;
+}
+
+static inline __attribute__((always_inline)) void run_codes(struct dr_csv_cells *cells,
+                                                            const struct dr_csv_run *run, int32_t c,
+                                                            bool any_field)
+{
+    struct dr_csv_column *col = cells->columns + c;
+    struct dr_csv_values *values = &col->values;
+    struct dr_csv_finder finder = dr_csv_finder_of(values);
+    int32_t *codes = (int32_t *)col->data + cells->rows;
+    const struct dr_csv_run fields = *run; /* in registers, whatever is stored */
+    int32_t seen = 0;
+    for (int64_t i = 0, k = c, n = cells->format->n; i < fields.rows; i++, k += n) {
+        bool quoted;
+        struct dr_str s = dr_csv_field_at(cells, &fields, k, any_field, any_field, &quoted);
+        int32_t code = any_field && quoted && s.n == 0 ? code_of(cells->format, values, s, true)
+                                                       : dr_csv_code(values, &finder, s);
+        codes[i] = code;
+        seen |= code;
+    }
+    col->seen |= seen;
+}
+
+/* The same without quotes and CRs, for a column of so many values that finding
+ * one misses the cache: the slots of a group of rows are asked for together. */
+static inline __attribute__((always_inline)) void run_codes_ahead(struct dr_csv_cells *cells,
+                                                                  const struct dr_csv_run *run, int32_t c)
+{
+    enum { GROUP = 32 };
+    struct dr_csv_values *values = &cells->columns[c].values;
+    struct dr_csv_finder finder = dr_csv_finder_of(values);
+    int32_t *codes = (int32_t *)cells->columns[c].data + cells->rows;
+    struct dr_csv_key keys[GROUP];
+    int32_t n = cells->format->n, seen = 0;
+    for (int64_t i = 0; i < run->rows; i += GROUP) {
+        int64_t group = run->rows - i < GROUP ? run->rows - i : GROUP;
+        const uint32_t *ends = run->ends + i * n + c;
+        for (int64_t g = 0; g < group; g++) {
+            uint32_t from = ends[g * n - 1] + 1;
+            size_t length = ends[g * n] - from;
+            if (length <= DR_CSV_SHORT) {
+                keys[g] = dr_csv_key_of(&finder, run->p + from, length);
+                __builtin_prefetch(finder.slots + (keys[g].hash >> finder.shift));
+            }
+        }
+        for (int64_t g = 0; g < group; g++) {
+            uint32_t from = ends[g * n - 1] + 1;
+            struct dr_str s = { run->p + from, ends[g * n] - from };
+            codes[i + g] = s.n <= DR_CSV_SHORT ? dr_csv_code_of_key(values, &finder, s, &keys[g])
+                                               : dr_csv_values_long(values, s);
+            seen |= codes[i + g];
+        }
+    }
+    cells->columns[c].seen |= seen;
+}
+
+/* ---- bytes -------------------------------------------------------------------- */
+
+static void need_bytes(struct dr_csv_column *col, size_t used, size_t more)
+{
+    if (col->bytes_cap >= used + more + DR_CSV_SLACK)
+        return;
+    col->bytes_cap = (used + more + DR_CSV_SLACK) + col->bytes_cap / 2;
+    col->bytes = dr_realloc(col->bytes, col->bytes_cap);
+}
+
+static bool is_missing(const struct dr_csv_format *f, struct dr_str s, bool quoted)
+{
+    return s.n == 0 ? !(quoted && f->keep_empty) : f->n_nulls > 0 && dr_csv_is_null(f, s);
+}
+
+/* Both sides have 16 bytes to spare, and most text is shorter. */
+static inline __attribute__((always_inline)) void copy_text(char *to, struct dr_str s)
+{
+    memcpy(to, s.p, 16);
+    if (s.n > 16)
+        memcpy(to + 16, s.p + 16, s.n - 16);
+}
+
+void dr_csv_put_text(const struct dr_csv_format *f, struct dr_csv_column *col, int64_t row, struct dr_str s,
+                     bool quoted)
+{
+    int64_t *offsets = col->data, at = offsets[row];
+    bool missing = is_missing(f, s, quoted);
+    if (missing)
+        s.n = 0;
+    need_bytes(col, (size_t)at, s.n);
+    copy_text(col->bytes + at, s);
+    offsets[row + 1] = at + (int64_t)s.n;
+    col->marks[row] = missing ? DR_CSV_MISSING : DR_CSV_PRESENT;
+    col->missing += missing;
+}
+
+/* How many bytes the fields of column c of a run take at most. */
+static size_t run_bytes(const struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
+{
+    size_t bytes = 0;
+    for (int64_t i = 0, k = c; i < run->rows; i++, k += cells->format->n)
+        bytes += run->ends[k] - (run->ends[k - 1] + 1);
+    return bytes;
+}
+
+static inline __attribute__((always_inline)) void run_text(struct dr_csv_cells *cells,
+                                                           const struct dr_csv_run *run, int32_t c,
+                                                           bool any_field)
+{
+    const struct dr_csv_format *f = cells->format;
+    struct dr_csv_column *col = cells->columns + c;
+    const struct dr_csv_run fields = *run; /* in registers, whatever is stored */
+    int64_t *offsets = (int64_t *)col->data + cells->rows, at = offsets[0], missing = 0;
+    uint8_t *marks = col->marks + cells->rows;
+    char *bytes = col->bytes;
+    for (int64_t i = 0, k = c, n = f->n; i < fields.rows; i++, k += n) {
+        bool quoted;
+        struct dr_str s = dr_csv_field_at(cells, &fields, k, any_field, any_field, &quoted);
+        bool none = any_field ? is_missing(f, s, quoted) : s.n == 0;
+        if (any_field && none)
+            s.n = 0;
+        copy_text(bytes + at, s);
+        offsets[i + 1] = at += (int64_t)s.n;
+        marks[i] = none ? DR_CSV_MISSING : DR_CSV_PRESENT;
+        missing += none;
+    }
+    col->missing += missing;
+}
+
+/* ---- runs ------------------------------------------------------------------------ */
+
+#define TEXT_LOOPS(suffix, target)                                                                           \
+    target static void codes##suffix(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c,    \
+                                     bool any)                                                               \
+    {                                                                                                        \
+        if (any)                                                                                             \
+            run_codes(cells, run, c, true);                                                                  \
+        else if (cells->columns[c].values.used > MANY_VALUES)                                                \
+            run_codes_ahead(cells, run, c);                                                                  \
+        else                                                                                                 \
+            run_codes(cells, run, c, false);                                                                 \
+    }                                                                                                        \
+    target static void text##suffix(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c,     \
+                                    bool any)                                                                \
+    {                                                                                                        \
+        if (any)                                                                                             \
+            run_text(cells, run, c, true);                                                                   \
+        else                                                                                                 \
+            run_text(cells, run, c, false);                                                                  \
+    }
+TEXT_LOOPS(_any, )
+TEXT_LOOPS(_avx2, DR_CSV_AVX2_CODE)
+
+static bool has_any_field(const struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
+{
+    return run->quotes || (run->returns && c == cells->format->n - 1);
+}
+
+void dr_csv_run_codes(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
+{
+    (cells->isa >= DR_CSV_AVX2 ? codes_avx2 : codes_any)(cells, run, c, has_any_field(cells, run, c));
+}
+
+void dr_csv_run_text(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
+{
+    struct dr_csv_column *col = cells->columns + c;
+    bool any = has_any_field(cells, run, c) || cells->format->n_nulls > 0;
+    need_bytes(col, (size_t)((int64_t *)col->data)[cells->rows], run_bytes(cells, run, c));
+    (cells->isa >= DR_CSV_AVX2 ? text_avx2 : text_any)(cells, run, c, any);
+}
