@@ -105,6 +105,24 @@ static inline __attribute__((always_inline)) int32_t dr_csv_code_of_key(struct d
     *f = dr_csv_finder_of(v);
     return code;
 }
+/* As dr_csv_code_of_key, for a table so full that many keys lie past their first slot. */
+static inline __attribute__((always_inline)) int32_t dr_csv_code_past(struct dr_csv_values *v,
+                                                                      struct dr_csv_finder *f,
+                                                                      struct dr_str s,
+                                                                      const struct dr_csv_key *key)
+{
+    size_t last = ((size_t)1 << (64 - f->shift)) - 1;
+    for (size_t i = key->hash >> f->shift;; i = (i + 1) & last) {
+        const struct dr_csv_slot *slot = f->slots + i;
+        if (__builtin_expect(dr_csv_is_slot_of(slot, key), 1))
+            return slot->code;
+        if (slot->word[0] == 0)
+            break;
+    }
+    int32_t code = dr_csv_values_probe(v, s);
+    *f = dr_csv_finder_of(v);
+    return code;
+}
 /* The code of a text with DR_CSV_SHORT readable bytes; an empty one is missing. */
 static inline __attribute__((always_inline)) int32_t dr_csv_code(struct dr_csv_values *v,
                                                                  struct dr_csv_finder *f, struct dr_str s)
