@@ -3,15 +3,17 @@
  * Reading a decimal of at most 19 digits with a power of ten within 10^+-27,
  * which is nearly all of the world's data, is done exactly in integers of 128
  * bits: digits * 5^k, or the quotient by 5^k with a sticky bit for its
- * remainder, is rounded once to 53 bits (ties to even). 5^27 is the largest
- * power of five below 2^64. Anything else goes to the C library, with the "C"
- * locale by argument, since the process may have another.
+ * remainder, is rounded once to 53 bits (ties to even); quicker still where both
+ * are exact in doubles. 5^27 is the largest power of five below 2^64. Anything else
+ * goes to the C library, with the "C" locale by argument, since the process may
+ * have another.
  *
  * Writing tries an integer over a small power of ten first, then 15, 16 and 17
  * digits: any decimal of 15 digits survives the way through a double, and 17
  * always suffice. The digits are exact integers of 128 bits, too, for all that is
  * written without an exponent. */
 #include "base/num.h"
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
@@ -168,10 +170,24 @@ static double round_scaled(u128 v, int32_t exp2, bool sticky)
     return ldexp((double)(uint64_t)v, exp2);
 }
 
+/* Two numbers that doubles hold exactly: one operation on them rounds once. */
+static bool divide_exactly(const struct decimal *d, double *ret)
+{
+    static const double powers[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+    if (FLT_EVAL_METHOD != 0 || d->digits > UINT64_C(1) << 53 || d->exp10 > 0 || d->exp10 < -22)
+        return false;
+    *ret = (double)d->digits / powers[-d->exp10];
+    return true;
+}
+
 static double decimal_round(const struct decimal *d)
 {
+    double exact;
     if (d->digits == 0)
         return 0;
+    if (divide_exactly(d, &exact))
+        return exact;
     if (d->exp10 >= 0)
         return round_scaled((u128)d->digits * power_of_5(d->exp10), d->exp10, false);
     /* With the dividend's top bit at 2^126 or above the quotient has 64 bits. */

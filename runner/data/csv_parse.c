@@ -114,11 +114,32 @@ size_t dr_csv_line_length(const char *p, size_t n, size_t *ret_end)
     return end ? length : n;
 }
 
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+
+/* The bytes of a word that equal c: 1 in each such byte, else 0. */
+static uint64_t equal_bytes(uint64_t word, char c)
+{
+    const uint64_t low = EACH_BYTE * 0x7F;
+    uint64_t differ = word ^ EACH_BYTE * (unsigned char)c;
+    return ~(((differ & low) + low) | differ | low) >> 7;
+}
+
 int64_t dr_csv_count_lines(const char *p, size_t n)
 {
     int64_t lines = 0;
-    for (size_t i = 0; i < n; i++)
-        lines += p[i] == '\n' || (p[i] == '\r' && !(i + 1 < n && p[i + 1] == '\n'));
+    size_t i = 0;
+    while (i < n) {
+        uint64_t word = 0;
+        if (n - i >= sizeof word)
+            memcpy(&word, p + i, sizeof word);
+        if (n - i >= sizeof word && !equal_bytes(word, '\r')) {
+            lines += (int64_t)(equal_bytes(word, '\n') * EACH_BYTE >> 56);
+            i += sizeof word;
+            continue;
+        }
+        for (size_t end = n - i < sizeof word ? n : i + sizeof word; i < end; i++)
+            lines += p[i] == '\n' || (p[i] == '\r' && !(i + 1 < n && p[i + 1] == '\n'));
+    }
     return lines;
 }
 

@@ -59,6 +59,8 @@ static inline __attribute__((always_inline)) bool fast_value(const struct dr_csv
         return dr_csv_fast_date(months, s, (int32_t *)data + i);
     case DR_TYPE_TIMESTAMP:
         return dr_csv_fast_timestamp(months, s, kind->zoned, (int64_t *)data + i);
+    case DR_TYPE_DECIMAL:
+        return dr_csv_fast_decimal(s, kind->scale, (char *)data + i * 16);
     default:
         return false;
     }
@@ -83,7 +85,7 @@ static inline __attribute__((always_inline)) void run_values(struct dr_csv_cells
     }
 }
 
-/* As run_values, for every type and whatever also spells a missing value. */
+/* As run_values, where what spells a value may also spell a missing one. */
 static void run_slowly(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
 {
     for (int64_t i = 0, k = c; i < run->rows; i++, k += cells->format->n) {
@@ -114,6 +116,7 @@ TYPED_LOOP(run_int, DR_TYPE_INT64)
 TYPED_LOOP(run_float, DR_TYPE_FLOAT64)
 TYPED_LOOP(run_date, DR_TYPE_DATE)
 TYPED_LOOP(run_timestamp, DR_TYPE_TIMESTAMP)
+TYPED_LOOP(run_decimal, DR_TYPE_DECIMAL)
 
 void dr_csv_run_typed(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
 {
@@ -123,10 +126,11 @@ void dr_csv_run_typed(struct dr_csv_cells *cells, const struct dr_csv_run *run, 
         [DR_TYPE_FLOAT64] = { run_float_any, run_float_avx2 },
         [DR_TYPE_DATE] = { run_date_any, run_date_avx2 },
         [DR_TYPE_TIMESTAMP] = { run_timestamp_any, run_timestamp_avx2 },
+        [DR_TYPE_DECIMAL] = { run_decimal_any, run_decimal_avx2 },
     };
     const struct dr_csv_column *col = cells->columns + c;
     bool any = run->quotes || (run->returns && c == cells->format->n - 1);
-    if (col->nulls_first || col->kind.type == DR_TYPE_DECIMAL)
+    if (col->nulls_first)
         run_slowly(cells, run, c);
     else
         loops[col->kind.type][cells->isa >= DR_CSV_AVX2](cells, run, c, any);

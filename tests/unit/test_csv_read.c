@@ -90,6 +90,23 @@ static void test_other_spellings_of_missing_are_missing_too(void **state)
               "a|b\n~|~\nNAN|~\n~|na\n~|x\n");
 }
 
+static void test_line_ends_are_counted_wherever_they_lie(void **state)
+{
+    (void)state;
+    static const char bytes[] = "\n\rx\n\n\r\0\x8A\x0B\x8D";
+    char text[64];
+    uint32_t seed = 7;
+    for (int round = 0; round < 5000; round++) {
+        size_t n = (size_t)round % sizeof text;
+        int64_t expected = 0;
+        for (size_t i = 0; i < n; i++)
+            text[i] = bytes[(seed = seed * 1664525 + 1013904223) >> 16 & 7 ? 2 : (seed >> 24) % 10];
+        for (size_t i = 0; i < n; i++)
+            expected += text[i] == '\n' ? !(i > 0 && text[i - 1] == '\r') : text[i] == '\r';
+        assert_int_equal(dr_csv_count_lines(text, n), expected);
+    }
+}
+
 static void test_blank_lines_are_skipped(void **state)
 {
     (void)state;
@@ -237,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_an_empty_field_is_missing_quoted_or_not),
         cmocka_unit_test(test_keep_empty_tells_quoted_empty_fields_from_missing_ones),
         cmocka_unit_test(test_other_spellings_of_missing_are_missing_too),
+        cmocka_unit_test(test_line_ends_are_counted_wherever_they_lie),
         cmocka_unit_test(test_blank_lines_are_skipped),
         cmocka_unit_test(test_a_blank_line_is_a_missing_value_of_a_single_column),
         cmocka_unit_test(test_a_header_alone_gives_no_rows),
