@@ -97,8 +97,23 @@ static void number_lines(struct dr_csv_worker *w, const struct dr_csv_unit *u, c
     for (size_t i = 0; i < rows; i++) {
         lines[i] = line;
         uint32_t from = before[i * nc] + 1, to = before[(i + 1) * nc];
-        line += w->index.inner_lines ? dr_csv_count_lines(p + from, to + 1 - from) : 1;
+        line += w->index.inner_line_ends ? dr_csv_count_lines(p + from, to + 1 - from) : 1;
     }
+}
+
+/* The lines of a run of rows in [at, end). A run of all records has all the line
+ * ends that the scan saw inside quotes, but for those past the last record. */
+static int64_t count_run_lines(const struct dr_csv_fast *fast, const struct dr_csv_index *index, size_t rows,
+                               size_t at, size_t end)
+{
+    const struct dr_csv_piece *piece = fast->piece;
+    if (index->inner_line_ends == 0)
+        return (int64_t)rows;
+    if (at > 0 || end < fast->end || end > piece->n)
+        return dr_csv_count_lines(piece->p + at, (end < piece->n ? end : piece->n) - at);
+    size_t rest = piece->n - end;
+    rest -= rest > 0 && !index->open && piece->p[piece->n - 1] == '\r'; /* half of a CR LF */
+    return (int64_t)(rows + index->inner_line_ends) - dr_csv_count_lines(piece->p + end, rest);
 }
 
 size_t dr_csv_fast_run(struct dr_csv_fast *fast, struct dr_csv_worker *w, struct dr_csv_unit *u, size_t at)
@@ -120,9 +135,7 @@ size_t dr_csv_fast_run(struct dr_csv_fast *fast, struct dr_csv_worker *w, struct
     if (w->format->lines)
         number_lines(w, u, fast->piece->p, before, rows);
     size_t end = before[rows * nc] + 1u;
-    if (end > fast->piece->n)
-        end = fast->piece->n;
-    u->lines += index->inner_lines ? dr_csv_count_lines(fast->piece->p + at, end - at) : (int64_t)rows;
+    u->lines += count_run_lines(fast, index, rows, at, end);
     fast->next += rows * nc;
-    return end - at;
+    return (end < fast->piece->n ? end : fast->piece->n) - at;
 }

@@ -31,8 +31,9 @@ struct state {
     uint64_t edge;     /* 1: the byte before was a separator */
     uint64_t closed;   /* 1: it was a quote that closed */
     uint64_t returned; /* 1: it was a CR outside quotes */
-    uint64_t odd, quotes, returns, inner;
-    size_t line_ends;
+    uint64_t inner_cr; /* 1: it was a CR inside quotes */
+    uint64_t odd, quotes, returns;
+    size_t line_ends, inner_line_ends;
 };
 
 /* Bit i is the exclusive-or of bits 0 to i. */
@@ -44,6 +45,15 @@ static inline uint64_t running_parity(uint64_t x)
     x ^= x << 8;
     x ^= x << 16;
     return x ^ x << 32;
+}
+
+/* Line ends inside quotes; CR LF is one. */
+static inline void count_inner(struct state *s, uint64_t lf, uint64_t cr)
+{
+    uint64_t pairs = lf & (cr << 1 | s->inner_cr);
+    s->inner_line_ends +=
+        (size_t)(__builtin_popcountll(lf) + __builtin_popcountll(cr) - __builtin_popcountll(pairs));
+    s->inner_cr = cr >> 63;
 }
 
 /* The separators of one word, outside quotes. */
@@ -75,7 +85,10 @@ static inline __attribute__((always_inline)) uint64_t step(struct state *s, cons
     uint64_t separators = line_ends | (m->delimiter & ~inside);
     s->line_ends += (size_t)__builtin_popcountll(line_ends);
     s->returns |= returns;
-    s->inner |= (m->lf | m->cr) & inside;
+    if (__builtin_expect(((m->lf | m->cr) & inside) != 0, 0))
+        count_inner(s, m->lf & inside, m->cr & inside);
+    else
+        s->inner_cr = 0;
     s->edge = (separators | returns) >> 63;
     s->closed = closing >> 63;
     s->returned = returns >> 63;
@@ -87,7 +100,7 @@ static void finish(const struct state *s, const struct bytes *seen, struct dr_cs
     ret->line_ends = s->line_ends;
     ret->quotes = s->quotes != 0;
     ret->returns = s->returns != 0;
-    ret->inner_lines = s->inner != 0;
+    ret->inner_line_ends = s->inner_line_ends;
     ret->open = s->inside != 0;
     ret->high = seen->high != 0;
     ret->odd = s->odd != 0 || seen->low == 0;

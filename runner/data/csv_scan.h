@@ -12,13 +12,13 @@ struct dr_csv_index {
      * than the offset of the first field (so 2^32 - 1), at[1] to at[n] follow. */
     uint32_t *at;
     size_t n, cap;
-    size_t line_ends; /* LFs among them */
-    bool quotes;      /* there is a quote */
-    bool returns;     /* there is a CR outside quotes, each followed by an LF */
-    bool inner_lines; /* there is a CR or LF inside quotes */
-    bool high;        /* there are bytes beyond ASCII */
-    bool open;        /* the text ends inside quotes */
-    bool odd;         /* a stray quote, a CR without LF, a NUL */
+    size_t line_ends;       /* LFs among them */
+    size_t inner_line_ends; /* LFs, CR LFs and CRs inside quotes */
+    bool quotes;            /* there is a quote */
+    bool returns;           /* there is a CR outside quotes, each followed by an LF */
+    bool high;              /* there are bytes beyond ASCII */
+    bool open;              /* the text ends inside quotes */
+    bool odd;               /* a stray quote, a CR without LF, a NUL */
 };
 enum dr_csv_isa { DR_CSV_SCALAR, DR_CSV_SSE2, DR_CSV_AVX2, DR_CSV_AVX512 };
 /* Compile a function for DR_CSV_AVX2, with the bit instructions of the same generation. */
