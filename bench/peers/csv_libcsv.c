@@ -3,7 +3,7 @@
  *
  *   csv_libcsv FILE
  *
- * prints seconds, records after the header, fields that are not empty, and "-". */
+ * prints seconds, CPU seconds, records after the header, fields that are not empty, and "-". */
 #include <csv.h>
 #include <stdio.h>
 #include <time.h>
@@ -26,10 +26,10 @@ static void on_record(int end, void *ctx)
         c->fields = 0; /* that was the header */
 }
 
-static double now(void)
+static double now(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
@@ -45,7 +45,7 @@ int main(int argc, char **argv)
         return 2;
     }
     setvbuf(in, NULL, _IONBF, 0);
-    double start = now();
+    double start = now(CLOCK_MONOTONIC), cpu_start = now(CLOCK_PROCESS_CPUTIME_ID);
     while ((n = fread(block, 1, sizeof block, in)) > 0) {
         if (csv_parse(&parser, block, n, on_field, on_record, &c) != n) {
             fprintf(stderr, "csv_libcsv: %s\n", csv_strerror(csv_error(&parser)));
@@ -53,7 +53,8 @@ int main(int argc, char **argv)
         }
     }
     csv_fini(&parser, on_field, on_record, &c);
-    printf("%.6f %lld %lld -\n", now() - start, c.records - 1, c.fields);
+    double seconds = now(CLOCK_MONOTONIC) - start, cpu = now(CLOCK_PROCESS_CPUTIME_ID) - cpu_start;
+    printf("%.6f %.6f %lld %lld -\n", seconds, cpu, c.records - 1, c.fields);
     csv_free(&parser);
     fclose(in);
     return 0;
