@@ -386,6 +386,76 @@ static void test_one_offset_makes_all_timestamps_instants(void **state)
     dr_table_unref(t);
 }
 
+/* What a pipe gives comes once. */
+static int32_t open_once(const struct dr_csv_source *s, struct dr_csv_input *ret, struct dr_err *err)
+{
+    int32_t rc = open_bytes(s, ret, err);
+    ret->repeatable = false;
+    return rc;
+}
+
+static void test_what_a_pipe_says_too_late_is_refused(void **state)
+{
+    (void)state;
+    struct dr_csv_tuning tuning = dr_csv_tuning_default();
+    struct dr_csv_source source = { .open = open_once };
+    struct dr_csv_options opts = options();
+    struct dr_table *t, *found;
+    DR_AUTO_BUF text = { 0 };
+    DR_AUTO_BUF shown = { 0 };
+    opts.infer = 1;
+    opts.ret_types = &found;
+    tuning.window_rows = 2;
+    tuning.piece = 8;
+    dr_buf_puts(&text, "v,w\n");
+    for (int i = 0; i < 100; i++)
+        dr_buf_puts(&text, i == 90 ? "4.5,x\n" : "1,x\n");
+    source.bytes = dr_buf_str(&text);
+    assert_int_equal(dr_csv_read_source(&source, &opts, &tuning, &t, NULL, NULL), 0);
+    assert_int_equal(t->columns[0]->type, DR_TYPE_INT64);
+    assert_int_equal(dr_column_refused(t->columns[0]), 1);
+    assert_refused(t, 0, 90, "4.5");
+    show_table(&shown, found);
+    assert_non_null(strstr(dr_buf_cstr(&shown), "; 1 value is not that and missing\n"));
+    dr_table_unref(found);
+    dr_table_unref(t);
+}
+
+static void test_all_batches_of_a_stream_have_the_same_types(void **state)
+{
+    (void)state;
+    enum { ROWS = 200000 };
+    struct dr_csv_tuning tuning = dr_csv_tuning_default();
+    struct dr_csv_options opts = options();
+    struct dr_csv_input in;
+    struct dr_reader *r;
+    struct dr_table *t;
+    DR_AUTO_BUF text = { 0 };
+    int64_t rows = 0;
+    int batches = 0;
+    opts.infer = 1;
+    tuning.window_rows = 100;
+    tuning.piece = 1 << 16;
+    dr_buf_puts(&text, "i,d,s\n");
+    for (int i = 0; i < ROWS; i++)
+        dr_buf_printf(&text, "%d,2024-01-%02d,v%d\n", i, i % 31 + 1, i % 5);
+    assert_int_equal(dr_csv_input_open_bytes(&in, dr_buf_str(&text), NULL, NULL), 0);
+    assert_int_equal(dr_csv_open_input(&in, &opts, &tuning, NULL, NULL, &r, NULL), 0);
+    while (!r->next(r, &t, NULL) && t) {
+        assert_int_equal(t->columns[0]->type, DR_TYPE_INT64);
+        assert_int_equal(t->columns[1]->type, DR_TYPE_DATE);
+        assert_int_equal(t->columns[2]->type, DR_TYPE_DICT);
+        assert_int_equal(((const int64_t *)t->columns[0]->chunk[0]->values)[0], rows);
+        assert_true(t->rows < 2 * DR_CHUNK_ROWS);
+        rows += t->rows;
+        batches++;
+        dr_table_unref(t);
+    }
+    assert_int_equal(rows, ROWS);
+    assert_true(batches > 2);
+    dr_reader_close(r);
+}
+
 /* ---- inference ---------------------------------------------------------------------------- */
 
 /* The types and reasons found for the columns of a text, one a line. */
@@ -492,6 +562,8 @@ int main(void)
         cmocka_unit_test(test_a_declaration_must_name_a_column_and_a_type_once),
         cmocka_unit_test(test_the_scale_of_decimals_is_that_of_the_whole_file),
         cmocka_unit_test(test_one_offset_makes_all_timestamps_instants),
+        cmocka_unit_test(test_what_a_pipe_says_too_late_is_refused),
+        cmocka_unit_test(test_all_batches_of_a_stream_have_the_same_types),
         cmocka_unit_test(test_types_are_inferred_where_nothing_is_lost),
         cmocka_unit_test(test_codes_stay_text),
         cmocka_unit_test(test_a_later_value_widens_an_inferred_type),
