@@ -143,6 +143,9 @@ cover:
 	scripts/coverage build/cover
 fuzz:
 	scripts/fuzz
+# For scripts that link.
+print-libs:
+	@echo $(LIBS)
 bench: all
 	bench/run
 conformance bench: export BUILD = $(abspath $B)
@@ -179,5 +182,5 @@ help:
 FORCE:
 .DELETE_ON_ERROR:
 .PHONY: all install uninstall test-programs test unit e2e conformance check asan tsan valgrind cover fuzz bench \
-        lint format check-format headers both-compilers clean help FORCE
+        print-libs lint format check-format headers both-compilers clean help FORCE
 -include $(shell find $B -name '*.d' 2>/dev/null)
