@@ -8,6 +8,7 @@
  * thread takes one that is free, and the first to need one more makes it. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "expect/regex.h"
+#include "expect/pattern.h"
 #include <pcre2.h>
 #include <stdatomic.h>
 #include <sched.h>
@@ -29,6 +30,8 @@ struct matcher {
 struct dr_regex {
     pcre2_code *code;
     bool jit;
+    bool plain; /* pattern says what it matches */
+    struct dr_pattern pattern;
     struct matcher matchers[MATCHERS];
 };
 
@@ -87,6 +90,7 @@ int32_t dr_regex_new(const char *pattern, struct dr_regex **ret, struct dr_err *
         return compile_failed(pattern, code, offset, err);
     struct dr_regex *r = dr_calloc(1, sizeof *r);
     r->code = compiled;
+    r->plain = dr_pattern_parse(pattern, &r->pattern);
     r->jit = pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE) == 0;
     *ret = r;
     return DR_OK;
@@ -125,12 +129,14 @@ static int run(struct dr_regex *r, struct dr_str text, uint32_t options, struct 
 
 int dr_regex_search(struct dr_regex *r, struct dr_str text, struct dr_err *err)
 {
-    return run(r, text, 0, err);
+    int plain = r->plain && r->pattern.from_start ? dr_pattern_match(&r->pattern, text) : -1;
+    return plain >= 0 ? plain : run(r, text, 0, err);
 }
 
 int dr_regex_match(struct dr_regex *r, struct dr_str text, struct dr_err *err)
 {
-    return run(r, text, PCRE2_ANCHORED, err);
+    int plain = r->plain ? dr_pattern_match(&r->pattern, text) : -1;
+    return plain >= 0 ? plain : run(r, text, PCRE2_ANCHORED, err);
 }
 
 static unsigned char lower(char c)
