@@ -259,6 +259,21 @@ DR_API DR_CHECK int32_t dr_table_group_by(const struct dr_table *t, int32_t n_ke
                                           int32_t n_aggs, const struct dr_agg *aggs, struct dr_table **ret,
                                           struct dr_err *err);
 
+/* A column that makes groups in one pass over a file (dr_task_rollup). */
+struct dr_rollup_group {
+    const char *column;
+    const char *name; /* of the result's column; NULL: the column's */
+    int32_t month;    /* 1, of a DATE column: "2024-03" in place of the day */
+    int32_t pad;
+};
+struct dr_rollup_counts {
+    int64_t rows;           /* read */
+    int64_t selected;       /* of those, not refused */
+    int64_t duplicate_rows; /* rows whose key occurs more than once, refused or not */
+    int64_t duplicate_keys; /* such keys */
+    int64_t kept;           /* keys with a row that was not refused, of which the first counts */
+};
+
 enum dr_join { DR_JOIN_INNER = 0, DR_JOIN_LEFT = 1, DR_JOIN_SEMI = 2, DR_JOIN_ANTI = 3 };
 /* Equal keys; null never equals. Columns of right that are not keys follow
  * those of left; a name that both have gets the suffix "_right". Rows come in

@@ -1,0 +1,435 @@
+/* rollup_groups.c - groups, their values, and the numbers made of these.
+ *
+ * Each worker has groups of its own while partitions are resolved; at the end equal ones
+ * are put together and their values laid out one after the other, so that every statistic
+ * is a loop over an array, and quantiles are exact. */
+#include <math.h>
+#include "data/builder.h"
+#include "data/pool.h"
+#include "data/quantile.h"
+#include "data/rollup_impl.h"
+#include "data/row_keys.h"
+
+enum { FEW = 14, VALUES_IN_BLOCK = 256 };
+
+/* ---- while rows come ------------------------------------------------------------- */
+
+void dr_rollup_groups_init(struct dr_rollup_groups *g, struct dr_rollup *r, struct dr_rollup_pool *entries)
+{
+    *g = (struct dr_rollup_groups){ .r = r, .n_slots = 256 };
+    g->slots = dr_calloc(g->n_slots, sizeof(*g->slots));
+    dr_rollup_pool_init(&g->pool, &r->store, VALUES_IN_BLOCK * sizeof(double), entries);
+}
+
+void dr_rollup_groups_done(struct dr_rollup_groups *g)
+{
+    for (uint32_t i = 0; g->r && i < g->n * (uint32_t)g->r->n_values; i++)
+        dr_rollup_list_done(&g->values[i].blocks);
+    dr_rollup_pool_done(&g->pool);
+    dr_arena_done(&g->arena);
+    free(g->slots);
+    free(g->words);
+    free(g->rows);
+    free(g->values);
+    *g = (struct dr_rollup_groups){ 0 };
+}
+
+static uint32_t hash_words(const uint32_t *words, int32_t n)
+{
+    uint64_t h = 0x243F6A8885A308D3;
+    for (int32_t w = 0; w < n; w++)
+        h = (h ^ words[w]) * 0x9E3779B97F4A7C15 + (h >> 29);
+    return (uint32_t)(h >> 32);
+}
+
+static void widen_slots(struct dr_rollup_groups *g)
+{
+    int32_t n = g->r->group_words;
+    free(g->slots);
+    g->n_slots *= 4;
+    g->slots = dr_calloc(g->n_slots, sizeof(*g->slots));
+    for (uint32_t i = 0; i < g->n; i++) {
+        uint32_t s = hash_words(g->words + (size_t)i * (size_t)n, n) & (g->n_slots - 1);
+        while (g->slots[s])
+            s = (s + 1) & (g->n_slots - 1);
+        g->slots[s] = i + 1;
+    }
+}
+
+static uint32_t add_group(struct dr_rollup_groups *g, const uint32_t *words)
+{
+    size_t n = (size_t)g->r->group_words, values = (size_t)g->r->n_values;
+    if (g->n == g->cap) {
+        g->cap = g->cap ? g->cap * 2 : 64;
+        g->words = dr_realloc(g->words, (g->cap * n + 1) * sizeof(*g->words));
+        g->rows = dr_realloc(g->rows, g->cap * sizeof(*g->rows));
+        g->values = dr_realloc(g->values, (g->cap * values + 1) * sizeof(*g->values));
+    }
+    if (n > 0)
+        memcpy(g->words + g->n * n, words, n * sizeof(*words));
+    if (values > 0)
+        memset(g->values + g->n * values, 0, values * sizeof(*g->values));
+    g->rows[g->n] = 0;
+    return g->n++;
+}
+
+static uint32_t find_group(struct dr_rollup_groups *g, const uint32_t *words)
+{
+    int32_t n = g->r->group_words;
+    uint32_t s = hash_words(words, n) & (g->n_slots - 1);
+    for (; g->slots[s]; s = (s + 1) & (g->n_slots - 1))
+        if (dr_rollup_same((const char *)(g->words + (size_t)(g->slots[s] - 1) * (size_t)n),
+                           (const char *)words, n))
+            return g->slots[s] - 1;
+    uint32_t id = add_group(g, words);
+    g->slots[s] = id + 1;
+    if (g->n * 2 > g->n_slots)
+        widen_slots(g);
+    return id;
+}
+
+static int32_t more_room(struct dr_rollup_groups *g, struct dr_rollup_values *v, struct dr_err *err)
+{
+    if (!v->tail) {
+        v->tail = dr_arena_array(&g->arena, FEW, sizeof(double));
+        v->room = FEW;
+        return DR_OK;
+    }
+    const double *few = v->blocks.n == 0 ? v->tail : NULL;
+    char *block;
+    DR_TRY(dr_rollup_list_grow(&v->blocks, &g->pool, &block, err));
+    v->tail = (double *)(void *)block;
+    v->room = VALUES_IN_BLOCK;
+    if (few)
+        memcpy(v->tail, few, FEW * sizeof(double));
+    else
+        v->n = 0;
+    return DR_OK;
+}
+
+int32_t dr_rollup_groups_add(struct dr_rollup_groups *g, const char *entry, struct dr_err *err)
+{
+    const struct dr_rollup *r = g->r;
+    uint32_t words[DR_ROLLUP_WORDS], all[DR_ROLLUP_WORDS];
+    memcpy(all, entry + (size_t)r->n_values * sizeof(double), (size_t)r->words * sizeof(*all));
+    for (int32_t i = 0; i < r->o->n_groups; i++) {
+        const struct dr_rollup_field *f = &r->fields[r->group_field[i]];
+        dr_rollup_group_words(f, all + f->at, r->o->groups[i].month, words + r->group_at[i]);
+    }
+    uint32_t id = find_group(g, words);
+    g->rows[id]++;
+    for (int32_t i = 0; i < r->n_values; i++) {
+        struct dr_rollup_values *v = &g->values[(size_t)id * (size_t)r->n_values + (size_t)i];
+        uint64_t bits;
+        memcpy(&bits, entry + (size_t)i * sizeof(double), sizeof(bits));
+        if (bits == DR_ROLLUP_NO_VALUE)
+            continue;
+        if (v->n == v->room)
+            DR_TRY(more_room(g, v, err));
+        memcpy(&v->tail[v->n++], &bits, sizeof(bits));
+    }
+    return DR_OK;
+}
+
+/* ---- the groups of all workers --------------------------------------------------------- */
+
+/* A group of the result: which of each worker's groups it is. */
+struct whole {
+    struct dr_rollup *r;
+    struct dr_rollup_groups all; /* words and rows of the result's groups */
+    uint32_t **of;               /* of[worker][group of the result]: the worker's group + 1 */
+    double *numbers;             /* n_aggs of each group */
+    uint8_t *present;            /* likewise: 0 for a missing one */
+    atomic_int_least64_t next;
+    struct dr_err *errs; /* one for each thread */
+};
+
+static void merge_groups(struct whole *x)
+{
+    struct dr_rollup *r = x->r;
+    int32_t workers = r->o->workers;
+    dr_rollup_groups_init(&x->all, r, NULL);
+    size_t most = 0;
+    for (int32_t w = 0; w < workers; w++)
+        most += r->workers[w].groups.n;
+    x->of = dr_calloc((size_t)workers, sizeof(*x->of));
+    for (int32_t w = 0; w < workers; w++) {
+        const struct dr_rollup_groups *g = &r->workers[w].groups;
+        x->of[w] = dr_calloc(most + 1, sizeof(**x->of));
+        for (uint32_t i = 0; i < g->n; i++) {
+            uint32_t id = find_group(&x->all, g->words + (size_t)i * (size_t)r->group_words);
+            x->all.rows[id] += g->rows[i];
+            x->of[w][id] = i + 1;
+        }
+    }
+}
+
+/* Lay the values of a group out one after the other. */
+struct layout {
+    double *values, *block;
+    uint64_t *ordered;
+    size_t n, cap;
+};
+
+static int32_t append_values(struct layout *l, const struct dr_rollup_groups *g,
+                             const struct dr_rollup_values *v, struct dr_err *err)
+{
+    size_t most = (size_t)v->blocks.n * VALUES_IN_BLOCK + FEW;
+    if (l->n + most > l->cap) {
+        l->cap = (l->n + most) * 3 / 2;
+        l->values = dr_realloc(l->values, l->cap * sizeof(double));
+        l->ordered = dr_realloc(l->ordered, l->cap * sizeof(uint64_t));
+    }
+    for (uint32_t i = 0; i + 1 < v->blocks.n; i++) {
+        const char *p;
+        size_t bytes;
+        DR_TRY(dr_rollup_list_block(&v->blocks, &g->pool, i, (char *)l->block, &p, &bytes, err));
+        memcpy(l->values + l->n, p, bytes);
+        l->n += VALUES_IN_BLOCK;
+    }
+    if (v->n > 0)
+        memcpy(l->values + l->n, v->tail, v->n * sizeof(double));
+    l->n += v->n;
+    return DR_OK;
+}
+
+static int32_t lay_out(const struct whole *x, uint32_t group, int32_t value, struct layout *l,
+                       struct dr_err *err)
+{
+    l->n = 0;
+    for (int32_t w = 0; w < x->r->o->workers; w++) {
+        const struct dr_rollup_groups *g = &x->r->workers[w].groups;
+        if (x->of[w][group] == 0)
+            continue;
+        size_t at = (size_t)(x->of[w][group] - 1) * (size_t)x->r->n_values + (size_t)value;
+        DR_TRY(append_values(l, g, &g->values[at], err));
+    }
+    return DR_OK;
+}
+
+struct moments {
+    double sum, mean, variance, min, max;
+};
+
+/* Two passes: the second sums squares of differences from the mean of the first, with the
+ * correction for that mean's own rounding (Chan, Golub and LeVeque 1983). Four sums
+ * side by side, which also loses less. */
+static struct moments moments_of(const double *v, size_t n)
+{
+    struct moments m = { .min = INFINITY, .max = -INFINITY };
+    double sum[4] = { 0 }, squares[4] = { 0 }, rest[4] = { 0 };
+    bool nan = false;
+    for (size_t i = 0; i < n; i++) {
+        sum[i & 3] += v[i];
+        m.min = v[i] < m.min ? v[i] : m.min;
+        m.max = v[i] > m.max ? v[i] : m.max;
+        nan |= v[i] != v[i];
+    }
+    m.sum = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    m.mean = m.sum / (double)n;
+    for (size_t i = 0; i < n; i++) {
+        double d = v[i] - m.mean;
+        squares[i & 3] += d * d;
+        rest[i & 3] += d;
+    }
+    double off = (rest[0] + rest[1]) + (rest[2] + rest[3]);
+    m.variance =
+        ((squares[0] + squares[1]) + (squares[2] + squares[3]) - off * off / (double)n) / (double)(n - 1);
+    if (nan) /* NaN sorts above every number */
+        m.max = NAN;
+    if (nan && m.min == INFINITY)
+        m.min = NAN;
+    return m;
+}
+
+static int by_word(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static double count_distinct(const uint64_t *words, size_t n, uint64_t *scratch)
+{
+    size_t distinct = 0;
+    memcpy(scratch, words, n * sizeof(*words));
+    qsort(scratch, n, sizeof(*scratch), by_word);
+    for (size_t i = 0; i < n; i++)
+        distinct += i == 0 || scratch[i] != scratch[i - 1];
+    return (double)distinct;
+}
+
+static double number_of(const struct dr_agg *agg, const struct moments *m, struct layout *l)
+{
+    switch (agg->fn) {
+    case DR_AGG_SUM:
+        return m->sum;
+    case DR_AGG_MEAN:
+        return m->mean;
+    case DR_AGG_STDDEV:
+        return sqrt(m->variance);
+    case DR_AGG_VARIANCE:
+        return m->variance;
+    case DR_AGG_MIN:
+        return m->min;
+    case DR_AGG_MAX:
+        return m->max;
+    case DR_AGG_COUNT_DISTINCT: {
+        DR_AUTO_FREE uint64_t *scratch = dr_malloc(l->n * sizeof(*scratch));
+        return count_distinct(l->ordered, l->n, scratch);
+    }
+    default: {
+        struct dr_quantile q = { .q = agg->fn == DR_AGG_MEDIAN ? 0.5 : agg->arg, .definition = 7 };
+        dr_quantiles(l->ordered, (int64_t)l->n, &q, 1);
+        return q.result;
+    }
+    }
+}
+
+static bool wants_order(const struct dr_agg *agg)
+{
+    return agg->fn == DR_AGG_MEDIAN || agg->fn == DR_AGG_QUANTILE || agg->fn == DR_AGG_COUNT_DISTINCT;
+}
+
+static void aggregate_value(const struct whole *x, uint32_t group, int32_t value, struct layout *l)
+{
+    const struct dr_rollup_options *o = x->r->o;
+    struct moments m = l->n > 0 ? moments_of(l->values, l->n) : (struct moments){ 0 };
+    bool ordered = false;
+    for (int32_t i = 0; i < o->n_aggs; i++) {
+        size_t at = (size_t)group * (size_t)o->n_aggs + (size_t)i;
+        int32_t fn = o->aggs[i].fn;
+        if (x->r->agg_value[i] != value)
+            continue;
+        bool is_count = fn == DR_AGG_COUNT || fn == DR_AGG_COUNT_DISTINCT;
+        bool two = fn == DR_AGG_STDDEV || fn == DR_AGG_VARIANCE;
+        x->present[at] = is_count || l->n > (two ? 1 : 0);
+        if (!x->present[at] || fn == DR_AGG_COUNT || l->n == 0) {
+            x->numbers[at] = (double)l->n;
+            continue;
+        }
+        for (size_t k = 0; wants_order(&o->aggs[i]) && !ordered && k < l->n; k++)
+            l->ordered[k] = dr_float_to_ordered(l->values[k]);
+        ordered |= wants_order(&o->aggs[i]);
+        x->numbers[at] = number_of(&o->aggs[i], &m, l);
+    }
+}
+
+static int32_t aggregate_group(const struct whole *x, uint32_t group, struct layout *l, struct dr_err *err)
+{
+    const struct dr_rollup_options *o = x->r->o;
+    for (int32_t i = 0; i < o->n_aggs; i++) {
+        if (x->r->agg_value[i] >= 0)
+            continue;
+        x->present[(size_t)group * (size_t)o->n_aggs + (size_t)i] = 1;
+        x->numbers[(size_t)group * (size_t)o->n_aggs + (size_t)i] = (double)x->all.rows[group];
+    }
+    for (int32_t v = 0; v < x->r->n_values; v++) {
+        DR_TRY(lay_out(x, group, v, l, err));
+        aggregate_value(x, group, v, l);
+    }
+    return DR_OK;
+}
+
+static void aggregate_some(void *ctx, int64_t thread)
+{
+    struct whole *x = ctx;
+    struct layout l = { .block = dr_malloc(VALUES_IN_BLOCK * sizeof(double)) };
+    int64_t group;
+    while (x->errs[thread].rc == DR_OK && (group = atomic_fetch_add(&x->next, 1)) < x->all.n)
+        (void)aggregate_group(x, (uint32_t)group, &l, &x->errs[thread]);
+    free(l.values);
+    free(l.ordered);
+    free(l.block);
+}
+
+/* ---- the result --------------------------------------------------------------------------- */
+
+static bool is_text(const struct dr_rollup_field *f, bool month)
+{
+    return month || f->type == DR_TYPE_DICT || f->type == DR_TYPE_STRING;
+}
+
+static struct dr_column *group_column(const struct whole *x, int32_t i)
+{
+    const struct dr_rollup *r = x->r;
+    bool month = r->o->groups[i].month;
+    const struct dr_rollup_field *f = &r->fields[r->group_field[i]];
+    struct dr_builder *b = dr_builder_new(is_text(f, month) ? DR_TYPE_DICT : f->type);
+    for (uint32_t g = 0; g < x->all.n; g++)
+        dr_rollup_put(f, &r->texts, r->dicts[r->group_field[i]],
+                      x->all.words + (size_t)g * (size_t)r->group_words + r->group_at[i], month, b);
+    return dr_builder_finish(b);
+}
+
+static struct dr_column *number_column(const struct whole *x, int32_t i)
+{
+    const struct dr_rollup_options *o = x->r->o;
+    bool count = o->aggs[i].fn == DR_AGG_COUNT || o->aggs[i].fn == DR_AGG_COUNT_DISTINCT;
+    struct dr_builder *b = dr_builder_new(count ? DR_TYPE_INT64 : DR_TYPE_FLOAT64);
+    for (uint32_t g = 0; g < x->all.n; g++) {
+        size_t at = (size_t)g * (size_t)o->n_aggs + (size_t)i;
+        if (!x->present[at])
+            dr_builder_append_null(b);
+        else if (count)
+            dr_builder_append_int(b, (int64_t)x->numbers[at]);
+        else
+            dr_builder_append_float(b, x->numbers[at]);
+    }
+    return dr_builder_finish(b);
+}
+
+static int32_t make_table(const struct whole *x, struct dr_table **ret, struct dr_err *err)
+{
+    const struct dr_rollup_options *o = x->r->o;
+    int32_t n = o->n_groups + o->n_aggs;
+    DR_AUTO_FREE const char **names = dr_calloc((size_t)n + 1, sizeof(*names));
+    DR_AUTO_FREE struct dr_column **columns = dr_calloc((size_t)n + 1, sizeof(*columns));
+    DR_AUTO_FREE struct dr_sort_key *order = dr_calloc((size_t)n + 1, sizeof(*order));
+    for (int32_t i = 0; i < o->n_groups; i++) {
+        names[i] = o->groups[i].name ? o->groups[i].name : o->groups[i].column;
+        columns[i] = group_column(x, i);
+        order[i].column = names[i];
+    }
+    for (int32_t i = 0; i < o->n_aggs; i++) {
+        names[o->n_groups + i] = o->aggs[i].name;
+        columns[o->n_groups + i] = number_column(x, i);
+    }
+    struct dr_table *t = NULL;
+    int32_t rc = dr_table_new(n, names, (const struct dr_column *const *)columns, &t, err);
+    for (int32_t i = 0; i < n; i++)
+        dr_column_unref(columns[i]);
+    if (!rc && o->n_groups > 0) {
+        rc = dr_table_sort(t, o->n_groups, order, ret, err);
+        dr_table_unref(t);
+    } else if (!rc) {
+        *ret = t;
+    }
+    return rc;
+}
+
+int32_t dr_rollup_result(struct dr_rollup *r, struct dr_table **ret, struct dr_err *err)
+{
+    struct whole x = { .r = r };
+    int32_t threads = dr_pool_threads(), rc = DR_OK;
+    merge_groups(&x);
+    size_t n = (size_t)x.all.n * (size_t)r->o->n_aggs + 1;
+    x.numbers = dr_calloc(n, sizeof(*x.numbers));
+    x.present = dr_calloc(n, 1);
+    x.errs = dr_calloc((size_t)threads, sizeof(*x.errs));
+    dr_pool_run(threads, aggregate_some, &x);
+    for (int32_t i = 0; i < threads && !rc; i++) {
+        rc = x.errs[i].rc;
+        if (rc && err)
+            *err = x.errs[i];
+    }
+    if (!rc)
+        rc = make_table(&x, ret, err);
+    for (int32_t w = 0; w < r->o->workers; w++)
+        free(x.of[w]);
+    free(x.of);
+    free(x.numbers);
+    free(x.present);
+    free(x.errs);
+    dr_rollup_groups_done(&x.all);
+    return rc;
+}
