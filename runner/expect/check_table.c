@@ -23,9 +23,17 @@ static int32_t count_between(struct dr_eval *e, int64_t n, const char *noun, str
     return dr_eval_between(e, NULL, &v, noun, err);
 }
 
+/* Where the table is a sample, how many rows there are is given. */
+static int64_t rows_in_all(const struct dr_eval *e)
+{
+    const struct dr_tally *given = e->plan->opts->tallies;
+    ptrdiff_t place = e->check->expectation - e->plan->suite->expectations;
+    return given && given[place].given ? given[place].elements : e->domain->n;
+}
+
 static int32_t row_count_between(struct dr_eval *e, struct dr_err *err)
 {
-    return count_between(e, e->domain->n, "number of rows", err);
+    return count_between(e, rows_in_all(e), "number of rows", err);
 }
 
 /* The column of line numbers is no column of the data. */
@@ -67,7 +75,7 @@ static int32_t count_equal(struct dr_eval *e, int64_t n, const char *noun)
 static int32_t row_count_equal(struct dr_eval *e, struct dr_err *err)
 {
     (void)err;
-    return count_equal(e, e->domain->n, "number of rows");
+    return count_equal(e, rows_in_all(e), "number of rows");
 }
 
 static int32_t column_count_equal(struct dr_eval *e, struct dr_err *err)

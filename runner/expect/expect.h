@@ -7,6 +7,11 @@
 struct dr_row_check; /* dagrun/task.h */
 enum dr_result_format { DR_RESULT_BOOLEAN_ONLY, DR_RESULT_BASIC, DR_RESULT_SUMMARY, DR_RESULT_COMPLETE };
 
+/* Counts of a row-level expectation over rows of which the table holds only some. */
+struct dr_tally {
+    bool given;
+    int64_t elements, missing, counted, unexpected;
+};
 struct dr_expect_options {
     enum dr_result_format result_format;
     int32_t partial_unexpected_count; /* 0: GX's default, 20; negative: none */
@@ -18,6 +23,9 @@ struct dr_expect_options {
      * whose texts are JSON scalars. NULL-terminated, or NULL. */
     const char *const *mixed_columns;
     const struct dr_node *evaluation_parameters; /* MAP: values given by the caller, or NULL */
+    /* Where the table holds a sample of the rows (batches.h); NULL otherwise. */
+    const struct dr_tally *tallies; /* by place in the suite */
+    const int64_t *row_numbers;     /* of each row of the table, in the whole */
     /* Other tables by name, for expectations that compare tables; may be NULL. */
     const struct dr_table *(*other_table)(void *ctx, const char *name);
     /* What the last good run found: the result (a MAP) of the expectation with this
@@ -61,6 +69,8 @@ struct dr_results {
 int32_t dr_expect_run(const struct dr_suite *suite, const struct dr_table *table,
                       const struct dr_expect_options *opts, struct dr_results **ret, struct dr_err *err);
 void dr_results_free(struct dr_results *r); /* NULL is fine */
+/* Check i could not be evaluated after all. */
+void dr_results_set_exception(struct dr_results *r, int32_t i, const char *why);
 /* Rows that an expectation with on_failure: quarantine refuses: the others, and
  * those with _reasons (descriptions, "; " between) and _expectations (ids, ", " between). */
 int32_t dr_expect_split(const struct dr_results *r, const struct dr_table *table, struct dr_table **ret_valid,

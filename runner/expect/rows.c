@@ -12,10 +12,6 @@
 #include "expect/check.h"
 #include "base/num.h"
 
-struct tally {
-    int64_t elements, missing, counted, unexpected;
-};
-
 /* ---- rows that count ---- */
 
 static void domain_rows(const struct dr_eval *e, uint64_t *rows)
@@ -104,7 +100,7 @@ static void set_index(struct dr_eval *e, struct dr_node *map, int64_t row)
 static struct dr_node *row_index(struct dr_eval *e, int64_t row)
 {
     if (!e->format.n_index)
-        return dr_node_new_int(e->arena, row);
+        return dr_node_new_int(e->arena, e->plan->opts->row_numbers ? e->plan->opts->row_numbers[row] : row);
     struct dr_node *map = dr_node_new(e->arena, DR_NODE_MAP);
     int32_t hint;
     for (int32_t k = 0; k < e->n_columns; k++) {
@@ -174,7 +170,7 @@ static void put_lists(struct dr_eval *e, const uint64_t *unexpected)
     }
 }
 
-static void put_result(struct dr_eval *e, const struct tally *t, const uint64_t *unexpected)
+static void put_result(struct dr_eval *e, const struct dr_tally *t, const uint64_t *unexpected)
 {
     bool nulls = e->type->flags & DR_CHECK_NULLS;
     if (e->format.level == DR_RESULT_BOOLEAN_ONLY)
@@ -211,7 +207,7 @@ static void put_columns(const struct dr_eval *e, struct dr_buf *b)
                             e->columns[k]->name);
 }
 
-static void put_subject(const struct dr_eval *e, const struct tally *t, struct dr_buf *b)
+static void put_subject(const struct dr_eval *e, const struct dr_tally *t, struct dr_buf *b)
 {
     bool column = e->n_columns == 1 && !(e->type->flags & DR_CHECK_NULLS);
     if (t->unexpected && t->counted > 1) {
@@ -237,7 +233,7 @@ static bool has_thresholds(const struct dr_expectation *x)
 }
 
 /* What is unexpected although the check passes, and by what right. */
-static void put_allowance(const struct dr_eval *e, const struct tally *t, struct dr_buf *b)
+static void put_allowance(const struct dr_eval *e, const struct dr_tally *t, struct dr_buf *b)
 {
     const struct dr_expectation *x = e->check->expectation;
     const struct dr_threshold *limit = x->warning.given ? &x->warning : &x->critical;
@@ -251,7 +247,7 @@ static void put_allowance(const struct dr_eval *e, const struct tally *t, struct
         (void)dr_buf_printf(b, ", within the %.6g %% that may", limit->value * 100);
 }
 
-static void put_sentence(struct dr_eval *e, const struct tally *t)
+static void put_sentence(struct dr_eval *e, const struct dr_tally *t)
 {
     DR_AUTO_BUF b = { 0 };
     if (t->counted == 0) {
@@ -303,14 +299,14 @@ static const uint8_t *keep(struct dr_eval *e, const uint64_t *unexpected, int64_
     return e->plan->nothing;
 }
 
-static bool passes(const struct dr_threshold *limit, const struct tally *t)
+static bool passes(const struct dr_threshold *limit, const struct dr_tally *t)
 {
     double found = limit->is_count ? (double)t->unexpected : (double)t->unexpected / (double)t->counted;
     return !limit->given || t->counted == 0 || found <= limit->value;
 }
 
 /* By thresholds where the expectation has them, else by `mostly`. */
-static void judge(struct dr_eval *e, const struct tally *t)
+static void judge(struct dr_eval *e, const struct dr_tally *t)
 {
     const struct dr_expectation *x = e->check->expectation;
     if (!has_thresholds(x)) {
@@ -324,13 +320,23 @@ static void judge(struct dr_eval *e, const struct tally *t)
         e->check->severity = DR_SEVERITY_WARNING;
 }
 
-static void conclude(struct dr_eval *e, struct tally *t, uint64_t *unexpected, const uint64_t *counted)
+/* The counts of all rows, where the table is a sample of them. */
+static void take_given(const struct dr_eval *e, struct dr_tally *t)
+{
+    const struct dr_tally *given = e->plan->opts->tallies;
+    ptrdiff_t place = e->check->expectation - e->plan->suite->expectations;
+    if (given && given[place].given)
+        *t = given[place];
+}
+
+static void conclude(struct dr_eval *e, struct dr_tally *t, uint64_t *unexpected, const uint64_t *counted)
 {
     int64_t rows = e->plan->table->rows;
     if (!(e->type->flags & (DR_CHECK_TEXT | DR_CHECK_NULLS)))
         add_refused(e, unexpected);
     dr_rows_and(unexpected, counted, rows);
     t->unexpected = dr_rows_count(unexpected, rows);
+    take_given(e, t);
     judge(e, t);
     e->check->element_count = t->elements;
     e->check->unexpected_count = t->unexpected;
@@ -344,7 +350,7 @@ int32_t dr_eval_rows(struct dr_eval *e, int32_t (*fn)(struct dr_eval *, uint64_t
                      struct dr_err *err)
 {
     uint64_t *unexpected = dr_plan_bits(e->plan), *counted = dr_plan_bits(e->plan);
-    struct tally t = { .elements = e->domain->n };
+    struct dr_tally t = { .elements = e->domain->n };
     t.counted = counted_rows(e, counted);
     t.missing = t.elements - t.counted;
     int32_t rc = fn(e, unexpected, err);

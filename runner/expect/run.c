@@ -141,6 +141,16 @@ static int32_t evaluate(struct dr_eval *e, struct dr_err *err)
     return DR_OK;
 }
 
+static void set_exception(struct dr_arena *a, struct dr_check *check, const char *why)
+{
+    check->success = false;
+    check->exception = dr_arena_strdup(a, why);
+    check->sentence = dr_arena_printf(a, "Could not be evaluated: %s.", why);
+    check->unexpected = NULL;
+    check->element_count = check->unexpected_count = check->missing_count = -1;
+    check->result = dr_node_new(a, DR_NODE_MAP);
+}
+
 static void run_one(struct dr_plan *plan, const struct dr_expectation *x, struct dr_check *check)
 {
     struct dr_eval e = { .plan = plan, .arena = plan->arena, .check = check };
@@ -150,12 +160,8 @@ static void run_one(struct dr_plan *plan, const struct dr_expectation *x, struct
     check->element_count = check->unexpected_count = check->missing_count = -1;
     e.result = dr_node_new(plan->arena, DR_NODE_MAP);
     if (evaluate(&e, &err)) {
-        check->success = false;
-        check->exception = dr_arena_strdup(plan->arena, err.msg);
-        check->sentence = dr_arena_printf(plan->arena, "Could not be evaluated: %s.", err.msg);
-        check->unexpected = NULL;
-        check->element_count = check->unexpected_count = check->missing_count = -1;
-        e.result = dr_node_new(plan->arena, DR_NODE_MAP);
+        set_exception(plan->arena, check, err.msg);
+        return;
     }
     check->result = e.result;
 }
@@ -204,6 +210,16 @@ int32_t dr_expect_run(const struct dr_suite *suite, const struct dr_table *table
     r->us = dr_monotonic_us() - start;
     *ret = r;
     return DR_OK;
+}
+
+void dr_results_set_exception(struct dr_results *r, int32_t i, const char *why)
+{
+    set_exception(&r->arena, &r->checks[i], why);
+    r->passed = r->failed = r->errors = 0;
+    memset(r->failed_by_severity, 0, sizeof(r->failed_by_severity));
+    r->must_fail = false;
+    for (int32_t k = 0; k < r->n; k++)
+        count(r, &r->checks[k]);
 }
 
 void dr_results_free(struct dr_results *r)

@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "data/gather.h"
 #include "data/pool.h"
+#include "data/refused.h"
 #include "expect/condition.h"
 #include "expect/dateutil.h"
 
@@ -102,6 +103,20 @@ static void mark_missing(struct dr_plan *p, struct dr_source *s)
     s->null = s->n_null ? null : NULL;
     if (!s->n_null)
         dr_plan_bits_back(p, null);
+}
+
+/* What a reader of typed columns has refused is missing from them, and yet not missing. */
+static void take_refused(struct dr_plan *p, struct dr_source *s)
+{
+    s->n_refused = dr_column_refused(s->raw);
+    if (s->n_refused == 0)
+        return;
+    s->refused = dr_plan_bits(p);
+    dr_column_refused_bits(s->raw, (uint8_t *)s->refused);
+    dr_rows_and_not(s->null, s->refused, s->rows);
+    s->n_null -= s->n_refused;
+    if (s->n_null == 0)
+        s->null = NULL;
 }
 
 /* ---- the declared type ---- */
@@ -292,13 +307,14 @@ static int32_t source_new(struct dr_plan *p, const char *name, const struct dr_c
     s->sensitive = s->declared && s->declared->sensitive;
     s->class = class_of(raw->type);
     mark_missing(p, s);
+    take_refused(p, s);
     s->next = p->sources;
     p->sources = s;
     if (is_mixed(p, s))
         decode_mixed(p, s);
     else if (wants_cast(s))
         DR_TRY(cast(p, s, err));
-    if (s->n_null == s->rows)
+    if (s->n_null == s->rows && s->n_refused == 0)
         s->class = DR_CLASS_EMPTY;
     *ret = s;
     return DR_OK;
@@ -410,6 +426,11 @@ struct dr_value dr_source_raw_value(const struct dr_source *s, int64_t row, int3
     int64_t i;
     if (s->null && dr_row_get(s->null, row))
         return (struct dr_value){ 0 };
+    if (s->refused && dr_row_get(s->refused, row) && class_of(s->raw->type) != DR_CLASS_TEXT) {
+        int64_t n;
+        const char *text = dr_column_refused_text(s->raw, row, &n);
+        return dr_value_of_text((struct dr_str){ text, (size_t)n });
+    }
     const struct dr_array *a = dr_column_at(s->raw, row, hint, &i);
     if (s->of_code)
         return s->of_code[((const int32_t *)a->values)[i]];
