@@ -152,6 +152,29 @@ struct dr_validation {
 DR_API DR_CHECK int32_t dr_task_validate(struct dr_task *t, const char *suite, const char *dataset,
                                          const struct dr_table *table, struct dr_validation *ret,
                                          struct dr_table **ret_valid, struct dr_table **ret_quarantined);
+struct dr_task_rollup {
+    uint32_t size; /* sizeof(struct dr_task_rollup) */
+    int32_t n_keys;
+    const char *const *keys; /* columns of the key; n_keys 0: duplicates are not looked for */
+    const struct dr_rollup_group *groups;
+    const struct dr_agg *aggs;
+    int32_t n_groups, n_aggs;
+    const char *suite;                   /* NULL: no checks */
+    const char *dataset;                 /* what results are recorded under */
+    const struct dr_csv_options *csv;    /* or NULL */
+    int64_t memory;                      /* bytes for rows between phases, beyond which a temporary file is
+                                            used; 0: DAGRUN_MEMORY_LIMIT, or none */
+    int64_t ret_unreadable;              /* records that a forgiving read kept aside */
+    struct dr_validation ret_validation; /* zero where there is no suite; set its size */
+    struct dr_rollup_counts ret_counts;
+};
+/* One pass over an input that need not fit into memory: each row is checked against the
+ * suite, those that an expectation with on_failure: quarantine refuses are left out, of rows with
+ * one key the first is kept, and of these the statistics are made (*ret). The suite may
+ * hold expectations about single rows, the number of rows, the columns, and the uniqueness of
+ * the key; see docs/rollup.md. Results are recorded as dr_task_validate does. */
+DR_API DR_CHECK int32_t dr_task_rollup(struct dr_task *t, const char *input, int32_t i,
+                                       struct dr_task_rollup *o, struct dr_table **ret);
 /* Add to the run's account of rows for a dataset: raw = clean + quarantined +
  * duplicates must hold for each dataset and group when the run ends. stage is
  * "raw", "clean", "quarantined" or "duplicates"; group may be NULL. */

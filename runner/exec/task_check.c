@@ -13,7 +13,7 @@ enum { PARTIAL_UNEXPECTED = 20, JSON_MAX = 8 << 20 };
 /* By convention the column that dr_table_read_csv was asked to put line numbers in. */
 static const char line_column[] = "_line";
 
-static int32_t load_suite(struct dr_task *t, const char *name, const struct dr_suite **ret)
+int32_t dr_task_load_suite(struct dr_task *t, const char *name, const struct dr_suite **ret)
 {
     struct dr_diags diags = { .arena = &t->arena };
     struct dr_suite *suite = dr_suite_load(&t->arena, t->job->home, name, dr_expect_source(), &diags);
@@ -70,7 +70,7 @@ static void log_check(struct dr_task *t, const struct dr_check *c)
                               : "did not hold");
 }
 
-static void fill_validation(struct dr_validation *v, const struct dr_results *r, int64_t quarantined)
+void dr_task_fill_validation(struct dr_validation *v, const struct dr_results *r, int64_t quarantined)
 {
     uint32_t size = v->size;
     *v = (struct dr_validation){
@@ -82,6 +82,17 @@ static void fill_validation(struct dr_validation *v, const struct dr_results *r,
         .errors = r->errors,
         .quarantined = quarantined,
         .must_fail = r->must_fail,
+    };
+}
+
+struct dr_expect_options dr_task_expect_options(const struct dr_task *t, const char *line_numbers)
+{
+    return (struct dr_expect_options){
+        .result_format = DR_RESULT_SUMMARY,
+        .partial_unexpected_count = PARTIAL_UNEXPECTED,
+        .row_key = line_numbers,
+        .line_column = line_numbers,
+        .evaluation_parameters = t->job->subst->params,
     };
 }
 
@@ -174,17 +185,11 @@ static int32_t run_suite(struct dr_task *t, const struct dr_suite *suite, const 
 {
     struct surroundings s;
     const char *lines = dr_table_find(table, line_column) >= 0 ? line_column : NULL;
-    struct dr_expect_options options = {
-        .result_format = DR_RESULT_SUMMARY,
-        .partial_unexpected_count = PARTIAL_UNEXPECTED,
-        .row_key = lines,
-        .line_column = lines,
-        .evaluation_parameters = t->job->subst->params,
-        .other_table = other_table,
-        .earlier = earlier_result,
-        .row_check = row_check,
-        .ctx = &s,
-    };
+    struct dr_expect_options options = dr_task_expect_options(t, lines);
+    options.other_table = other_table;
+    options.earlier = earlier_result;
+    options.row_check = row_check;
+    options.ctx = &s;
     surroundings_init(&s, t, suite, dataset);
     struct dr_results *results = NULL;
     int32_t rc = dr_expect_run(suite, table, &options, &results, &t->err);
@@ -198,8 +203,8 @@ static int32_t run_suite(struct dr_task *t, const struct dr_suite *suite, const 
 
 /* ---- results ---- */
 
-static void report_results(struct dr_task *t, const struct dr_suite *suite, const char *dataset,
-                           const struct dr_results *results)
+void dr_task_report_results(struct dr_task *t, const struct dr_suite *suite, const char *dataset,
+                            const struct dr_results *results)
 {
     for (int32_t i = 0; i < results->n; i++) {
         send_result(t, suite, dataset, &results->checks[i], i);
@@ -230,12 +235,12 @@ int32_t dr_task_validate(struct dr_task *t, const char *suite_name, const char *
     if (ret->size != sizeof(*ret))
         return dr_fail(&t->err, DR_EPLUGIN, "struct dr_validation: size is %u, expected %zu", ret->size,
                        sizeof(*ret));
-    DR_TRY(load_suite(t, suite_name, &suite));
+    DR_TRY(dr_task_load_suite(t, suite_name, &suite));
     DR_TRY(run_suite(t, suite, dataset, table, &results));
-    report_results(t, suite, dataset, results);
+    dr_task_report_results(t, suite, dataset, results);
     int32_t rc = dr_expect_split(results, table, &valid, &quarantined, &t->err);
     if (rc == DR_OK) {
-        fill_validation(ret, results, dr_table_rows(quarantined));
+        dr_task_fill_validation(ret, results, dr_table_rows(quarantined));
         hand_over(valid, ret_valid);
         hand_over(quarantined, ret_quarantined);
     }

@@ -4,6 +4,8 @@
 #define DR_TASK_IMPL_H
 #include "exec/msg.h"
 #include "exec/worker.h"
+#include "expect/expect.h"
+#include <dagrun/task.h>
 
 /* A binding of the DAG with its ${...} replaced. Texts in the task's arena. */
 struct dr_task_file {
@@ -38,6 +40,7 @@ struct dr_task {
         int64_t done, total, sent_us;
         bool waits; /* the last values were not sent */
     } progress;
+    bool has_threads;
 };
 
 /* Send; a failure is kept in broken, and fails the attempt at its end. */
@@ -45,6 +48,22 @@ void dr_task_send(struct dr_task *t, const struct dr_msg *m);
 /* Send the progress that throttling kept back. */
 void dr_task_flush_progress(struct dr_task *t);
 int32_t dr_task_make_work(const struct dr_task *t, struct dr_err *err);
+/* The file of an input, which is there. */
+int32_t dr_task_input_file(struct dr_task *t, const char *name, int32_t i, struct dr_task_file **ret);
+/* Record it as read, once, with its hash; table may be NULL. */
+int32_t dr_task_record_read(struct dr_task *t, struct dr_task_file *f, const struct dr_table *table);
+/* Begin with the threads of the task where they pay; most tasks need none. */
+void dr_task_start_threads(struct dr_task *t, const char *path);
+/* ---- task_check.c ---- */
+int32_t dr_task_load_suite(struct dr_task *t, const char *name, const struct dr_suite **ret);
+/* How checks are asked for in tasks; line_numbers: their column, or NULL. */
+struct dr_expect_options dr_task_expect_options(const struct dr_task *t, const char *line_numbers);
+/* Send every result and log what failed. */
+void dr_task_report_results(struct dr_task *t, const struct dr_suite *suite, const char *dataset,
+                            const struct dr_results *results);
+/* ret->size is set. */
+void dr_task_fill_validation(struct dr_validation *ret, const struct dr_results *r, int64_t quarantined);
+/* ---- task_files.c ---- */
 /* Resolve the bindings of the DAG. */
 int32_t dr_task_bind(struct dr_task *t, struct dr_err *err);
 /* After run gave 0: every output that the DAG names must be there; records

@@ -1,0 +1,274 @@
+/* task_rollup.c - one pass over a file, in the worker: read, check, keep the first of each
+ * key, summarise.
+ *
+ *   reader --batches--> checks (expect/batches.h) --refused rows--> rollup (data/rollup.h)
+ *
+ * As many batches as there are workers are taken from the reader and worked on at once;
+ * nothing of a batch is kept but what those two keep. */
+#include "exec/task_impl.h"
+#include "base/num.h"
+#include "data/kernel.h"
+#include "data/pool.h"
+#include "data/rollup.h"
+#include "data/stream.h"
+#include "expect/batches.h"
+#include <sys/stat.h>
+
+enum { WORKERS_PER_THREAD = 2, WORKERS_MAX = 64 };
+
+struct turn {
+    struct dr_table *batch;
+    int64_t first_row;
+    struct dr_err err;
+};
+struct pass {
+    struct dr_task *t;
+    struct dr_task_rollup *o;
+    const struct dr_suite *suite; /* or NULL */
+    struct dr_batches *checks;    /* or NULL */
+    struct dr_expect_options expect;
+    struct dr_rollup *rollup;
+    struct dr_rollup_options rollup_options;
+    struct dr_csv_type *types;
+    struct dr_rejects rejects;
+    struct dr_reader *reader;
+    struct turn turns[WORKERS_MAX];
+    int32_t workers;
+    int64_t rows, quarantined;
+};
+
+/* ---- what is asked for ------------------------------------------------------------ */
+
+static bool same_columns(const char *const *a, int32_t n_a, const char *const *b, int32_t n_b)
+{
+    for (int32_t i = 0; i < n_a; i++) {
+        int32_t k = 0;
+        while (k < n_b && !dr_streq(a[i], b[k]))
+            k++;
+        if (k == n_b)
+            return false;
+    }
+    return n_a == n_b;
+}
+
+static int32_t load_checks(struct pass *p)
+{
+    int32_t n;
+    struct dr_err *err = &p->t->err;
+    if (!p->o->suite)
+        return DR_OK;
+    DR_TRY(dr_task_load_suite(p->t, p->o->suite, &p->suite));
+    p->expect = dr_task_expect_options(p->t, NULL);
+    DR_TRY(dr_batches_new(p->suite, &p->expect, p->workers, &p->checks, err));
+    const char *const *key = dr_batches_key(p->checks, &n);
+    if (n > 0 && !same_columns(key, n, p->o->keys, p->o->n_keys))
+        return dr_fail(err, DR_EDEF,
+                       "suite %s: in one pass, expect_compound_columns_to_be_unique must be about the "
+                       "columns of the task's key",
+                       p->suite->name);
+    return DR_OK;
+}
+
+/* Columns are read as the suite declares them, unless a check looks at their text or they have a
+ * format of their own. */
+static void choose_types(struct pass *p, struct dr_csv_options *csv)
+{
+    int32_t n = 0;
+    if (!p->suite)
+        return;
+    p->types = dr_arena_array(&p->t->arena, (size_t)p->suite->n_columns + 1, sizeof(*p->types));
+    for (int32_t i = 0; i < p->suite->n_columns; i++) {
+        const struct dr_suite_column *c = &p->suite->columns[i];
+        if (c->type > DR_TYPE_NULL && !c->format &&
+            (c->type == DR_TYPE_STRING || dr_batches_typed(p->checks, c->name)))
+            p->types[n++] = (struct dr_csv_type){ .column = c->name, .type = c->type };
+    }
+    csv->types = p->types;
+    csv->n_types = n;
+}
+
+static int32_t open_reader(struct pass *p, const char *path)
+{
+    struct dr_csv_options csv = { .size = sizeof(csv) };
+    if (p->o->csv)
+        csv = *p->o->csv;
+    struct dr_str name = dr_str_of(path);
+    if (dr_str_ends(name, DR_LIT(".arrow")) || dr_str_ends(name, DR_LIT(".feather")))
+        return dr_arrow_open(path, &p->reader, &p->t->err);
+    if (dr_str_ends(name, DR_LIT(".tsv")) && csv.delimiter == 0)
+        csv.delimiter = '\t';
+    choose_types(p, &csv);
+    return dr_csv_open(path, &csv, &p->rejects, &p->reader, &p->t->err);
+}
+
+static int32_t memory_limit(const struct pass *p, uint64_t *ret)
+{
+    const char *text = getenv("DAGRUN_MEMORY_LIMIT");
+    *ret = (uint64_t)p->o->memory;
+    if (*ret == 0 && text && *text && !dr_parse_size(dr_str_of(text), ret))
+        return dr_fail(&p->t->err, DR_EINPUT, "DAGRUN_MEMORY_LIMIT is '%s'; a size like 512M is expected",
+                       text);
+    return DR_OK;
+}
+
+/* ---- batches ------------------------------------------------------------------------- */
+
+static int32_t start_rollup(struct pass *p, const struct dr_table *first)
+{
+    uint64_t limit;
+    DR_TRY(memory_limit(p, &limit));
+    int64_t done = p->reader->done > 0 ? p->reader->done : 1, total = p->reader->total;
+    p->rollup_options = (struct dr_rollup_options){
+        .n_keys = p->o->n_keys,
+        .keys = p->o->keys,
+        .n_groups = p->o->n_groups,
+        .groups = p->o->groups,
+        .n_aggs = p->o->n_aggs,
+        .aggs = p->o->aggs,
+        .workers = p->workers,
+        .expected_rows = (int64_t)((double)first->rows * ((double)total / (double)done)),
+        .max_order = total / (first->n > 0 ? first->n : 1) + DR_CHUNK_ROWS,
+        .memory_limit = (size_t)limit,
+        .spill_folder = p->t->info.work_dir,
+    };
+    if (total <= 0) /* a pipe */
+        p->rollup_options.max_order = 0;
+    if (limit > 0)
+        DR_TRY(dr_task_make_work(p->t, &p->t->err));
+    return dr_rollup_new(&p->rollup_options, first, &p->rollup, &p->t->err);
+}
+
+/* Rows to keep, from rows that were refused. */
+static void turn_over(uint64_t *bits, int64_t rows)
+{
+    for (int64_t w = 0; w < (rows + 63) / 64; w++)
+        bits[w] = ~bits[w];
+    if (rows % 64)
+        bits[rows / 64] &= (UINT64_C(1) << rows % 64) - 1;
+}
+
+static void work_on_batch(void *ctx, int64_t worker)
+{
+    struct pass *p = ctx;
+    struct turn *turn = &p->turns[worker];
+    int64_t rows = turn->batch->rows;
+    DR_AUTO_FREE uint64_t *bits = p->checks ? dr_malloc((size_t)rows / 8 + 16) : NULL;
+    int32_t rc = DR_OK;
+    if (bits) {
+        rc = dr_batches_add(p->checks, (int32_t)worker, turn->first_row, turn->batch, bits, &turn->err);
+        if (!rc)
+            turn_over(bits, rows);
+    }
+    if (!rc)
+        rc = dr_rollup_add(p->rollup, (int32_t)worker, turn->first_row, turn->batch, bits, &turn->err);
+    turn->err.rc = rc;
+}
+
+static int32_t work_on(struct pass *p, int32_t n)
+{
+    int32_t rc = DR_OK;
+    dr_pool_run(n, work_on_batch, p);
+    for (int32_t i = 0; i < n; i++) {
+        if (p->turns[i].err.rc && !rc) {
+            p->t->err = p->turns[i].err;
+            rc = p->t->err.rc;
+        }
+        dr_table_unref(p->turns[i].batch);
+        p->turns[i] = (struct turn){ 0 };
+    }
+    return rc;
+}
+
+static int32_t take_batches(struct pass *p, int32_t *ret_n, bool *ret_more)
+{
+    for (*ret_n = 0; *ret_n < p->workers;) {
+        struct dr_table *batch;
+        int32_t rc = dr_task_cancelled(p->t) ? dr_fail(&p->t->err, DR_ECANCEL, "asked to stop")
+                                             : p->reader->next(p->reader, &batch, &p->t->err);
+        if (!rc && batch && !p->rollup)
+            rc = start_rollup(p, batch);
+        if (rc || !batch) {
+            *ret_more = false;
+            return rc;
+        }
+        p->turns[*ret_n].batch = batch;
+        p->turns[(*ret_n)++].first_row = p->rows;
+        p->rows += batch->rows;
+    }
+    return DR_OK;
+}
+
+static int32_t run(struct pass *p)
+{
+    int32_t n, rc = DR_OK;
+    for (bool more = true; more && !rc;) {
+        rc = take_batches(p, &n, &more);
+        int32_t work_rc = work_on(p, n); /* also after a failure: it drops the batches */
+        rc = rc ? rc : work_rc;
+        dr_task_progress(p->t, p->reader->done, p->reader->total);
+    }
+    return rc;
+}
+
+/* ---- the end ---------------------------------------------------------------------------- */
+
+static int32_t finish(struct pass *p, struct dr_task_file *f, struct dr_table **ret)
+{
+    struct dr_task_rollup *o = p->o;
+    struct dr_results *results = NULL;
+    struct dr_table *aside = NULL;
+    struct dr_err *err = &p->t->err;
+    o->ret_unreadable = p->rejects.n;
+    DR_TRY(dr_rejects_finish(&p->rejects, &aside, err));
+    dr_table_unref(aside);
+    DR_TRY(dr_rollup_finish(p->rollup, ret, &o->ret_counts, err));
+    int32_t rc = dr_task_record_read(p->t, f, NULL);
+    if (!rc && p->checks)
+        rc = dr_batches_finish(p->checks, o->ret_counts.duplicate_rows, &results, err);
+    if (rc) {
+        dr_table_unref(*ret);
+        return rc;
+    }
+    if (results) {
+        dr_task_report_results(p->t, p->suite, o->dataset ? o->dataset : f->name, results);
+        dr_task_fill_validation(&o->ret_validation, results, o->ret_counts.rows - o->ret_counts.selected);
+        dr_results_free(results);
+    }
+    return DR_OK;
+}
+
+static void pass_done(struct pass *p)
+{
+    dr_reader_close(p->reader);
+    dr_rollup_free(p->rollup);
+    dr_batches_free(p->checks);
+    dr_builder_free(p->rejects.line);
+    dr_builder_free(p->rejects.reason);
+    dr_builder_free(p->rejects.text);
+    free(p);
+}
+
+int32_t dr_task_rollup(struct dr_task *t, const char *input, int32_t i, struct dr_task_rollup *o,
+                       struct dr_table **ret)
+{
+    struct dr_task_file *f;
+    if (o->size != sizeof(*o) || o->ret_validation.size != sizeof(o->ret_validation))
+        return dr_fail(&t->err, DR_EPLUGIN, "struct dr_task_rollup: size is %u, expected %zu", o->size,
+                       sizeof(*o));
+    DR_TRY(dr_task_input_file(t, input, i, &f));
+    dr_task_start_threads(t, f->path);
+    struct pass *p = dr_calloc(1, sizeof(*p));
+    p->t = t;
+    p->o = o;
+    p->workers = dr_pool_threads() > 1 ? dr_pool_threads() * WORKERS_PER_THREAD : 1;
+    p->workers = p->workers < WORKERS_MAX ? p->workers : WORKERS_MAX;
+    int32_t rc = load_checks(p);
+    if (!rc)
+        rc = open_reader(p, f->path);
+    if (!rc)
+        rc = run(p);
+    if (!rc)
+        rc = finish(p, f, ret);
+    pass_done(p);
+    return rc;
+}
