@@ -470,6 +470,73 @@ struct dr_db_load {
  * NULL): how long other writers may have had to wait. Outside of a transaction. */
 DR_API DR_CHECK int32_t dr_db_load(struct dr_db *db, int32_t n, struct dr_db_load *tables,
                                    int64_t *ret_lock_us, struct dr_err *err);
+/* ---- JSON -------------------------------------------------------------------- */
+
+/* A column read from JSON. path leads from the record to the value: names joined
+ * by '.', [N] for the item N of an array (from 0), ["..."] for a name that holds
+ * '.' or '['; "" is the record itself. */
+struct dr_json_column {
+    const char *name; /* NULL: the path */
+    const char *path; /* NULL: the name */
+    int32_t type;     /* enum dr_type; -1: found from the data */
+    int32_t scale;    /* DECIMAL: digits after the point */
+};
+/* A table of the items of an array that lies in each record. Its columns are
+ * the parent's columns named in keys, position (from 0), then those of the items. */
+struct dr_json_child {
+    const char *name;     /* of the table, in messages and in columns of dr_json_extras */
+    const char *path;     /* of the array, from the record */
+    const char *position; /* the name of the position's column; NULL: "position" */
+    const char *const *keys;
+    const struct dr_json_column *columns; /* paths start at the item */
+    int32_t n_keys;
+    int32_t n_columns; /* 0: found from the data */
+};
+enum dr_json_layout {
+    DR_JSON_AUTO = 0,    /* an array where the text starts with '[' or records is set; lines
+                            where its first line is a whole value; else one record */
+    DR_JSON_LINES = 1,   /* one record on each line */
+    DR_JSON_DOCUMENT = 2 /* one JSON text: an array of records, or the array at the path records */
+};
+struct dr_json_options {
+    uint32_t size;     /* sizeof(struct dr_json_options) */
+    uint8_t layout;    /* enum dr_json_layout */
+    uint8_t forgiving; /* 1: lines that are not JSON and records whose values do not fit
+                          their columns are kept aside rather than refusing the file */
+    uint8_t hide_text; /* 1: messages quote no value */
+    uint8_t pad;
+    const char *records;                  /* where in the document the array of records is: "data.items" */
+    const char *encoding;                 /* as for CSV */
+    const char *line_column;              /* NULL, or the name of an INT64 column to append that holds the
+                                             line on which each record starts, from 1 */
+    const struct dr_json_column *columns; /* other members are passed over */
+    const struct dr_json_child *children;
+    int32_t n_columns; /* 0: found from the data: every member, objects flattened with '.' */
+    int32_t n_children;
+    int64_t max_record;  /* bytes; 0 means 64 MiB, at most 255 MiB */
+    int64_t infer_bytes; /* how much of the text is looked at first to find columns; 0 means 4 MiB */
+};
+/* What else comes of a read. Set size before the call; what is not NULL
+ * afterwards is the caller's to drop. */
+struct dr_json_extras {
+    uint32_t size;
+    int32_t n_children;         /* room in children; those of the options beyond it are dropped */
+    struct dr_table **children; /* caller's array */
+    struct dr_table *rejects;   /* line INT64, reason STRING, text STRING */
+    struct dr_table *columns;   /* table, column, path, type, reason, all STRING but mixed BOOL (its
+                                  texts are JSON scalars of several kinds): what each column is and why */
+};
+/* Read JSON lines or a JSON document ("-" is standard input). What the columns
+ * found from the data are, see docs/json.md. opts and ret_extras may be NULL. An
+ * error names file, line and column. */
+DR_API DR_CHECK int32_t dr_table_read_json(const char *path, const struct dr_json_options *opts,
+                                           struct dr_table **ret, struct dr_json_extras *ret_extras,
+                                           struct dr_err *err);
+/* JSON lines: one object for each row, every column a member, a missing value
+ * null. Numbers are the shortest text that reads back equal, decimals exact, NaN and
+ * infinities are refused; dates and times are ISO 8601 texts. Written beside path and renamed into
+ * place. */
+DR_API DR_CHECK int32_t dr_table_write_json(const struct dr_table *t, const char *path, struct dr_err *err);
 
 #ifdef __cplusplus
 }

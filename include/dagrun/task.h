@@ -110,8 +110,9 @@ DR_API int32_t dr_task_input_count(const struct dr_task *t, const char *name);
 DR_API const char *dr_task_input_name(const struct dr_task *t, const char *name, int32_t i);
 /* The file behind an input, absolute. */
 DR_API const char *dr_task_input_path(const struct dr_task *t, const char *name, int32_t i);
-/* Read an input as a table: .arrow, .feather, .csv, .tsv by name. csv options
- * may be NULL. The caller drops the reference. */
+/* Read an input as a table: .arrow, .feather, .csv, .tsv, .json, .jsonl, .ndjson by
+ * name. csv options may be NULL; of JSON they say forgiving, encoding, line_column and hide_text. The caller
+ * drops the reference. */
 DR_API DR_CHECK int32_t dr_task_read(struct dr_task *t, const char *name, int32_t i,
                                      const struct dr_csv_options *csv, struct dr_table **ret,
                                      struct dr_table **ret_rejects);

@@ -98,7 +98,7 @@ static int open_others(struct surroundings *s)
         if (!equals || equals == word)
             return dr_cmd_usage("--other: '%s' is not NAME=FILE", word);
         s->names[s->n] = dr_arena_dup(&s->c->arena, word, (size_t)(equals - word));
-        int rc = dr_cmd_read_table(s->c, equals + 1, s->suite, &s->tables[s->n], NULL);
+        int rc = dr_cmd_read_table(s->c, equals + 1, s->suite, &s->tables[s->n], NULL, NULL);
         if (rc)
             return rc;
         s->n++;
@@ -162,8 +162,9 @@ static int check_file(struct dr_cmd *c, const struct dr_suite *suite, const stru
 {
     struct dr_table *table = NULL, *rejects = NULL;
     struct dr_err err = { 0 };
-    int rc = dr_cmd_read_table(c, ret->file, suite, &table, &rejects);
-    if (!rc && dr_expect_run(suite, table, o, &ret->results, &err))
+    struct dr_expect_options of_file = *o;
+    int rc = dr_cmd_read_table(c, ret->file, suite, &table, &rejects, &of_file.mixed_columns);
+    if (!rc && dr_expect_run(suite, table, &of_file, &ret->results, &err))
         rc = dr_cmd_fail(&err);
     ret->unread = rejects ? dr_table_rows(rejects) : 0;
     dr_table_unref(table);

@@ -271,7 +271,7 @@ int dr_verb_profile(struct dr_cmd *c)
         return dr_cmd_usage("--delimiter: '%s' is not one character", c->args.delimiter);
     int rc = dr_cmd_start_threads(c, c->args.words[0]);
     if (!rc)
-        rc = dr_cmd_read_table(c, c->args.words[0], NULL, &table, &rejects);
+        rc = dr_cmd_read_table(c, c->args.words[0], NULL, &table, &rejects, NULL);
     if (!rc && dr_profile_new(table, "_line", &p, &err))
         rc = dr_cmd_fail(&err);
     if (!rc)

@@ -13,30 +13,82 @@ static bool has_sensitive(const struct dr_suite *suite)
     return false;
 }
 
+static bool is_json(struct dr_str name)
+{
+    name.n -= dr_str_ends(name, DR_LIT(".gz")) ? 3 : dr_str_ends(name, DR_LIT(".zst")) ? 4 : 0;
+    return dr_str_ends(name, DR_LIT(".jsonl")) || dr_str_ends(name, DR_LIT(".ndjson")) ||
+           dr_str_ends(name, DR_LIT(".json"));
+}
+
+/* Names of the columns that the reader calls mixed; NULL-terminated, or NULL. */
+static const char *const *mixed_columns(struct dr_cmd *c, const struct dr_table *columns)
+{
+    int64_t rows = dr_table_rows(columns);
+    const char **names = dr_arena_array(&c->arena, (size_t)rows + 1, sizeof *names);
+    struct dr_chunk name, mixed;
+    int32_t n = 0, chunks = dr_column_chunks(dr_table_column(columns, 0));
+    for (int32_t k = 0; k < chunks; k++) {
+        dr_column_chunk(dr_table_column(columns, dr_table_find(columns, "column")), k, &name);
+        dr_column_chunk(dr_table_column(columns, dr_table_find(columns, "mixed")), k, &mixed);
+        const int64_t *at = name.values;
+        const uint8_t *bits = mixed.values;
+        for (int64_t i = 0; i < name.length; i++)
+            if (bits[i / 8] >> (i % 8) & 1)
+                names[n++] = dr_arena_dup(&c->arena, name.bytes + at[i], (size_t)(at[i + 1] - at[i]));
+    }
+    return n > 0 ? names : NULL;
+}
+
+static int32_t read_json(struct dr_cmd *c, const char *path, const struct dr_suite *suite,
+                         struct dr_table **ret, struct dr_table **ret_rejects, const char *const **ret_mixed,
+                         struct dr_err *err)
+{
+    struct dr_json_options json = { .size = sizeof json,
+                                    .forgiving = !c->args.no_forgiving,
+                                    .encoding = c->args.encoding,
+                                    .line_column = "_line",
+                                    .hide_text = has_sensitive(suite) };
+    struct dr_json_extras extras = { .size = sizeof extras };
+    DR_TRY(dr_table_read_json(path, &json, ret, &extras, err));
+    if (ret_mixed)
+        *ret_mixed = mixed_columns(c, extras.columns);
+    dr_table_unref(extras.columns);
+    if (ret_rejects)
+        *ret_rejects = extras.rejects;
+    else
+        dr_table_unref(extras.rejects);
+    return DR_OK;
+}
+
+static int32_t read_csv(struct dr_cmd *c, const char *path, const struct dr_suite *suite,
+                        struct dr_table **ret, struct dr_table **ret_rejects, struct dr_err *err)
+{
+    DR_AUTO_BUF nulls = { 0 };
+    for (int32_t i = 0; suite && i < suite->n_null_values; i++)
+        (void)dr_buf_printf(&nulls, "%s%s", i ? "\n" : "", suite->null_values[i]);
+    char usual = dr_str_ends(dr_str_of(path), DR_LIT(".tsv")) ? '\t' : ',';
+    struct dr_csv_options csv = { .size = sizeof csv,
+                                  .delimiter = (uint8_t)(c->args.delimiter ? c->args.delimiter[0] : usual),
+                                  .forgiving = !c->args.no_forgiving,
+                                  .encoding = c->args.encoding,
+                                  .line_column = "_line",
+                                  .hide_text = has_sensitive(suite),
+                                  .null_values = nulls.n ? dr_buf_cstr(&nulls) : NULL };
+    return dr_table_read_csv(path, &csv, ret, ret_rejects, err);
+}
+
 int dr_cmd_read_table(struct dr_cmd *c, const char *path, const struct dr_suite *suite, struct dr_table **ret,
-                      struct dr_table **ret_rejects)
+                      struct dr_table **ret_rejects, const char *const **ret_mixed)
 {
     struct dr_err err = { 0 };
     struct dr_str name = dr_str_of(path);
     int32_t rc;
-    if (dr_str_ends(name, DR_LIT(".arrow")) || dr_str_ends(name, DR_LIT(".feather"))) {
+    if (dr_str_ends(name, DR_LIT(".arrow")) || dr_str_ends(name, DR_LIT(".feather")))
         rc = dr_table_read_arrow(path, ret, &err);
-    } else {
-        DR_AUTO_BUF nulls = { 0 };
-        for (int32_t i = 0; suite && i < suite->n_null_values; i++)
-            (void)dr_buf_printf(&nulls, "%s%s", i ? "\n" : "", suite->null_values[i]);
-        bool tab = dr_str_ends(name, DR_LIT(".tsv"));
-        struct dr_csv_options csv = { .size = sizeof csv,
-                                      .delimiter = (uint8_t)(c->args.delimiter ? c->args.delimiter[0]
-                                                             : tab             ? '\t'
-                                                                               : ','),
-                                      .forgiving = !c->args.no_forgiving,
-                                      .encoding = c->args.encoding,
-                                      .line_column = "_line",
-                                      .hide_text = has_sensitive(suite),
-                                      .null_values = nulls.n ? dr_buf_cstr(&nulls) : NULL };
-        rc = dr_table_read_csv(path, &csv, ret, ret_rejects, &err);
-    }
+    else if (is_json(name))
+        rc = read_json(c, path, suite, ret, ret_rejects, ret_mixed, &err);
+    else
+        rc = read_csv(c, path, suite, ret, ret_rejects, &err);
     return rc ? dr_cmd_fail(&err) : 0;
 }
 

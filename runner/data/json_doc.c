@@ -19,7 +19,7 @@ void dr_json_doc_free(struct dr_json_doc *d)
 {
     if (!d)
         return;
-    dr_json_scan_done(&d->scan);
+    dr_json_scan_done(&d->tokens.scan);
     free(d->tape);
     free(d->strings);
     free(d);

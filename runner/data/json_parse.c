@@ -13,10 +13,8 @@ enum { ENTRIES_PER_OFFSET = 3 };
 struct parser {
     struct dr_json_doc *d;
     const char *path;
-    const char *text;
-    size_t n;
-    const uint32_t *next, *last; /* offsets of the window */
-    uint64_t *out;               /* end of the tape */
+    const char *text; /* borrowed */
+    uint64_t *out;    /* end of the tape */
     struct dr_err *err;
     int32_t depth;
     struct {
@@ -35,32 +33,12 @@ static int32_t fail_at(struct parser *p, int32_t rc, size_t offset, const char *
     return dr_fail(p->err, rc, "%s:%lld:%lld: %s", p->path, (long long)line, (long long)column, why);
 }
 
-static int32_t fail_refused(struct parser *p)
-{
-    const struct dr_json_scan *s = &p->d->scan;
-    char why[120];
-    unsigned char byte = (unsigned char)p->text[s->refused_at];
-    if (s->refused == DR_JSON_CONTROL)
-        snprintf(why, sizeof why,
-                 "a control character (byte 0x%02x) in a string must be written as \\u00%02x", byte, byte);
-    else
-        snprintf(why, sizeof why, "not valid UTF-8 (byte 0x%02x)", byte);
-    return fail_at(p, DR_EINPUT, s->refused_at, why);
-}
-
 /* Something else was expected at an offset that the parser was given. */
 static int32_t fail_expected(struct parser *p, size_t at, const char *expected)
 {
     char why[160];
-    if (at >= p->n && p->d->scan.refused)
-        return fail_refused(p);
-    if (at >= p->n)
-        snprintf(why, sizeof why, "expected %s, but the text ends here", expected);
-    else if ((unsigned char)p->text[at] > 0x20 && (unsigned char)p->text[at] < 0x7F)
-        snprintf(why, sizeof why, "expected %s, found '%c'", expected, p->text[at]);
-    else
-        snprintf(why, sizeof why, "expected %s, found byte 0x%02x", expected, (unsigned char)p->text[at]);
-    return fail_at(p, DR_EINPUT, at < p->n ? at : p->n, why);
+    size_t about = dr_json_explain(&p->d->tokens, at, expected, why, sizeof why);
+    return fail_at(p, DR_EINPUT, about, why);
 }
 
 /* ---- tokens -------------------------------------------------------------------------------- */
@@ -68,35 +46,28 @@ static int32_t fail_expected(struct parser *p, size_t at, const char *expected)
 static __attribute__((noinline)) bool next_window(struct parser *p)
 {
     struct dr_json_doc *d = p->d;
-    if (!dr_json_scan_more(&d->scan))
+    if (!dr_json_tokens_more(&d->tokens))
         return false;
-    size_t used = (size_t)(p->out - d->tape), need = used + ENTRIES_PER_OFFSET * d->scan.count;
+    size_t used = (size_t)(p->out - d->tape), need = used + ENTRIES_PER_OFFSET * d->tokens.scan.count;
     if (need > d->cap) {
         d->cap = need > 2 * d->cap ? need : 2 * d->cap;
         d->tape = dr_realloc(d->tape, d->cap * sizeof *d->tape);
         p->out = d->tape + used;
     }
-    p->next = d->scan.at;
-    p->last = p->next + d->scan.count;
     return true;
 }
 
-/* The offset of the next token, n at the end. */
+/* As dr_json_take, and there is room on the tape for what comes of it. */
 static inline uint32_t take(struct parser *p)
 {
-    if (__builtin_expect(p->next == p->last, 0) && !next_window(p))
-        return (uint32_t)p->n;
-    return *p->next++;
+    struct dr_json_tokens *t = &p->d->tokens;
+    if (__builtin_expect(t->next == t->last, 0) && !next_window(p))
+        return (uint32_t)t->n;
+    return *t->next++;
 }
-/* The byte there; NUL, which no token starts with, at the end. */
 static inline char byte_at(const struct parser *p, uint32_t at)
 {
-    return __builtin_expect(at < p->n, 1) ? p->text[at] : '\0';
-}
-/* What the token just taken ends before. */
-static inline const char *token_limit(const struct parser *p)
-{
-    return p->text + (p->next < p->last ? *p->next : p->n);
+    return dr_json_byte(&p->d->tokens, at);
 }
 
 static inline void put(struct parser *p, uint32_t tag, uint32_t length, uint32_t offset)
@@ -133,7 +104,7 @@ static __attribute__((noinline)) int32_t escaped_string(struct parser *p, uint32
         size_t taken;
         const char *why = NULL;
         append_string(d, p->text + done, at - done);
-        size_t n = dr_json_unescape(p->text + at, p->text + p->n, bytes, &taken, &why);
+        size_t n = dr_json_unescape(p->text + at, p->text + p->d->tokens.n, bytes, &taken, &why);
         if (n == 0)
             return fail_at(p, DR_EINPUT, at, why);
         append_string(d, bytes, n);
@@ -164,7 +135,7 @@ static inline int32_t string(struct parser *p, uint32_t open)
 
 static int32_t number(struct parser *p, uint32_t at)
 {
-    const char *start = p->text + at, *end = dr_json_skip_number(start, token_limit(p));
+    const char *start = p->text + at, *end = dr_json_skip_number(start, dr_json_token_limit(&p->d->tokens));
     if (__builtin_expect(!end, 0))
         return fail_at(p, DR_EINPUT, at, "expected a number as JSON writes them: -12, 0.5, 1e9");
     if (__builtin_expect(end - start > DR_JSON_NUMBER_MAX, 0))
@@ -175,7 +146,7 @@ static int32_t number(struct parser *p, uint32_t at)
 
 static int32_t name(struct parser *p, uint32_t at, const char *spelling, uint32_t n, enum dr_json_kind kind)
 {
-    if (!dr_json_is_name(p->text + at, token_limit(p), spelling, n))
+    if (!dr_json_is_name(p->text + at, dr_json_token_limit(&p->d->tokens), spelling, n))
         return fail_expected(p, at, "a value: null, true and false are the only names");
     put(p, kind, n, at);
     return DR_OK;
@@ -257,7 +228,9 @@ value:
 after:
     at = take(p);
     if (p->depth == 0)
-        return at < p->n || p->d->scan.refused ? fail_expected(p, at, "nothing more after the value") : DR_OK;
+        return at < p->d->tokens.n || p->d->tokens.scan.refused
+                   ? fail_expected(p, at, "nothing more after the value")
+                   : DR_OK;
     p->stack[p->depth - 1].count++;
     bool object = p->stack[p->depth - 1].object;
     if (byte_at(p, at) == ',') {
@@ -284,10 +257,13 @@ int32_t dr_json_doc_parse(struct dr_json_doc *d, const char *path, const char *t
         return dr_fail(err, DR_ELIMIT,
                        "%s: %zu bytes are more than one JSON text may have (4 GB); JSON lines have no limit",
                        path, n);
-    struct parser p = { .d = d, .path = path, .text = text, .n = n, .out = d->tape, .err = err };
-    dr_json_scan_begin(&d->scan, d->isa, text, n);
+    struct parser p = { .d = d, .path = path, .text = text, .out = d->tape, .err = err };
+    d->tokens.text = text;
+    d->tokens.n = n;
+    d->tokens.next = d->tokens.last = NULL;
+    dr_json_scan_begin(&d->tokens.scan, d->isa, text, n);
     if (n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
-        dr_json_scan_restart(&d->scan, 3);
+        dr_json_scan_restart(&d->tokens.scan, 3);
     DR_TRY(build(&p));
     d->n = (size_t)(p.out - d->tape);
     return DR_OK;

@@ -15,6 +15,7 @@
 #ifndef DR_JSON_TAPE_H
 #define DR_JSON_TAPE_H
 #include "data/json_doc.h"
+#include "data/json_token.h"
 
 enum { DR_TAPE_LONG = 8, DR_TAPE_END = 9 }; /* tags beyond enum dr_json_kind */
 #define DR_TAPE_LENGTH_MAX ((UINT32_C(1) << 28) - 1)
@@ -39,7 +40,7 @@ static inline uint32_t dr_tape_offset(uint64_t e)
 
 struct dr_json_doc {
     enum dr_json_isa isa;
-    struct dr_json_scan scan;
+    struct dr_json_tokens tokens;
     const char *text; /* borrowed */
     uint64_t *tape;   /* owned */
     size_t n, cap;

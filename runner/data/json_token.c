@@ -1,5 +1,43 @@
-/* json_token.c - escapes. */
+/* json_token.c - windows of tokens, messages about them, escapes. */
 #include "data/json_token.h"
+
+bool dr_json_tokens_more(struct dr_json_tokens *t)
+{
+    bool more = dr_json_scan_more(&t->scan);
+    t->next = t->scan.at;
+    t->last = t->next + t->scan.count;
+    return more;
+}
+
+static size_t explain_refused(const struct dr_json_tokens *t, char *ret, size_t size)
+{
+    size_t at = t->scan.refused_at;
+    unsigned char byte = (unsigned char)t->text[at];
+    if (t->scan.refused == DR_JSON_CONTROL && byte == '\n' && t->scan.lines)
+        snprintf(ret, size, "the line ends inside a string");
+    else if (t->scan.refused == DR_JSON_CONTROL)
+        snprintf(ret, size, "a control character (byte 0x%02x) in a string must be written as \\u00%02x",
+                 byte, byte);
+    else
+        snprintf(ret, size, "not valid UTF-8 (byte 0x%02x)", byte);
+    return at;
+}
+
+size_t dr_json_explain(const struct dr_json_tokens *t, size_t at, const char *expected, char *ret,
+                       size_t size)
+{
+    if (at >= t->n && t->scan.refused)
+        return explain_refused(t, ret, size);
+    if (at >= t->n)
+        snprintf(ret, size, "expected %s, but the text ends here", expected);
+    else if (t->text[at] == '\n')
+        snprintf(ret, size, "expected %s, but the line ends here", expected);
+    else if ((unsigned char)t->text[at] > 0x20 && (unsigned char)t->text[at] < 0x7F)
+        snprintf(ret, size, "expected %s, found '%c'", expected, t->text[at]);
+    else
+        snprintf(ret, size, "expected %s, found byte 0x%02x", expected, (unsigned char)t->text[at]);
+    return at < t->n ? at : t->n;
+}
 
 static int hex_value(char c)
 {
@@ -72,4 +110,19 @@ size_t dr_json_unescape(const char *p, const char *end, char ret[4], size_t *ret
     }
     ret[0] = to[found - from];
     return 1;
+}
+
+int dr_json_digits(struct dr_str s)
+{
+    int digits = 0, zeros = 0;
+    for (size_t i = 0; i < s.n && s.p[i] != 'e' && s.p[i] != 'E'; i++) {
+        bool digit = s.p[i] >= '0' && s.p[i] <= '9';
+        if (s.p[i] == '0' && digits > 0)
+            zeros++;
+        else if (digit && s.p[i] != '0') {
+            digits += zeros + 1;
+            zeros = 0;
+        }
+    }
+    return digits;
 }

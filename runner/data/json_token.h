@@ -60,6 +60,46 @@ static inline bool dr_json_is_name(const char *p, const char *end, const char *n
         return false;
     return p + n == end || dr_json_ends_token(p[n]);
 }
+/* The offsets of a text one after the other. */
+struct dr_json_tokens {
+    struct dr_json_scan scan; /* owned */
+    const char *text;         /* borrowed */
+    size_t n;
+    const uint32_t *next, *last; /* offsets of the window */
+};
+bool dr_json_tokens_more(struct dr_json_tokens *t); /* the next window; false at the end */
+
+/* The offset of the next token, n at the end. */
+static inline uint32_t dr_json_take(struct dr_json_tokens *t)
+{
+    if (__builtin_expect(t->next == t->last, 0) && !dr_json_tokens_more(t))
+        return (uint32_t)t->n;
+    return *t->next++;
+}
+/* Whether there is another token. */
+static inline bool dr_json_more_tokens(struct dr_json_tokens *t)
+{
+    return t->next != t->last || dr_json_tokens_more(t);
+}
+/* The byte there; NUL, which no token starts with, at the end. */
+static inline char dr_json_byte(const struct dr_json_tokens *t, uint32_t at)
+{
+    return __builtin_expect(at < t->n, 1) ? t->text[at] : '\0';
+}
+/* What the token just taken ends before. */
+static inline const char *dr_json_token_limit(const struct dr_json_tokens *t)
+{
+    return t->text + (t->next < t->last ? *t->next : t->n);
+}
+/* Says that something else was expected where a token was taken, or what the
+ * scan refused there. Returns the offset that it is about. */
+size_t dr_json_explain(const struct dr_json_tokens *t, size_t at, const char *expected, char *ret,
+                       size_t size);
+
+/* How many digits of a number a double would have to keep, and how many it surely does. */
+enum { DR_JSON_DOUBLE_DIGITS = 17 };
+int dr_json_digits(struct dr_str number);
+
 /* The bytes that the escape at p (a backslash) stands for, into ret; *ret_taken
  * is its length in the text, 12 for a pair of surrogates. Returns their number,
  * or 0 and in *ret_why what is wrong. DR_JSON_PADDING bytes are readable at end. */

@@ -95,6 +95,14 @@ void dr_rejects_add(struct dr_rejects *r, int64_t line, const char *reason, stru
     r->n++;
 }
 
+void dr_rejects_clear(struct dr_rejects *r)
+{
+    dr_builder_free(r->line);
+    dr_builder_free(r->reason);
+    dr_builder_free(r->text);
+    *r = (struct dr_rejects){ 0 };
+}
+
 int32_t dr_rejects_finish(struct dr_rejects *r, struct dr_table **ret, struct dr_err *err)
 {
     static const char *const names[] = { "line", "reason", "text" };

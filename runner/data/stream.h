@@ -21,11 +21,16 @@ struct dr_rejects {
     int64_t n;
 };
 void dr_rejects_add(struct dr_rejects *r, int64_t line, const char *reason, struct dr_str text);
+void dr_rejects_clear(struct dr_rejects *r);
 /* The table of them (never NULL; columns line, reason, text) ; empties r. */
 int32_t dr_rejects_finish(struct dr_rejects *r, struct dr_table **ret, struct dr_err *err);
 /* See dr_csv_options in dagrun/table.h. rejects is borrowed, may be NULL. */
 int32_t dr_csv_open(const char *path, const struct dr_csv_options *opts, struct dr_rejects *rejects,
                     struct dr_reader **ret, struct dr_err *err);
+/* See dr_json_options in dagrun/table.h; what opts points to must live as long as
+ * the reader. Child tables are passed over: they need dr_table_read_json. */
+int32_t dr_json_open(const char *path, const struct dr_json_options *opts, struct dr_rejects *rejects,
+                     struct dr_reader **ret, struct dr_err *err);
 int32_t dr_arrow_open(const char *path, struct dr_reader **ret, struct dr_err *err);
 void dr_reader_close(struct dr_reader *r); /* NULL is fine */
 /* All batches as one table; closes r. */
@@ -39,5 +44,6 @@ struct dr_writer {
 /* The schema is that of the first batch; a file without batches cannot be
  * committed, so write an empty table to say its columns. */
 int32_t dr_csv_writer(const char *path, struct dr_writer **ret, struct dr_err *err);
+int32_t dr_json_writer(const char *path, struct dr_writer **ret, struct dr_err *err); /* lines */
 int32_t dr_arrow_writer(const char *path, struct dr_writer **ret, struct dr_err *err);
 #endif

@@ -216,13 +216,46 @@ static int32_t read_text(const char *path, const struct dr_csv_options *csv, str
     return dr_table_read_csv(path, &options, ret, ret_rejects, err);
 }
 
+static bool is_json(const char *path)
+{
+    struct dr_str name = dr_str_of(path);
+    name.n -= ends(path, ".gz") ? 3 : ends(path, ".zst") ? 4 : 0;
+    return dr_str_ends(name, DR_LIT(".jsonl")) || dr_str_ends(name, DR_LIT(".ndjson")) ||
+           dr_str_ends(name, DR_LIT(".json"));
+}
+
+/* What the task says about CSV holds for JSON as far as it can. */
+static int32_t read_json(const char *path, const struct dr_csv_options *csv, struct dr_table **ret,
+                         struct dr_table **ret_rejects, struct dr_err *err)
+{
+    struct dr_json_options options = { .size = sizeof(options) };
+    struct dr_json_extras extras = { .size = sizeof(extras) };
+    if (csv) {
+        options.forgiving = csv->forgiving;
+        options.encoding = csv->encoding;
+        options.line_column = csv->line_column;
+        options.hide_text = csv->size > offsetof(struct dr_csv_options, hide_text) && csv->hide_text;
+    }
+    DR_TRY(dr_table_read_json(path, &options, ret, &extras, err));
+    dr_table_unref(extras.columns);
+    if (ret_rejects)
+        *ret_rejects = extras.rejects;
+    else
+        dr_table_unref(extras.rejects);
+    return DR_OK;
+}
+
 static int32_t read_by_name(const char *path, const struct dr_csv_options *csv, struct dr_table **ret,
                             struct dr_table **ret_rejects, struct dr_err *err)
 {
     if (ends(path, ".csv") || ends(path, ".tsv") || ends(path, ".txt"))
         return read_text(path, csv, ret, ret_rejects, err);
+    if (is_json(path))
+        return read_json(path, csv, ret, ret_rejects, err);
     if (!is_arrow(path))
-        return dr_fail(err, DR_EINPUT, "'%s': only .arrow, .feather, .csv and .tsv are read as tables", path);
+        return dr_fail(
+            err, DR_EINPUT,
+            "'%s': only .arrow, .feather, .csv, .tsv, .json, .jsonl and .ndjson are read as tables", path);
     if (ret_rejects)
         *ret_rejects = NULL;
     return dr_table_read_arrow(path, ret, err);
@@ -317,6 +350,8 @@ int32_t dr_task_write(struct dr_task *t, const char *name, const struct dr_table
     DR_TRY(output_for(t, name, &f));
     if (ends(f->path, ".csv")) {
         DR_TRY(dr_table_write_csv(table, f->path, &t->err));
+    } else if (ends(f->path, ".jsonl") || ends(f->path, ".ndjson")) {
+        DR_TRY(dr_table_write_json(table, f->path, &t->err));
     } else {
         if (!is_arrow(f->path))
             f->path = dr_arena_printf(&t->arena, "%s.arrow", f->path);

@@ -1,0 +1,543 @@
+/* json_convert.c - cells to arrays, a column at a time.
+ *
+ * A value that does not fit its column marks its record dead. When all columns
+ * are done, a strict reader fails with the first such record; a forgiving one
+ * keeps it aside, drops the cells of dead records and converts the rest again. */
+#include "data/decimal.h"
+#include "data/json_piece.h"
+#include "data/kernel.h"
+
+struct column {
+    struct dr_json_worker *w;
+    const char *text;
+    const struct dr_json_field *field;
+    const struct dr_json_cell *cells;
+    const int32_t *records; /* of child tables: the record of each row */
+    int32_t n, first;       /* rows; the first of them in the block */
+};
+
+/* ---- records that are refused -------------------------------------------------------------- */
+
+static void describe(const struct column *c, struct dr_json_cell cell, char *ret, size_t size)
+{
+    uint32_t kind = dr_cell_kind(cell) == DR_JSON_ESCAPED ? DR_JSON_STRING : dr_cell_kind(cell);
+    int shown = dr_cell_length(cell) < 40 ? (int)dr_cell_length(cell) : 40;
+    if (c->w->hide_text || kind == DR_JSON_OBJECT || kind == DR_JSON_ARRAY)
+        snprintf(ret, size, "%s", dr_json_kind_name((enum dr_json_kind)kind));
+    else
+        snprintf(ret, size, "%s %.*s", dr_json_kind_name((enum dr_json_kind)kind), shown, c->text + cell.at);
+}
+
+static __attribute__((noinline, cold)) void refuse(const struct column *c, int32_t row, const char *why)
+{
+    struct dr_json_worker *w = c->w;
+    int32_t record = c->records ? c->records[row] : row + c->first;
+    char found[120];
+    if (!w->dead)
+        w->dead = dr_calloc((size_t)w->walk.rows[0].cap, sizeof(char *));
+    if (w->dead[record])
+        return;
+    describe(c, c->cells[row], found, sizeof found);
+    w->dead[record] = dr_arena_printf(&w->unit->arena, "column '%s': expected %s, found %s", c->field->name,
+                                      why ? why : dr_type_name(c->field->type), found);
+    if (!w->any_dead || c->cells[row].at < w->dead_at)
+        w->dead_at = c->cells[row].at;
+    w->any_dead = true;
+    w->surprised |= c->field->found && !w->final;
+}
+
+/* ---- values ------------------------------------------------------------------------------------ */
+
+static bool is_missing(struct dr_json_cell cell)
+{
+    return dr_cell_kind(cell) <= DR_JSON_NULL;
+}
+
+static bool is_string(struct dr_json_cell cell)
+{
+    return dr_cell_kind(cell) == DR_JSON_STRING || dr_cell_kind(cell) == DR_JSON_ESCAPED;
+}
+
+static __attribute__((noinline)) struct dr_str unescaped(const struct column *c, struct dr_json_cell cell)
+{
+    struct dr_buf *out = &c->w->scratch;
+    const char *p = c->text + cell.at, *end = p + dr_cell_length(cell), *why;
+    dr_buf_clear(out);
+    while (p < end) {
+        char bytes[4];
+        size_t taken;
+        const char *escape = memchr(p, '\\', (size_t)(end - p));
+        dr_buf_append(out, p, (size_t)((escape ? escape : end) - p));
+        if (!escape)
+            break;
+        size_t n = dr_json_unescape(escape, end, bytes, &taken, &why);
+        dr_buf_append(out, bytes, n);
+        p = escape + taken;
+    }
+    return dr_buf_str(out);
+}
+
+/* The text of a cell that is not missing, valid until the next call. */
+static inline struct dr_str text_of(const struct column *c, struct dr_json_cell cell)
+{
+    struct dr_str s = { c->text + cell.at, dr_cell_length(cell) };
+    if (c->field->json && is_string(cell))
+        return (struct dr_str){ s.p - 1, s.n + 2 };
+    return dr_cell_kind(cell) == DR_JSON_ESCAPED ? unescaped(c, cell) : s;
+}
+
+/* Whether a text column takes the cell; s is its text. */
+static inline bool text_fits(const struct column *c, int32_t i, struct dr_str s)
+{
+    uint32_t kind = dr_cell_kind(c->cells[i]);
+    if (__builtin_expect(kind == DR_JSON_STRING, 1) || c->field->json)
+        return true;
+    if (kind == DR_JSON_ESCAPED && !memchr(s.p, '\0', s.n))
+        return true;
+    if (kind == DR_JSON_ESCAPED) {
+        refuse(c, i, "a text without \\u0000");
+        return false;
+    }
+    return true;
+}
+
+/* A column found to hold one kind of value must go on so. */
+static bool kind_found(const struct column *c, int32_t i)
+{
+    const struct dr_json_field *f = c->field;
+    uint32_t kind = dr_cell_kind(c->cells[i]);
+    if (!f->found || is_string(c->cells[i]) || kind <= DR_JSON_NULL)
+        return true;
+    if (f->json)
+        return !f->mixed || kind < DR_JSON_ARRAY;
+    return kind == DR_JSON_NUMBER && f->numbers;
+}
+
+static bool parse_int(const struct column *c, struct dr_json_cell cell, int64_t *ret)
+{
+    const char *p = c->text + cell.at;
+    uint32_t n = dr_cell_length(cell);
+    if (dr_cell_kind(cell) == DR_JSON_NUMBER && n <= 18) {
+        bool negative = *p == '-';
+        int64_t v = 0;
+        for (uint32_t i = negative; i < n; i++) {
+            if (!dr_json_is_digit(p[i]))
+                return false;
+            v = v * 10 + (p[i] - '0');
+        }
+        *ret = negative ? -v : v;
+        return true;
+    }
+    return (is_string(cell) && !c->field->found && dr_parse_i64(text_of(c, cell), ret)) ||
+           (dr_cell_kind(cell) == DR_JSON_NUMBER && dr_parse_i64((struct dr_str){ p, n }, ret));
+}
+
+/* Up to 15 digits and a power of ten up to 22 are a double each, and their
+ * quotient is rounded once: exact. */
+static bool parse_float_fast(const char *p, uint32_t n, double *ret)
+{
+    static const double power[] = { 1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
+    uint32_t i = *p == '-', point = n;
+    int64_t v = 0;
+    if (n - i > 16)
+        return false;
+    for (; i < n; i++) {
+        if (p[i] == '.')
+            point = i + 1;
+        else if (dr_json_is_digit(p[i]))
+            v = v * 10 + (p[i] - '0');
+        else
+            return false;
+    }
+    if (v > INT64_C(999999999999999))
+        return false;
+    double real = (double)v / power[n - point];
+    *ret = *p == '-' ? -real : real;
+    return true;
+}
+
+static bool parse_float(const struct column *c, struct dr_json_cell cell, double *ret)
+{
+    const char *p = c->text + cell.at;
+    uint32_t n = dr_cell_length(cell);
+    if (dr_cell_kind(cell) == DR_JSON_NUMBER) {
+        if (parse_float_fast(p, n, ret))
+            return true;
+        bool exact = !c->field->found || dr_json_digits((struct dr_str){ p, n }) <= DR_JSON_DOUBLE_DIGITS;
+        return exact && dr_parse_f64((struct dr_str){ p, n }, false, ret);
+    }
+    return is_string(cell) && !c->field->found && dr_parse_f64(text_of(c, cell), false, ret);
+}
+
+static bool parse_bool(const struct column *c, struct dr_json_cell cell, int64_t *ret)
+{
+    bool value = dr_cell_kind(cell) == DR_JSON_TRUE;
+    bool fits = value || dr_cell_kind(cell) == DR_JSON_FALSE ||
+                (is_string(cell) && !c->field->found && dr_parse_bool(text_of(c, cell), &value));
+    *ret = value;
+    return fits;
+}
+
+static bool parse_decimal(const struct column *c, struct dr_json_cell cell, dr_int128 *ret)
+{
+    dr_int128 v;
+    int32_t scale;
+    bool number = dr_cell_kind(cell) == DR_JSON_NUMBER || is_string(cell);
+    return number && dr_parse_decimal(text_of(c, cell), &v, &scale) &&
+           dr_decimal_rescale(v, scale, c->field->scale, ret);
+}
+
+/* ---- columns -------------------------------------------------------------------------------------- */
+
+static void fill_ints(const struct column *c, int64_t *values)
+{
+    for (int32_t i = 0; i < c->n; i++)
+        if (!is_missing(c->cells[i]) && !parse_int(c, c->cells[i], &values[i]))
+            refuse(c, i, NULL);
+}
+
+static void fill_floats(const struct column *c, double *values)
+{
+    for (int32_t i = 0; i < c->n; i++)
+        if (!is_missing(c->cells[i]) && !parse_float(c, c->cells[i], &values[i]))
+            refuse(c, i, NULL);
+}
+
+static void fill_bools(const struct column *c, uint8_t *bits)
+{
+    for (int32_t i = 0; i < c->n; i++) {
+        int64_t v = 0;
+        if (!is_missing(c->cells[i]) && !parse_bool(c, c->cells[i], &v))
+            refuse(c, i, NULL);
+        if (v)
+            dr_bit_set(bits, i);
+    }
+}
+
+static void fill_decimals(const struct column *c, dr_int128 *values)
+{
+    for (int32_t i = 0; i < c->n; i++)
+        if (!is_missing(c->cells[i]) && !parse_decimal(c, c->cells[i], &values[i]))
+            refuse(c, i, NULL);
+}
+
+static void fill_dates(const struct column *c, int32_t *values)
+{
+    for (int32_t i = 0; i < c->n; i++)
+        if (!is_missing(c->cells[i]) &&
+            !(is_string(c->cells[i]) && dr_parse_date(text_of(c, c->cells[i]), &values[i])))
+            refuse(c, i, "a date (YYYY-MM-DD)");
+}
+
+static void fill_times(const struct column *c, int64_t *values, uint8_t *zone)
+{
+    for (int32_t i = 0; i < c->n; i++) {
+        bool zoned;
+        if (is_missing(c->cells[i]))
+            continue;
+        if (!is_string(c->cells[i]) || !dr_parse_timestamp(text_of(c, c->cells[i]), &values[i], &zoned)) {
+            refuse(c, i, "a time (YYYY-MM-DDTHH:MM:SS)");
+            continue;
+        }
+        uint8_t this = zoned ? DR_JSON_ZONED : DR_JSON_LOCAL;
+        if (*zone && *zone != this)
+            refuse(c, i,
+                   zoned ? "a time without an offset, as those before"
+                         : "a time with an offset, as those before");
+        *zone = this;
+    }
+}
+
+/* The scratch text with as many readable bytes after it as finding a code takes. */
+static struct dr_str padded(struct dr_buf *scratch)
+{
+    (void)dr_buf_reserve(scratch, DR_JSON_PADDING);
+    return dr_buf_str(scratch);
+}
+
+/* Returns whether a code is not yet the dictionary's. */
+static bool fill_codes(const struct column *c, int32_t *codes, struct dr_csv_values *v)
+{
+    int32_t seen = 0;
+    struct dr_csv_finder finder = dr_csv_finder_of(v);
+    for (int32_t i = 0; i < c->n; i++) {
+        struct dr_json_cell cell = c->cells[i];
+        if (is_missing(cell))
+            continue;
+        struct dr_str s = text_of(c, cell);
+        if (__builtin_expect(dr_cell_kind(cell) != DR_JSON_STRING, 0)) {
+            if (!kind_found(c, i)) {
+                refuse(c, i, "a string");
+                continue;
+            }
+            if (!text_fits(c, i, s))
+                continue;
+            if (dr_cell_kind(cell) == DR_JSON_ESCAPED && !c->field->json)
+                s = padded(&c->w->scratch);
+        }
+        if (__builtin_expect(s.n == 0, 0))
+            codes[i] = dr_csv_values_empty(v);
+        else
+            codes[i] = dr_csv_code(v, &finder, s);
+        seen |= codes[i];
+    }
+    return seen & DR_CSV_PROVISIONAL;
+}
+
+static void fill_strings(const struct column *c, struct dr_array *a)
+{
+    int64_t *offsets = a->mem[1]->p, room = 0, used = 0;
+    for (int32_t i = 0; i < c->n; i++)
+        room += is_missing(c->cells[i]) ? 0 : dr_cell_length(c->cells[i]) + 2; /* quotes */
+    char *bytes = dr_array_make_bytes(a, (size_t)room);
+    for (int32_t i = 0; i < c->n; i++) {
+        if (!is_missing(c->cells[i])) {
+            struct dr_str s = text_of(c, c->cells[i]);
+            if (!kind_found(c, i))
+                refuse(c, i, "a string");
+            else if (text_fits(c, i, s) && s.n > 0) {
+                memcpy(bytes + used, s.p, s.n);
+                used += (int64_t)s.n;
+            }
+        }
+        offsets[i + 1] = used;
+    }
+}
+
+static void mark_missing(const struct column *c, struct dr_array *a)
+{
+    int32_t missing = 0;
+    for (int32_t i = 0; i < c->n; i++)
+        missing += is_missing(c->cells[i]);
+    if (missing == 0)
+        return;
+    uint8_t *bits = dr_array_make_validity(a);
+    for (int32_t i = 0; i < c->n; i++)
+        if (!is_missing(c->cells[i]))
+            dr_bit_set(bits, i);
+}
+
+static struct dr_array *convert(const struct column *c, struct dr_csv_values *v, uint8_t *zone,
+                                bool *provisional)
+{
+    struct dr_array *a = dr_array_new(c->field->type, c->n, NULL);
+    void *values = a->mem[1] ? a->mem[1]->p : NULL;
+    a->scale = c->field->scale;
+    mark_missing(c, a);
+    switch (c->field->type) {
+    case DR_TYPE_BOOL:
+        fill_bools(c, values);
+        break;
+    case DR_TYPE_INT64:
+        fill_ints(c, values);
+        break;
+    case DR_TYPE_FLOAT64:
+        fill_floats(c, values);
+        break;
+    case DR_TYPE_DATE:
+        fill_dates(c, values);
+        break;
+    case DR_TYPE_TIMESTAMP:
+        fill_times(c, values, zone);
+        break;
+    case DR_TYPE_DECIMAL:
+        fill_decimals(c, values);
+        break;
+    case DR_TYPE_STRING:
+        fill_strings(c, a);
+        break;
+    default:
+        *provisional |= fill_codes(c, values, v);
+    }
+    return dr_array_seal(a);
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------------- */
+
+static struct dr_array *numbers(const int32_t *from, int32_t n, int64_t first)
+{
+    struct dr_array *a = dr_array_new(DR_TYPE_INT64, n, NULL);
+    int64_t *values = a->mem[1]->p;
+    for (int32_t i = 0; i < n; i++)
+        values[i] = from[i] + first;
+    return dr_array_seal(a);
+}
+
+static struct dr_array *line_numbers(const struct dr_json_span *spans, int32_t n)
+{
+    struct dr_array *a = dr_array_new(DR_TYPE_INT64, n, NULL);
+    int64_t *values = a->mem[1]->p;
+    for (int32_t i = 0; i < n; i++)
+        values[i] = spans[i].line;
+    return dr_array_seal(a);
+}
+
+/* Room for one chunk more; returns it. */
+static struct dr_array **next_chunk(struct dr_json_chunks *chunks)
+{
+    if (chunks->n == chunks->cap) {
+        chunks->cap = chunks->cap ? chunks->cap * 2 : 4;
+        chunks->arrays = dr_realloc(chunks->arrays, (size_t)chunks->cap * (size_t)chunks->columns *
+                                                        sizeof(struct dr_array *));
+    }
+    return chunks->arrays + (size_t)chunks->n++ * (size_t)chunks->columns;
+}
+
+/* Rows [from, from + n) of a table as a chunk. */
+static void convert_rows(struct dr_json_worker *w, int32_t t, int32_t from, int32_t n, struct dr_json_unit *u)
+{
+    const struct dr_json_table_plan *table = &w->plan->tables[t];
+    const struct dr_json_rows *rows = &w->walk.rows[t];
+    struct dr_json_chunks *chunks = &u->tables[t];
+    struct dr_array **to = next_chunk(chunks);
+    for (int32_t i = 0; i < table->n; i++) {
+        struct column c = { .w = w,
+                            .text = w->walk.tokens.text,
+                            .field = &table->fields[i],
+                            .cells = rows->cells + (size_t)i * (size_t)rows->cap + from,
+                            .records = t > 0 ? rows->record + from : NULL,
+                            .n = n,
+                            .first = from };
+        to[i] = convert(&c, &w->values[t][i], &chunks->zones[i], &chunks->provisional[i]);
+    }
+    if (t == 0) {
+        to[table->n] = line_numbers(w->walk.spans + from, n);
+    } else {
+        to[table->n] = numbers(rows->record + from, n, u->tables[0].rows);
+        to[table->n + 1] = numbers(rows->position + from, n, 0);
+    }
+}
+
+static void convert_table(struct dr_json_worker *w, int32_t t, struct dr_json_unit *u)
+{
+    int32_t n = w->walk.rows[t].n;
+    for (int32_t from = 0; from < n; from += DR_CHUNK_ROWS)
+        convert_rows(w, t, from, n - from < DR_CHUNK_ROWS ? n - from : DR_CHUNK_ROWS, u);
+}
+
+/* The chunks of the block just converted. */
+static void drop_chunks(const struct dr_json_worker *w, int32_t t, struct dr_json_chunks *chunks)
+{
+    int32_t blocks = (w->walk.rows[t].n + DR_CHUNK_ROWS - 1) / DR_CHUNK_ROWS;
+    for (; blocks > 0; blocks--) {
+        chunks->n--;
+        for (int32_t i = 0; i < chunks->columns; i++)
+            dr_array_unref(chunks->arrays[(size_t)chunks->n * (size_t)chunks->columns + (size_t)i]);
+    }
+}
+
+/* ---- dead records ----------------------------------------------------------------------------------------
+ */
+
+static void move_row(struct dr_json_rows *r, int32_t from, int32_t to)
+{
+    for (int32_t c = 0; c < r->columns; c++)
+        r->cells[(size_t)c * (size_t)r->cap + (size_t)to] =
+            r->cells[(size_t)c * (size_t)r->cap + (size_t)from];
+}
+
+static void cut_rows(struct dr_json_rows *r, int32_t n)
+{
+    for (int32_t c = 0; c < r->columns; c++)
+        memset(r->cells + (size_t)c * (size_t)r->cap + n, 0, (size_t)(r->n - n) * sizeof *r->cells);
+    r->n = n;
+}
+
+static void drop_dead_children(struct dr_json_rows *r, const int32_t *now)
+{
+    int32_t kept = 0;
+    for (int32_t i = 0; i < r->n; i++) {
+        if (now[r->record[i]] < 0)
+            continue;
+        move_row(r, i, kept);
+        r->position[kept] = r->position[i];
+        r->record[kept++] = now[r->record[i]];
+    }
+    cut_rows(r, kept);
+}
+
+static void keep_aside(struct dr_json_worker *w, struct dr_json_unit *u, int32_t record)
+{
+    struct dr_json_span span = w->walk.spans[record];
+    struct dr_str text = { w->walk.tokens.text + span.start, span.end - span.start };
+    dr_json_unit_reject(u, span.line, w->dead[record], text);
+    w->dead[record] = NULL;
+}
+
+static void drop_dead(struct dr_json_worker *w, struct dr_json_unit *u)
+{
+    struct dr_json_rows *r = &w->walk.rows[0];
+    int32_t *now = dr_malloc((size_t)r->n * sizeof *now), kept = 0;
+    for (int32_t i = 0; i < r->n; i++) {
+        now[i] = w->dead[i] ? -1 : kept;
+        if (w->dead[i]) {
+            keep_aside(w, u, i);
+            continue;
+        }
+        move_row(r, i, kept);
+        w->walk.spans[kept++] = w->walk.spans[i];
+    }
+    cut_rows(r, kept);
+    for (int32_t t = 1; t < w->plan->n; t++)
+        drop_dead_children(&w->walk.rows[t], now);
+    free(now);
+    w->any_dead = false;
+}
+
+/* A strict reader's end: the first dead record. */
+static void fail_dead(struct dr_json_worker *w, struct dr_json_unit *u)
+{
+    int32_t i = 0;
+    while (!w->dead[i])
+        i++;
+    struct dr_json_span span = w->walk.spans[i];
+    size_t at = w->dead_at >= span.start && w->dead_at < span.end ? w->dead_at : span.start;
+    int64_t line, column;
+    dr_json_place(w->walk.tokens.text + span.start, at - span.start, &line, &column);
+    if (line == 1) {
+        const char *lf = memrchr(w->walk.tokens.text, '\n', span.start);
+        column += lf ? w->walk.tokens.text + span.start - lf - 1 : (int64_t)span.start + w->before;
+    }
+    dr_json_unit_fail(u, DR_EINPUT, span.line + line - 1, column, w->dead[i]);
+    u->surprise = w->surprised;
+    w->surprised = false;
+    memset(w->dead, 0, (size_t)w->walk.rows[0].cap * sizeof(char *));
+    w->any_dead = false;
+}
+
+static bool look(struct dr_json_worker *w)
+{
+    const struct dr_json_walk *walk = &w->walk;
+    for (int32_t i = 0; i < walk->rows[0].n; i++) {
+        struct dr_json_span span = walk->spans[i];
+        dr_json_finder_look(w->finder, walk->tokens.text + span.start, span.end - span.start, span.line + 1);
+    }
+    dr_json_walk_clear(&w->walk);
+    return true;
+}
+
+bool dr_json_flush(struct dr_json_worker *w, struct dr_json_unit *u)
+{
+    int32_t tables = w->plan->n;
+    if (w->finder)
+        return look(w);
+    w->unit = u;
+    for (;;) {
+        for (int32_t t = 0; t < tables; t++)
+            convert_table(w, t, u);
+        if (!w->any_dead)
+            break;
+        for (int32_t t = 0; t < tables; t++)
+            drop_chunks(w, t, &u->tables[t]);
+        if (!w->forgiving || w->surprised) {
+            fail_dead(w, u);
+            break;
+        }
+        drop_dead(w, u);
+    }
+    for (int32_t t = 0; t < tables && !u->rc; t++)
+        u->tables[t].rows += w->walk.rows[t].n;
+    dr_json_walk_clear(&w->walk);
+    return u->rc == DR_OK;
+}
