@@ -245,7 +245,8 @@ static void fill_times(const struct column *c, int64_t *values, uint8_t *zone)
             refuse(c, i,
                    zoned ? "a time without an offset, as those before"
                          : "a time with an offset, as those before");
-        *zone = this;
+        else
+            *zone = this;
     }
 }
 

@@ -14,6 +14,8 @@ struct dr_json_unit *dr_json_unit_new(const struct dr_json_plan *p, int64_t star
     for (int32_t t = 0; t < p->n; t++) {
         u->tables[t].columns = p->tables[t].n + (t == 0 ? 1 : 2);
         u->tables[t].zones = dr_calloc((size_t)p->tables[t].n + 1, 1);
+        for (int32_t i = 0; i < p->tables[t].n; i++)
+            u->tables[t].zones[i] = p->tables[t].fields[i].zone;
         u->tables[t].provisional = dr_calloc((size_t)p->tables[t].n + 1, sizeof(bool));
     }
     u->start = u->end = start;

@@ -17,6 +17,7 @@ struct dr_json_field {
     const char *name, *path; /* in the plan's arena */
     int32_t type;            /* enum dr_type */
     int32_t scale;
+    uint8_t zone; /* TIMESTAMP: enum dr_json_zone where it is known already */
     bool mixed;   /* json, and only scalars */
     bool json;    /* texts are JSON as written: numbers and strings mixed, arrays, objects */
     bool numbers; /* texts are the digits of numbers as written */

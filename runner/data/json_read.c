@@ -97,6 +97,8 @@ static int32_t read_in_sequence(struct dr_json_reader *r, struct dr_err *err)
         if (r->drained)
             return DR_OK;
         struct dr_json_unit *u = dr_json_unit_new(&r->plan, r->offset);
+        for (int32_t t = 0; t < r->plan.n; t++)
+            memcpy(u->tables[t].zones, r->zones[t], (size_t)r->plan.tables[t].n);
         size_t done = read_buffer(r, &r->workers[0], u);
         r->at += done;
         r->offset += (int64_t)done;
@@ -296,6 +298,8 @@ static int32_t begin(struct dr_json_reader *r, struct dr_err *err)
     dr_json_plan_done(&r->plan);
     r->window_err = (struct dr_err){ 0 };
     DR_TRY(dr_json_plan_init(&r->plan, &r->opts, err));
+    for (int32_t i = 0; i < r->known_n; i++)
+        r->plan.tables[r->known[i].table].fields[r->known[i].column].zone = r->known[i].zone;
     if (r->plan.undecided)
         DR_TRY(find_columns(r, &all, err));
     if (r->plan.tables[0].n == 0 && r->window_err.rc) {
@@ -368,10 +372,13 @@ static int32_t choose_layout(struct dr_json_reader *r, struct dr_err *err)
 /* ---- the reader ------------------------------------------------------------------------------------------
  */
 
-/* Start again with a window that holds the surprise. */
+/* Start again, knowing more, and with a window that more likely holds the surprise. */
 static int32_t start_again(struct dr_json_reader *r, struct dr_err *err)
 {
     r->infer = r->infer * 8 + (size_t)r->offset;
+    if (r->infer > (size_t)r->in.size) /* only what can be read twice gets here */
+        r->infer = (size_t)r->in.size + 1;
+    r->failed = (struct dr_err){ 0 };
     if (r->rejects)
         dr_rejects_clear(r->rejects);
     return begin(r, err);
@@ -431,6 +438,7 @@ static void reader_close(struct dr_reader *base)
     dr_json_plan_done(&r->plan);
     dr_csv_input_close(&r->in);
     free(r->buf);
+    free(r->known);
     free(r);
 }
 

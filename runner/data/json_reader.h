@@ -39,8 +39,14 @@ struct dr_json_reader {
     int32_t queue_n, queue_cap;
     int64_t queue_rows;
     int64_t rows, lines_before; /* of all units settled */
-    size_t infer;               /* bytes that are looked at to find columns */
-    struct dr_err window_err;   /* where the look at the window ended */
+    /* Owned: which times of a first reading had an offset, by table and column. */
+    struct dr_json_zone_known {
+        int32_t table, column;
+        uint8_t zone;
+    } * known;
+    int32_t known_n;
+    size_t infer;             /* bytes that are looked at to find columns */
+    struct dr_err window_err; /* where the look at the window ended */
     bool drained, given;
     struct dr_err failed; /* what ended the reading; again for whoever asks again */
 };
@@ -57,7 +63,8 @@ DR_CHECK int32_t dr_json_read_input(struct dr_csv_input *in, const struct dr_jso
                                     struct dr_json_extras *ret_extras, struct dr_err *err);
 
 /* json_settle.c: what depends on the order of units. Take over a unit that
- * follows all before it. DR_ECANCEL: it holds a surprise, read again. */
+ * follows all before it. DR_ECANCEL: it holds a surprise,
+ * read again. */
 DR_CHECK int32_t dr_json_accept(struct dr_json_reader *r, struct dr_json_unit *u, struct dr_err *err);
 int32_t dr_json_unit_error(const struct dr_json_reader *r, const struct dr_json_unit *u, struct dr_err *err);
 void dr_json_settle_init(struct dr_json_reader *r);

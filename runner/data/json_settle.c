@@ -13,6 +13,8 @@ void dr_json_settle_init(struct dr_json_reader *r)
         r->dicts[t] = dr_calloc((size_t)table->n + 1, sizeof **r->dicts);
         r->zones[t] = dr_calloc((size_t)table->n + 1, 1);
         for (int32_t i = 0; i < table->n; i++)
+            r->zones[t][i] = table->fields[i].zone;
+        for (int32_t i = 0; i < table->n; i++)
             if (table->fields[i].type == DR_TYPE_DICT)
                 r->dicts[t][i] = dr_dict_new();
     }
@@ -85,17 +87,29 @@ static void settle_table(struct dr_json_reader *r, struct dr_json_unit *u, int32
     }
 }
 
-/* A column's times are all instants or all local, in all units. */
+/* Read again, knowing what the first times of this column are. */
+static int32_t know_zone(struct dr_json_reader *r, int32_t t, int32_t i)
+{
+    r->known = dr_realloc(r->known, (size_t)(r->known_n + 1) * sizeof *r->known);
+    r->known[r->known_n++] = (struct dr_json_zone_known){ t, i, r->zones[t][i] };
+    return DR_ECANCEL;
+}
+
+/* A column's times are all instants or all local, in all units. Which of them are
+ * wrong only a unit can say that knows what the units before it hold. */
 static int32_t settle_zones(struct dr_json_reader *r, const struct dr_json_unit *u, struct dr_err *err)
 {
     for (int32_t t = 0; t < u->n; t++) {
         for (int32_t i = 0; i < r->plan.tables[t].n; i++) {
             uint8_t zone = u->tables[t].zones[i];
-            if (zone && r->zones[t][i] && zone != r->zones[t][i])
-                return dr_fail(
-                    err, DR_EINPUT,
-                    "%s: column '%s': times with an offset and times without are mixed, from line %lld on",
-                    r->in.name, r->plan.tables[t].fields[i].name, (long long)r->lines_before + 1);
+            bool mixed = zone && r->zones[t][i] && zone != r->zones[t][i];
+            if (mixed && r->hold && r->in.seekable)
+                return know_zone(r, t, i);
+            if (mixed)
+                return dr_fail(err, DR_EINPUT,
+                               "%s: column '%s': times with an offset and times without are mixed, from line "
+                               "%lld on",
+                               r->in.name, r->plan.tables[t].fields[i].name, (long long)r->lines_before + 1);
             r->zones[t][i] |= zone;
         }
     }
@@ -114,7 +128,9 @@ static void enqueue(struct dr_json_reader *r, struct dr_json_unit *u)
 
 int32_t dr_json_accept(struct dr_json_reader *r, struct dr_json_unit *u, struct dr_err *err)
 {
-    int32_t rc = u->rc ? dr_json_unit_error(r, u, err) : settle_zones(r, u, err);
+    int32_t rc = settle_zones(r, u, err); /* a failure may follow from a zone that was guessed wrong */
+    if (!rc && u->rc)
+        rc = dr_json_unit_error(r, u, err);
     if (rc) {
         rc = u->surprise ? DR_ECANCEL : rc;
         dr_json_unit_free(u);
