@@ -440,7 +440,7 @@ static void move_row(struct dr_json_rows *r, int32_t from, int32_t to)
 
 static void cut_rows(struct dr_json_rows *r, int32_t n)
 {
-    for (int32_t c = 0; c < r->columns; c++)
+    for (int32_t c = 0; c < r->columns && r->n > n; c++)
         memset(r->cells + (size_t)c * (size_t)r->cap + n, 0, (size_t)(r->n - n) * sizeof *r->cells);
     r->n = n;
 }
