@@ -6,7 +6,7 @@ dag first <<'Y'
 tasks:
   a: {plugin: noop}
 Y
-verbs='run retry cancel check list show graph init runs status logs tasks expect view report crontab db version help'
+verbs='run retry cancel check list show graph init runs status logs tasks expect view profile report crontab db version help'
 
 it "dagrun alone explains itself on standard error, --help on standard output"
 expect_exit 2 dagrun
