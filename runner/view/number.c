@@ -76,9 +76,10 @@ int dr_number_cmp(struct dr_number a, struct dr_number b)
 
 bool dr_number_add(struct dr_number a, struct dr_number b, struct dr_number *ret)
 {
-    if (!align(&a, &b) || !fits(a.v + b.v))
+    dr_int128 sum;
+    if (!align(&a, &b) || __builtin_add_overflow(a.v, b.v, &sum) || !fits(sum))
         return false;
-    *ret = (struct dr_number){ a.v + b.v, a.scale };
+    *ret = (struct dr_number){ sum, a.scale };
     return true;
 }
 
@@ -106,11 +107,12 @@ bool dr_number_divide(struct dr_number a, struct dr_number b, struct dr_number *
     if (!b.v || !align(&a, &b))
         return false;
     struct dr_number q = { a.v / b.v, 0 };
-    dr_int128 rest = a.v % b.v, digits;
+    dr_int128 rest = a.v % b.v, digits, more;
     for (; rest && q.scale <= QUOTIENT_DIGITS; q.scale++) {
-        if (__builtin_mul_overflow(rest, (dr_int128)10, &digits) || !fits(q.v * 10))
+        if (__builtin_mul_overflow(rest, (dr_int128)10, &digits) ||
+            __builtin_mul_overflow(q.v, (dr_int128)10, &more) || !fits(more))
             break;
-        q.v = q.v * 10 + digits / b.v; /* of one sign: C divides towards zero */
+        q.v = more + digits / b.v; /* of one sign: C divides towards zero */
         rest = digits % b.v;
     }
     if (q.scale > QUOTIENT_DIGITS && !dr_number_round(q, QUOTIENT_DIGITS, DR_ROUND_HALF, &q))

@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "view/temporal.h"
 
+#define ITEMS_LEAST 256
 #define ITEMS_MAX ((size_t)8 << 20)
 #define WORK_MAX ((size_t)16 << 20) /* nodes evaluated for one result */
 #define ROOM_LEAST ((size_t)16 << 10)
@@ -22,7 +23,10 @@ struct path_room {
 
 struct dr_path_stack *dr_path_stack_new(void)
 {
-    return dr_calloc(1, sizeof(struct dr_path_stack));
+    struct dr_path_stack *s = dr_calloc(1, sizeof *s);
+    s->cap = ITEMS_LEAST;
+    s->items = dr_malloc(s->cap * sizeof *s->items);
+    return s;
 }
 
 void dr_path_stack_free(struct dr_path_stack *s)
@@ -99,7 +103,7 @@ int32_t path_push(struct path_machine *m, struct dr_item item)
     if (s->n == s->cap) {
         if (s->cap >= ITEMS_MAX)
             return path_error(m, m->path->root, "more than %zu items", ITEMS_MAX);
-        s->cap = s->cap ? s->cap * 2 : 256;
+        s->cap *= 2;
         s->items = dr_realloc(s->items, s->cap * sizeof *s->items);
     }
     s->items[s->n++] = item;

@@ -126,7 +126,7 @@ extern const int path_n_collection_functions, path_n_text_functions, path_n_fhir
 
 struct path_room; /* a block of texts */
 struct dr_path_stack {
-    struct dr_item *items; /* owned */
+    struct dr_item *items; /* owned; never NULL */
     size_t n, cap;
     struct path_room *room; /* blocks, the one in use first; owned */
     size_t room_at;
