@@ -202,12 +202,15 @@ static int32_t next_block(struct dr_rollup_worker *w, uint32_t part, size_t entr
     return DR_OK;
 }
 
-static void write_entry(const struct dr_rollup *r, const struct dr_rollup_worker *w, int64_t i,
-                        uint64_t order, char *to)
+/* Where values and words are constants, as in most calls, this is a few moves. */
+static inline __attribute__((always_inline)) void write_entry(const struct dr_rollup *r,
+                                                              const struct dr_rollup_worker *w,
+                                                              int32_t values, int32_t words, int64_t i,
+                                                              uint64_t order, char *to)
 {
-    for (int32_t v = 0; v < r->n_values; v++, to += sizeof(double))
+    for (int32_t v = 0; v < values; v++, to += sizeof(double))
         memcpy(to, &w->values[v][i], sizeof(double));
-    for (int32_t k = 0; k < r->words; k++, to += sizeof(uint32_t))
+    for (int32_t k = 0; k < words; k++, to += sizeof(uint32_t))
         memcpy(to, &w->words[k][i], sizeof(uint32_t));
     if (r->order_bytes == sizeof(uint32_t))
         memcpy(to, &(uint32_t){ (uint32_t)order }, sizeof(uint32_t));
@@ -215,6 +218,24 @@ static void write_entry(const struct dr_rollup *r, const struct dr_rollup_worker
         memcpy(to, &order, sizeof(order));
 }
 
+static inline __attribute__((always_inline)) int32_t scatter_shape(const struct dr_rollup *r,
+                                                                   struct dr_rollup_worker *w,
+                                                                   const struct rows *x, const uint64_t *hash,
+                                                                   int32_t values, int32_t words,
+                                                                   struct dr_err *err)
+{
+    for (int64_t i = 0; i < x->n; i++) {
+        uint32_t part = r->part_bits ? (uint32_t)(hash[i] >> (64 - r->part_bits)) : 0;
+        if (w->room[part] == 0)
+            DR_TRY(next_block(w, part, r->entry, err));
+        write_entry(r, w, values, words, i, (uint64_t)(x->order + i) << 1 | is_selected(x, i), w->at[part]);
+        w->at[part] += r->entry;
+        w->room[part]--;
+    }
+    return DR_OK;
+}
+
+/* The shapes that are common: one column to aggregate, three to six words of key and group. */
 static int32_t scatter(const struct dr_rollup *r, struct dr_rollup_worker *w, const struct rows *x,
                        struct dr_err *err)
 {
@@ -224,15 +245,18 @@ static int32_t scatter(const struct dr_rollup *r, struct dr_rollup_worker *w, co
     for (int32_t k = 0; k < r->key_words; k++)
         for (int64_t i = 0; i < x->n; i++)
             hash[i] = hash_step(hash[i], w->words[k][i]);
-    for (int64_t i = 0; i < x->n; i++) {
-        uint32_t part = r->part_bits ? (uint32_t)(hash[i] >> (64 - r->part_bits)) : 0;
-        if (w->room[part] == 0)
-            DR_TRY(next_block(w, part, r->entry, err));
-        write_entry(r, w, i, (uint64_t)(x->order + i) << 1 | is_selected(x, i), w->at[part]);
-        w->at[part] += r->entry;
-        w->room[part]--;
+    switch (r->n_values == 1 ? r->words : 0) {
+    case 3:
+        return scatter_shape(r, w, x, hash, 1, 3, err);
+    case 4:
+        return scatter_shape(r, w, x, hash, 1, 4, err);
+    case 5:
+        return scatter_shape(r, w, x, hash, 1, 5, err);
+    case 6:
+        return scatter_shape(r, w, x, hash, 1, 6, err);
+    default:
+        return scatter_shape(r, w, x, hash, r->n_values, r->words, err);
     }
-    return DR_OK;
 }
 
 static int32_t group_at_once(const struct dr_rollup *r, struct dr_rollup_worker *w, const struct rows *x,
@@ -242,8 +266,8 @@ static int32_t group_at_once(const struct dr_rollup *r, struct dr_rollup_worker 
     for (int64_t i = 0; i < x->n; i++) {
         if (!is_selected(x, i))
             continue;
-        write_entry(r, w, i, 0, entry);
-        DR_TRY(dr_rollup_groups_add(&w->groups, entry, err));
+        write_entry(r, w, r->n_values, r->words, i, 0, entry);
+        DR_TRY(dr_rollup_groups_add(&w->groups, &(const char *){ entry }, 1, err));
         w->counts.kept++;
     }
     return DR_OK;
@@ -417,15 +441,21 @@ static int32_t take_part(struct dr_rollup *r, struct dr_rollup_worker *me, struc
 static int32_t count_groups(const struct dr_rollup *r, struct dr_rollup_worker *me, const struct distinct *d,
                             struct dr_err *err)
 {
+    const char *some[DR_ROLLUP_AT_ONCE];
+    int32_t n = 0;
     for (size_t i = 0; i < d->n; i++) {
         const char *entry = d->entries + i * r->entry;
         if (!(order_of(r, entry) & 1))
             continue;
         me->counts.kept++;
+        some[n++] = entry;
+        if (n < DR_ROLLUP_AT_ONCE)
+            continue;
+        n = 0;
         if (!r->only_counts)
-            DR_TRY(dr_rollup_groups_add(&me->groups, entry, err));
+            DR_TRY(dr_rollup_groups_add(&me->groups, some, DR_ROLLUP_AT_ONCE, err));
     }
-    return DR_OK;
+    return r->only_counts ? DR_OK : dr_rollup_groups_add(&me->groups, some, n, err);
 }
 
 static void resolve_some(void *ctx, int64_t worker)

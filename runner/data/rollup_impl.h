@@ -18,7 +18,7 @@
 #include "base/hash.h"
 #include "data/rollup.h"
 
-enum { DR_ROLLUP_BLOCK = 1024, DR_ROLLUP_WORDS = 48, DR_ROLLUP_VALUES = 16 };
+enum { DR_ROLLUP_BLOCK = 1024, DR_ROLLUP_WORDS = 48, DR_ROLLUP_VALUES = 16, DR_ROLLUP_AT_ONCE = 32 };
 #define DR_ROLLUP_MISSING UINT32_MAX                    /* the word of a missing value */
 #define DR_ROLLUP_NO_VALUE UINT64_C(0x7FF8DA60DA60DA60) /* the bits of a value that is not there */
 
@@ -121,8 +121,10 @@ struct dr_rollup_groups {
 /* entries: of the same worker, or NULL. */
 void dr_rollup_groups_init(struct dr_rollup_groups *g, struct dr_rollup *r, struct dr_rollup_pool *entries);
 void dr_rollup_groups_done(struct dr_rollup_groups *g);
-/* Count an entry into its group. */
-DR_CHECK int32_t dr_rollup_groups_add(struct dr_rollup_groups *g, const char *entry, struct dr_err *err);
+/* Count n <= DR_ROLLUP_AT_ONCE entries into their groups: together, so that the processor can
+ * wait for the memory of several groups at a time. */
+DR_CHECK int32_t dr_rollup_groups_add(struct dr_rollup_groups *g, const char *const *entries, int32_t n,
+                                      struct dr_err *err);
 /* Merge what the workers met and make the result. */
 DR_CHECK int32_t dr_rollup_result(struct dr_rollup *r, struct dr_table **ret, struct dr_err *err);
 
