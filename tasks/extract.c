@@ -9,7 +9,8 @@ static const struct dr_param params[] = {
     { "columns", DR_PARAM_MAP, 0, NULL, NULL,
       "Columns to keep, in this order: {name: type}; all without it" },
     { "csv", DR_PARAM_MAP, 0, NULL, NULL, "How to read CSV: {delimiter, encoding, missing}" },
-    { "json", DR_PARAM_MAP, 0, NULL, NULL, "How to read JSON: {records}" },
+    { "json", DR_PARAM_MAP, 0, NULL, NULL,
+      "JSON: {records, paths, children}; children and paths also of api" },
     { "xml", DR_PARAM_MAP, 0, NULL, NULL, "How to read XML: {row, columns}" },
     { "folder", DR_PARAM_MAP, 0, NULL, NULL,
       "Files: {path, pattern, format, order, ledger, settle, bad_files}" },
@@ -25,6 +26,7 @@ static const struct dr_port inputs[] = {
 };
 static const struct dr_port outputs[] = {
     { "table", DR_REQUIRED, 0, "The rows" },
+    { "children", DR_MANY, 0, "The tables of json.children, by their names" },
     { "files", 0, 0, "Source folder: what became of each file" },
     { 0 },
 };
@@ -34,10 +36,29 @@ static int32_t extract_file(struct dr_task *t, const char *format, struct extrac
     if (!dr_task_has_input(t, "file"))
         return dr_task_fail_final(t, "source: %s needs the input 'file'", format);
     struct dr_err err = { 0 };
-    int32_t rc = read_format(t, format, dr_task_input_path(t, "file", 0), &ret->table, &err);
+    const char *path = dr_task_input_path(t, "file", 0), *name = dr_task_input_name(t, "file", 0);
+    int32_t rc = read_format(t, format, path, ret, &err);
     if (rc)
-        return err.rc ? dr_task_fail_final(t, "%s: %s", dr_task_input_name(t, "file", 0), err.msg) : rc;
+        return err.rc ? dr_task_fail_final(t, "%s", file_problem(name, path, &err)) : rc;
     return dr_task_record_input(t, "file", 0, ret->table);
+}
+
+static int32_t write_children(struct dr_task *t, struct extracted *x)
+{
+    int32_t n = dr_task_output_count(t, "children");
+    for (int32_t i = 0; i < n; i++) {
+        const char *name = dr_task_output_name(t, "children", i);
+        int32_t k = 0;
+        while (k < x->n_children && strcmp(x->child_names[k], name) != 0)
+            k++;
+        if (k == x->n_children)
+            return dr_task_fail_final(t, "the output '%s' is none of json.children", name);
+        DR_TRY(dr_task_write(t, name, x->children[k]));
+    }
+    if (n < x->n_children)
+        return dr_task_fail_final(t, "json.children has %d tables, the output children %d",
+                                  (int)x->n_children, (int)n);
+    return 0;
 }
 
 static int32_t extract(struct dr_task *t)
@@ -49,6 +70,7 @@ static int32_t extract(struct dr_task *t)
                                            : extract_file(t, source, &x));
     DR_TRY(rows_finish(t, &x));
     DR_TRY(dr_task_write(t, "table", x.table));
+    DR_TRY(write_children(t, &x));
     dr_table_unref(x.table);
     if (x.progress)
         progress_forget(x.progress);

@@ -1,5 +1,5 @@
 /* answer.c - JSON answers, taken apart by SQLite's JSON functions: an answer is a
- * table of one cell, and its records are the rows of json_each.
+ * table of one cell, and its records are the rows of json_each. json.c reads the records.
  *
  * Values keep their spelling: a number is never read as a double and written again,
  * so 1.10 stays 1.10 and an identifier of 20 digits keeps all of them. */
@@ -242,85 +242,4 @@ const char *answer_split(const char *from, const char *to, const struct answer_p
     if (text)
         munmap(text, n);
     return problem;
-}
-
-/* ---- records as columns ---- */
-
-static struct dr_column *read_lines(FILE *in)
-{
-    struct dr_builder *b = dr_builder_new(DR_TYPE_STRING);
-    char *line = NULL;
-    size_t size = 0;
-    for (ssize_t n; (n = getline(&line, &size, in)) > 0;)
-        dr_builder_append_bytes(b, line, n - (line[n - 1] == '\n'));
-    free(line);
-    return dr_builder_finish(b);
-}
-
-/* The SELECT that gives each member its column. An object or array within is its JSON text. */
-static char *select_of_members(const struct dr_table *names, struct dr_err *err)
-{
-    char *sql = NULL;
-    size_t bytes;
-    FILE *out = open_memstream(&sql, &bytes);
-    if (!out)
-        abort();
-    for (int64_t i = 0; i < dr_table_rows(names); i++) {
-        char *name = cell_text(names, 0, i);
-        bool odd = strpbrk(name, "\"'\\") != NULL;
-        fprintf(out,
-                "%s CASE json_type(body, '$.\"%s\"') WHEN 'text' THEN json_extract(body, '$.\"%s\"')"
-                " WHEN 'null' THEN NULL ELSE body -> '$.\"%s\"' END AS \"%s\"",
-                i ? "," : "SELECT", name, name, name, name);
-        free(name);
-        if (odd) {
-            fclose(out);
-            free(sql);
-            *err =
-                (struct dr_err){ .rc = DR_EINPUT, .msg = "a record has a member with a quote in its name" };
-            return NULL;
-        }
-    }
-    fputs(" FROM lines", out);
-    fclose(out);
-    return sql;
-}
-
-static int32_t columns_of(struct dr_db *db, struct dr_table **ret, struct dr_err *err)
-{
-    struct dr_table *names = NULL;
-    DR_TRY(ask(db, err, &names,
-               "SELECT m.key FROM lines, json_each(lines.body) AS m GROUP BY m.key"
-               " ORDER BY min(lines.rowid), min(m.id)"));
-    if (dr_table_rows(names) == 0) { /* no records: no columns */
-        dr_table_unref(names);
-        return dr_table_new(0, NULL, NULL, ret, err);
-    }
-    char *sql = select_of_members(names, err);
-    dr_table_unref(names);
-    if (!sql)
-        return DR_EINPUT;
-    int32_t rc = dr_db_query(db, sql, ret, err);
-    free(sql);
-    return rc;
-}
-
-int32_t answer_table(const char *path, struct dr_table **ret, struct dr_err *err)
-{
-    FILE *in = fopen(path, "re");
-    if (!in) {
-        *err = (struct dr_err){ .rc = DR_ESYS, .sys = errno };
-        snprintf(err->msg, sizeof err->msg, "cannot read '%.300s': %s", path, strerror(errno));
-        return DR_ESYS;
-    }
-    struct dr_column *lines = read_lines(in);
-    fclose(in);
-    struct dr_db *db = NULL;
-    int32_t rc = open_texts("lines", lines, &db, err);
-    dr_column_unref(lines);
-    if (rc)
-        return rc;
-    rc = columns_of(db, ret, err);
-    dr_db_close(db);
-    return rc;
 }

@@ -7,7 +7,8 @@
  *     answer.c     what a page of JSON says: its rows, its count, what comes next
  *     progress.c   the pages fetched so far, kept for the next attempt
  *     pages.c      all pages of a list
- *     files.c      a file of CSV or JSON; which format is which
+ *     files.c      a file of CSV; which format is which
+ *     json.c       JSON and JSON lines, arrays in records as child tables
  *     xml.c        libxml2: the rows of an XML file
  *     folder.c     the files of a folder, without those that were read before
  *     rows.c       declared columns, duplicates, counts
@@ -184,9 +185,6 @@ const char *answer_split(const char *from, const char *to, const struct answer_p
                          struct page *ret);
 /* The text at a path of a JSON text; NULL where it is not there. Caller frees. */
 char *answer_text(const char *json, const char *path);
-/* The records of files of one JSON object a line, as text columns: one for each
- * member that occurs, in order of first appearance. */
-DR_CHECK int32_t answer_table(const char *path, struct dr_table **ret, struct dr_err *err);
 
 /* ---- progress.c ----------------------------------------------------------------------- */
 
@@ -216,8 +214,13 @@ uint64_t hash_bytes(uint64_t hash, const void *p, size_t n); /* FNV-1a; begin wi
 
 /* ---- the sources -------------------------------------------------------------------------- */
 
-/* What a source gives: a table, and what is to be held against it. */
+enum { CHILDREN_MAX = 16 };
+
+/* What a source gives: a table, those of the arrays in its records, and what is to be held against it. */
 struct extracted {
+    struct dr_table *children[CHILDREN_MAX]; /* owned */
+    const char *child_names[CHILDREN_MAX];
+    int32_t n_children;
     struct dr_table *table;    /* owned */
     const struct dr_node *key; /* LIST: columns that identify a record; NULL: none */
     const char *conflicts;     /* of records with one key that differ: fail, keep, first, last */
@@ -236,16 +239,24 @@ DR_CHECK int32_t extract_folder(struct dr_task *t, struct extracted *ret);
     "NULL, file TEXT NOT NULL, run_id TEXT NOT NULL, done_at TEXT NOT NULL, PRIMARY KEY (ledger, hash, "     \
     "bytes)) STRICT"
 
-/* files.c: one file in one of the formats. What is wrong with the file is in err, without its name; with a
+/* files.c: one file in one of the formats. What is wrong with the file is in err; with a
  * setting, the task has failed and err is empty. */
 #define FORMATS "csv, json, jsonl, xml"
 bool is_format(const char *name);
-DR_CHECK int32_t read_format(struct dr_task *t, const char *format, const char *path, struct dr_table **ret,
+DR_CHECK int32_t read_format(struct dr_task *t, const char *format, const char *path, struct extracted *ret,
                              struct dr_err *err);
+/* "NAME:2:7: what is wrong": readers name the whole path. */
+char *file_problem(const char *name, const char *path, const struct dr_err *err);
+/* layout: enum dr_json_layout. */
+DR_CHECK int32_t read_json(struct dr_task *t, const char *path, uint8_t layout, struct extracted *ret,
+                           struct dr_err *err);
 DR_CHECK int32_t read_xml(struct dr_task *t, const char *path, struct dr_table **ret, struct dr_err *err);
 
 /* rows.c: the declared columns in their types, errors as above; and, of the whole, rows that came
  * twice, and the count. */
+/* The type that a DAG names; the columns of a table, ", " between (caller frees). */
+DR_CHECK int32_t rows_type(struct dr_task *t, const struct dr_node *n, int32_t *ret);
+char *rows_names(const struct dr_table *table);
 DR_CHECK int32_t declare_columns(struct dr_task *t, struct dr_table **table, struct dr_err *err);
 DR_CHECK int32_t rows_finish(struct dr_task *t, struct extracted *x);
 #endif

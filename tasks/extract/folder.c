@@ -266,43 +266,66 @@ static int32_t add_name(struct dr_task *t, struct dr_table **table, const char *
     return 0;
 }
 
-/* ret_table stays NULL where the file is refused and that is no failure. */
-static int32_t read_file(struct folder *f, struct found *x, struct dr_table **ret_table)
+static void drop(struct extracted *e)
+{
+    dr_table_unref(e->table);
+    for (int32_t i = 0; i < CHILDREN_MAX; i++)
+        dr_table_unref(e->children[i]);
+    *e = (struct extracted){ 0 };
+}
+
+/* ret->table stays NULL where the file is refused and that is no failure. */
+static int32_t read_file(struct folder *f, struct found *x, struct extracted *ret)
 {
     struct dr_err err = { 0 };
-    int32_t rc = read_format(f->t, f->format, x->path, ret_table, &err);
+    int32_t rc = read_format(f->t, f->format, x->path, ret, &err);
     if (!rc)
-        rc = declare_columns(f->t, ret_table, &err);
+        rc = declare_columns(f->t, &ret->table, &err);
     if (!rc) {
-        x->rows = dr_table_rows(*ret_table);
-        return add_name(f->t, ret_table, x->name);
+        x->rows = dr_table_rows(ret->table);
+        for (int32_t i = 0; i < ret->n_children && !rc; i++)
+            rc = add_name(f->t, &ret->children[i], x->name);
+        return rc ? rc : add_name(f->t, &ret->table, x->name);
     }
     if (err.rc == 0) /* a setting is wrong: the task has failed */
         return rc;
+    x->reason = file_problem(x->name, x->path, &err);
     if (!f->skip_bad)
-        return dr_task_fail(f->t, "file '%s': %s", x->name, err.msg);
-    dr_table_unref(*ret_table);
-    *ret_table = NULL;
+        return dr_task_fail(f->t, "%s", x->reason);
+    drop(ret);
     x->state = "refused";
-    x->reason = text_of("%s", err.msg);
-    dr_task_log(f->t, DR_WARN, "file '%s' is refused: %s", x->name, err.msg);
+    dr_task_log(f->t, DR_WARN, "refused: %s", x->reason);
     return 0;
 }
 
-static int32_t read_files(struct folder *f, struct dr_table ***ret, int32_t *ret_n)
+static int32_t read_files(struct folder *f, struct extracted **ret, int32_t *ret_n)
 {
-    struct dr_table **tables = calloc((size_t)f->n + 1, sizeof(struct dr_table *));
-    if (!tables)
+    struct extracted *read = calloc((size_t)f->n + 1, sizeof *read);
+    if (!read)
         abort();
     for (int64_t i = 0; i < f->n; i++) {
         if (strcmp(f->files[i].state, "read") != 0)
             continue;
-        DR_TRY(read_file(f, &f->files[i], &tables[*ret_n]));
-        *ret_n += tables[*ret_n] != NULL;
+        DR_TRY(read_file(f, &f->files[i], &read[*ret_n]));
+        *ret_n += read[*ret_n].table != NULL;
         dr_task_progress(f->t, i + 1, f->n);
     }
-    *ret = tables;
+    *ret = read;
     return 0;
+}
+
+/* The tables of all files one below the other: child number `child`, or the records for -1. */
+static int32_t put_together(struct dr_task *t, const struct extracted *read, int32_t n, int32_t child,
+                            struct dr_table **ret)
+{
+    const struct dr_table **tables = calloc((size_t)n, sizeof(struct dr_table *));
+    if (!tables)
+        abort();
+    for (int32_t i = 0; i < n; i++)
+        tables[i] = child < 0 ? read[i].table : read[i].children[child];
+    int32_t rc = dr_table_concat(n, tables, ret, dr_task_err(t));
+    free(tables);
+    return rc;
 }
 
 static void tell(const struct folder *f)
@@ -319,36 +342,60 @@ static void tell(const struct folder *f)
     }
 }
 
-/* The table that a folder without files gives. */
-static int32_t no_rows(struct dr_task *t, struct dr_table **ret)
+/* What a folder without files gives: the tables of a file without records, so that those who read
+ * them find their columns. */
+static int32_t no_rows(struct folder *f, struct extracted *ret)
 {
     struct dr_err err = { 0 };
-    DR_TRY(dr_table_new(0, NULL, NULL, ret, dr_task_err(t)));
-    DR_TRY(declare_columns(t, ret, &err));
-    return add_name(t, ret, "");
+    if (is_in_list("json|jsonl", f->format)) {
+        char *path = text_of("%s/empty.jsonl", dr_task_info(f->t)->work_dir);
+        FILE *empty = fopen(path, "we");
+        if (!empty || fclose(empty))
+            return dr_task_fail(f->t, "cannot write '%s': %s", path, strerror(errno));
+        DR_TRY(read_json(f->t, path, DR_JSON_LINES, ret, dr_task_err(f->t)));
+        free(path);
+    } else {
+        DR_TRY(dr_table_new(0, NULL, NULL, &ret->table, dr_task_err(f->t)));
+    }
+    DR_TRY(declare_columns(f->t, &ret->table, &err));
+    for (int32_t i = 0; i < ret->n_children; i++)
+        DR_TRY(add_name(f->t, &ret->children[i], ""));
+    return add_name(f->t, &ret->table, "");
+}
+
+static int32_t put_all_together(struct dr_task *t, struct extracted *read, int32_t n, struct extracted *ret)
+{
+    DR_TRY(put_together(t, read, n, -1, &ret->table));
+    for (int32_t k = 0; k < read[0].n_children; k++) {
+        DR_TRY(put_together(t, read, n, k, &ret->children[k]));
+        ret->child_names[k] = read[0].child_names[k];
+        ret->n_children++;
+    }
+    for (int32_t i = 0; i < n; i++)
+        drop(&read[i]);
+    return 0;
 }
 
 int32_t extract_folder(struct dr_task *t, struct extracted *ret)
 {
     struct folder f = { 0 };
-    struct dr_table **tables = NULL, *files = NULL;
+    struct extracted *read = NULL;
+    struct dr_table *files = NULL;
     int32_t n = 0;
     DR_TRY(read_settings(t, &f));
     DR_TRY(find_files(&f));
     DR_TRY(skip_known(&f));
-    DR_TRY(read_files(&f, &tables, &n));
+    DR_TRY(read_files(&f, &read, &n));
     tell(&f);
     DR_TRY(table_of_files(&f, &files));
     if (dr_task_has_output(t, "files"))
         DR_TRY(dr_task_write(t, "files", files));
-    if (n)
-        DR_TRY(dr_table_concat(n, (const struct dr_table *const *)tables, &ret->table, dr_task_err(t)));
-    else
-        DR_TRY(no_rows(t, &ret->table));
-    ret->has_columns = true;
     dr_table_unref(files);
-    for (int32_t i = 0; i < n; i++)
-        dr_table_unref(tables[i]);
-    free(tables);
+    if (n)
+        DR_TRY(put_all_together(t, read, n, ret));
+    else
+        DR_TRY(no_rows(&f, ret));
+    ret->has_columns = true;
+    free(read);
     return 0;
 }

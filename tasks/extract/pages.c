@@ -271,6 +271,16 @@ static int32_t read_expectations(const struct settings *s, struct extracted *ret
     return 0;
 }
 
+/* "PATH:3:7: what" is about a file that nobody knows: what remains is "record 3: what". */
+static char *strip_path(const char *msg)
+{
+    const char *at = strstr(msg, "rows.jsonl:");
+    char *end = NULL;
+    long long line = at ? strtoll(at + strlen("rows.jsonl:"), &end, 10) : 0;
+    const char *what = end ? strstr(end, ": ") : NULL;
+    return what ? text_of("record %lld: %s", line, what + 2) : text_of("%s", msg);
+}
+
 int32_t extract_api(struct dr_task *t, struct extracted *ret)
 {
     static struct progress progress; /* rows.c may yet reject what it holds */
@@ -284,7 +294,10 @@ int32_t extract_api(struct dr_task *t, struct extracted *ret)
         return rc;
     char *path = text_of("%s/rows.jsonl", dr_task_info(t)->work_dir);
     DR_TRY(join_files(t, &progress, path));
-    DR_TRY(answer_table(path, &ret->table, dr_task_err(t)));
+    struct dr_err err = { 0 };
+    if (read_json(t, path, DR_JSON_LINES, ret, &err))
+        return err.rc ? dr_task_fail_final(t, "%s: %s", url_shown(a.fetcher.origin), strip_path(err.msg))
+                      : DR_EDEF;
     unlink(path);
     free(path);
     int64_t n = progress.n_pages;

@@ -8,7 +8,7 @@
 
 /* ---- columns ---- */
 
-static int32_t type_of(struct dr_task *t, const struct dr_node *n, int32_t *ret)
+int32_t rows_type(struct dr_task *t, const struct dr_node *n, int32_t *ret)
 {
     static const struct {
         const char *name;
@@ -64,7 +64,7 @@ static int32_t cast_column(struct dr_task *t, const struct dr_column *c, const c
                            const struct dr_node *type_node, struct dr_column **ret, struct dr_err *err)
 {
     int32_t type = DR_TYPE_STRING;
-    DR_TRY(type_of(t, type_node, &type));
+    DR_TRY(rows_type(t, type_node, &type));
     uint8_t *refused = calloc((size_t)dr_column_rows(c) / 8 + 1, 1);
     if (!refused)
         abort();
@@ -75,7 +75,7 @@ static int32_t cast_column(struct dr_task *t, const struct dr_column *c, const c
     return rc;
 }
 
-static char *names_of(const struct dr_table *table)
+char *rows_names(const struct dr_table *table)
 {
     char *text = text_of("%s", "");
     for (int32_t i = 0; i < dr_table_columns(table); i++) {
@@ -97,7 +97,7 @@ static int32_t declared_column(struct dr_task *t, const struct dr_table *table, 
 {
     int32_t at = dr_table_find(table, name);
     if (at < 0 && dr_table_rows(table) > 0)
-        return refuse(err, "the source has no column '%s'; it has: %s", name, names_of(table));
+        return refuse(err, "the source has no column '%s'; it has: %s", name, rows_names(table));
     struct dr_column *c = at < 0 ? no_values() : dr_column_ref(dr_table_column(table, at));
     int32_t rc = cast_column(t, c, name, type, ret, err);
     dr_column_unref(c);
@@ -160,7 +160,7 @@ static int32_t unite(struct dr_task *t, struct extracted *x, int64_t *ret_distin
         keys[i] = dr_node_str(dr_node_at(list, i), "");
         if (dr_table_columns(x->table) && dr_table_find(x->table, keys[i]) < 0)
             return dr_task_fail_final(t, "api.key: the source has no column '%s'; it has: %s", keys[i],
-                                      names_of(x->table));
+                                      rows_names(x->table));
     }
     *ret_distinct = dr_table_rows(x->table);
     if (n == 0 || *ret_distinct == 0)
@@ -204,6 +204,18 @@ static int32_t hold_against_count(struct dr_task *t, const struct extracted *x, 
     return rc;
 }
 
+/* A record that came twice brought its children twice. Their key and position tell them apart otherwise. */
+static int32_t unite_children(struct dr_task *t, struct extracted *x)
+{
+    for (int32_t i = 0; i < x->n_children; i++) {
+        struct dr_table *table = NULL;
+        DR_TRY(dr_table_distinct(x->children[i], 0, NULL, DR_KEEP_FIRST, NULL, &table, dr_task_err(t)));
+        dr_table_unref(x->children[i]);
+        x->children[i] = table;
+    }
+    return 0;
+}
+
 int32_t rows_finish(struct dr_task *t, struct extracted *x)
 {
     int64_t received = dr_table_rows(x->table), distinct = received;
@@ -211,6 +223,8 @@ int32_t rows_finish(struct dr_task *t, struct extracted *x)
     if (!x->has_columns && declare_columns(t, &x->table, &err))
         return err.rc ? dr_task_fail_final(t, "%s", err.msg) : DR_EDEF;
     int32_t rc = unite(t, x, &distinct);
+    if (!rc && x->key)
+        rc = unite_children(t, x);
     if (!rc)
         rc = hold_against_count(t, x, received, distinct);
     if (rc) {

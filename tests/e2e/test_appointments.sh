@@ -229,7 +229,7 @@ fails_in() { # TASK TEXT
 it "settings that are not JSON"
 echo '{"practices": [' >data/appointments/office_settings.json
 run 1
-fails_in extract_settings "not JSON"
+fails_in extract_settings "office_settings.json:2:1: expected a value"
 
 it "settings without practices"
 echo '{"practices": []}' >data/appointments/office_settings.json
@@ -239,7 +239,7 @@ fails_in check_departments "critical"
 it "settings whose list has another name"
 echo '{"clinics": []}' >data/appointments/office_settings.json
 run 1
-fails_in extract_settings "no array of records where 'records' says"
+fails_in extract_settings "the member 'practices'"
 
 it "an export without a column"
 cp "$source_dir"/data/appointments/* data/appointments/

@@ -82,14 +82,14 @@ done
 
 # ---- JSON ----
 
-it "JSON and JSON lines: numbers keep their spelling, null is missing, what is nested is JSON text"
+it "JSON and JSON lines: columns that are found, and columns that are declared"
 echo '{"data": {"items": [{"id": 12345678901234567890, "v": 1.50, "w": null}, {"id": 2, "tags": ["a", {"b": 1}], "w": "é\n"}]}}' >data/x.json
 extract_dag <<'END'
     inputs: {file: data/x.json}
     with: {source: json, json: {records: data.items}}
 END
 run_x 0
-printf 'id,v,w,tags\n12345678901234567890,1.50,,\n2,,"é\n","[""a"",{""b"":1}]"\n' >wanted.csv
+printf 'id,v,w,tags\n12345678901234567890,1.5,,\n2,,"é\n","[""a"", {""b"": 1}]"\n' >wanted.csv
 rows >got.csv
 same_file wanted.csv got.csv
 printf '{"id": 12345678901234567890, "v": 1.50, "w": null}\n{"id": 2, "tags": ["a", {"b": 1}], "w": "é\\n"}\n' >data/x.jsonl
@@ -101,10 +101,65 @@ run_x 0
 rows >got.csv
 same_file wanted.csv got.csv
 
+extract_dag <<'END'
+    inputs: {file: data/x.jsonl}
+    with: {source: jsonl, columns: {v: string, first: string, id: string}, json: {paths: {first: "tags[0]"}}}
+END
+run_x 0
+printf 'v,first,id\n1.50,,12345678901234567890\n,a,2\n' >wanted.csv
+rows >got.csv
+same_file wanted.csv got.csv
+
+it "a declared column that no record has is not taken for missing values"
+sed -i 's/{v: string, /{v: string, status: string, /' dags/x.yaml
+run_x 1
+says "no record has 'status'; they have: id, v, w, tags"
+
+it "arrays in the records become tables of their own"
+cat >data/x.json <<'END'
+{"people": [
+  {"id": "a", "name": {"family": "Ash"}, "phones": [{"use": "home", "number": "1"}, {"number": "2"}], "tags": ["x", "y"]},
+  {"id": "b", "name": {"family": "Elm"}, "phones": [], "tags": null},
+  {"id": "c", "name": null, "phones": [{"use": "work", "number": "03", "extra": [1]}]}]}
+END
+dag x <<'END'
+tasks:
+  x:
+    plugin: extract
+    inputs: {file: data/x.json}
+    outputs: {table: rows.csv, children: [tags.csv, phones.csv]}
+    with:
+      source: json
+      columns: {id: string, family: string}
+      json:
+        records: people
+        paths: {family: name.family}
+        children:
+          phones.csv: {array: phones, key: [id], position: nr, columns: {use: string, number: string}}
+          tags.csv: {array: tags, key: [id]}
+END
+run_x 0
+out_of_x() { tr '\n' ' ' <"$(ls -td var/runs/x/*/x/out/"$1" | head -n 1)"; }
+is "records" "$(out_of_x rows.csv)" "id,family a,Ash b,Elm c, "
+is "phones" "$(out_of_x phones.csv)" "id,nr,use,number a,0,home,1 a,1,,2 c,0,work,03 "
+is "tags" "$(out_of_x tags.csv)" "id,position,value a,0,x a,1,y "
+
+it "a child table that nobody asked for, and one that is not declared"
+sed -i 's/\[tags.csv, phones.csv\]/[tags.csv]/' dags/x.yaml
+run_x 1
+says "json.children has 2 tables, the output children 1"
+sed -i 's/\[tags.csv\]/[tags.csv, phone.csv]/' dags/x.yaml
+run_x 1
+says "the output 'phone.csv' is none of json.children"
+
 it "JSON lines of which one is broken"
 printf '{"id": 1}\n{"id": \n' >data/x.jsonl
+extract_dag <<'END'
+    inputs: {file: data/x.jsonl}
+    with: {source: jsonl}
+END
 run_x 1
-says "data/x.jsonl"
+says "data/x.jsonl:2:8: "
 
 # ---- columns ----
 
@@ -198,11 +253,34 @@ expect_exit 1 dagrun run x --param fail=1
 run_x 0
 is "rows" "$(rows | tr '\n' ' ')" "a,_file 6,late.csv "
 
+it "a folder of JSON: children of all files, and empty ones with their columns where nothing is new"
+cp dags/x.yaml dags.x.keep
+mkdir data/people
+for i in 1 2; do echo "{\"id\": $i, \"phones\": [{\"n\": \"$i$i\"}]}" >data/people/$i.json; done
+dag x <<'END'
+tasks:
+  x:
+    plugin: extract
+    outputs: {table: rows.csv, files: files.csv, children: [phones.csv]}
+    with:
+      source: folder
+      columns: {id: int64}
+      json: {children: {phones.csv: {array: phones, key: [id], columns: {n: string}}}}
+      folder: {path: data/people, format: json, ledger: people}
+  done: {plugin: ledger, inputs: {files: files.csv}, with: {ledger: people}}
+END
+run_x 0
+phones() { tr '\n' ' ' <"$(ls -td var/runs/x/*/x/out/phones.csv | head -n 1)"; }
+is "phones" "$(phones)" "id,position,n,_file 1,0,11,1.json 2,0,22,2.json "
+run_x 0
+is "no phones" "$(phones)" "id,position,n,_file "
+mv dags.x.keep dags/x.yaml
+
 it "a broken file fails the task where bad_files does not say otherwise"
 sed -i 's/, bad_files: skip//' dags/x.yaml
 printf 'a\nx\n' >data/in/worse.csv
 run_x 1
-says "file 'worse.csv': column 'a': 1 of 1 values are not of type int64"
+says "worse.csv: column 'a': 1 of 1 values are not of type int64"
 
 it "a folder that is not there"
 sed -i 's,data/in,data/nowhere,' dags/x.yaml

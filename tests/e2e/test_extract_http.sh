@@ -238,6 +238,25 @@ serve
 run_fetch 1
 fails_with 'status 401: the credentials were refused'
 
+it "arrays in the records become a table of their own, each item once"
+cp "$scratch/rows.jsonl" "$scratch/rows.keep"
+for i in 1 2 3 4 5 6 7; do echo "{\"id\": $i, \"name\": \"n\", \"amount\": 0, \"tags\": [\"$i\", \"$i\"]}"; done >"$scratch/rows.jsonl"
+fetch_dag '/appointments/'
+sed -i 's/{table: rows}/{table: rows, children: [tags]}/; s/      source: api/&\n      json: {children: {tags: {array: tags, key: [id]}}}/' dags/fetch.yaml
+sed -i 's/\[rows\]/[rows, tags]/' dags/fetch.yaml
+serve --size 2 --mode overlap
+mv "$scratch/rows.keep" "$scratch/rows.jsonl"
+run_fetch 0
+is "items" "$(sort var/published/fetch/latest/tags.csv | tr '\n' ' ')" \
+    "1,0,1 1,1,1 2,0,2 2,1,2 3,0,3 3,1,3 4,0,4 4,1,4 5,0,5 5,1,5 6,0,6 6,1,6 7,0,7 7,1,7 id,position,value "
+
+it "a member that the interface does not have is not taken for missing values"
+fetch_dag '/appointments/'
+sed -i 's/amount: string/price: string/' dags/fetch.yaml
+serve
+run_fetch 1
+fails_with "no record has 'price'; they have: id, name, amount"
+
 it "requests are spread by the rate limit"
 fetch_dag '/appointments/' '' '' 'requests_per_second: 20'
 serve
