@@ -178,7 +178,8 @@ static int32_t past_the_end(struct api *a, const char *url)
 {
     const struct progress *p = a->progress;
     if (p->n_pages == 0 || p->pages[p->n_pages - 1].count < 0)
-        return fetch_fail(&a->fetcher, true, "%s: status 404", url_shown(url));
+        return fetch_fail(&a->fetcher, true, "%s: status 404%s", url_shown(url),
+                          p->n_pages ? "; without api.count nothing proves that the list ends there" : "");
     return 0;
 }
 

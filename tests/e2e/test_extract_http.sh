@@ -101,6 +101,13 @@ serve
 run_fetch 0
 rows_are_right
 
+it "a 404 proves no end where no count does"
+fetch_dag '/numbered' '' 'records: items
+        pages: {number: page}'
+serve
+run_fetch 1
+fails_with "without api.count nothing proves that the list ends there"
+
 it "cursors"
 fetch_dag '/cursor?size=10' '' 'records: data.items
         pages: {cursor: after, next: meta.next}'
