@@ -20,6 +20,7 @@ struct shape {
     struct dr_task *t;
     struct dr_json_options options;
     struct columns columns;
+    bool optional[COLUMNS_MAX]; /* columns that no record needs to have */
     struct dr_json_child children[CHILDREN_MAX];
     int32_t n_children;
 };
@@ -84,14 +85,32 @@ static int32_t read_child(const struct settings *children, const char *name, str
     return 0;
 }
 
+static int32_t read_optional(const struct settings *s, struct shape *ret)
+{
+    const struct dr_node *list = dr_node_get(s->map, "optional");
+    if (list && dr_node_kind(list) != DR_NODE_LIST)
+        return settings_refuse(s, "optional", "must list columns");
+    for (int64_t i = 0; i < dr_node_size(list); i++) {
+        const char *name = dr_node_str(dr_node_at(list, i), "");
+        int32_t at = 0;
+        while (at < ret->columns.n && strcmp(ret->columns.of[at].name, name) != 0)
+            at++;
+        if (at == ret->columns.n)
+            return settings_refuse(s, "optional", "'%.80s' is not one of the columns", name);
+        ret->optional[at] = true;
+    }
+    return 0;
+}
+
 static int32_t read_shape(struct dr_task *t, uint8_t layout, struct shape *ret)
 {
     struct settings s, children;
     *ret = (struct shape){ .t = t, .options = { .size = sizeof ret->options, .layout = layout } };
-    DR_TRY(settings_of_task(t, "json", "records|paths|children", &s));
+    DR_TRY(settings_of_task(t, "json", "records|paths|optional|children", &s));
     if (layout == DR_JSON_DOCUMENT)
         DR_TRY(settings_text(&s, "records", NULL, &ret->options.records));
     DR_TRY(read_columns(&s, dr_task_param(t, "columns"), &ret->columns));
+    DR_TRY(read_optional(&s, ret));
     DR_TRY(settings_below(&s, "children", NULL, &children));
     int64_t n = dr_node_size(children.map);
     if (n > CHILDREN_MAX)
@@ -131,7 +150,7 @@ static int32_t look_for(const struct shape *s, const char *path, const struct dr
     all.n_columns = all.n_children = 0;
     for (int32_t i = 0; i < s->columns.n && !rc; i++) {
         const struct dr_column *c = dr_table_column(table, dr_table_find(table, s->columns.of[i].name));
-        if (dr_column_nulls(c) < dr_column_rows(c) || dr_column_rows(c) == 0)
+        if (s->optional[i] || dr_column_nulls(c) < dr_column_rows(c) || dr_column_rows(c) == 0)
             continue;
         if (!found)
             rc = dr_table_read_json(path, &all, &found, NULL, err);

@@ -114,6 +114,16 @@ it "a declared column that no record has is not taken for missing values"
 sed -i 's/{v: string, /{v: string, status: string, /' dags/x.yaml
 run_x 1
 says "no record has 'status'; they have: id, v, w, tags"
+sed -i 's/json: {/json: {optional: [nothing], /' dags/x.yaml
+run_x 1
+says "'nothing' is not one of the columns"
+
+it "but a column that may be lacking is"
+sed -i 's/optional: \[nothing\]/optional: [status]/' dags/x.yaml
+run_x 0
+printf 'v,status,first,id\n1.50,,,12345678901234567890\n,,a,2\n' >wanted.csv
+rows >got.csv
+same_file wanted.csv got.csv
 
 it "arrays in the records become tables of their own"
 cat >data/x.json <<'END'
