@@ -4,4 +4,6 @@
 
 /* `dagrun-generate appointments OPTION...`; the exit code. */
 int generate_appointments(int argc, char **argv);
+/* `dagrun-generate patients OPTION...`; the exit code. */
+int generate_patients(int argc, char **argv);
 #endif
