@@ -24,6 +24,7 @@ deliver() { # PATIENTS CASES: run on these files
     run 0 patients="$1" cases="$2"
 }
 raw=data/patient_cases
+postgres_runs=''
 
 # The same from the raw files, by other means: the lines of the file as SQLite's own shell imports them, the newest
 # version by max(), no windows, no JSON but what is asked of each line.
@@ -110,6 +111,17 @@ contents() { # of SQLite's warehouse
     local query
     for query in "${tables[@]}"; do sql var/warehouse.db "$query"; done
 }
+contents_of_postgres() {
+    local query
+    for query in "${tables[@]}"; do psql_do "$query"; done |
+        sed -E 's/([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{2}:[0-9]{2}:[0-9]{2})/\1T\2/g'
+}
+contents_of() { # CONNECTION
+    if [ "$1" = postgres ]; then contents_of_postgres; else contents; fi
+}
+empty() { # CONNECTION: without the tables
+    expect_exit 0 clean_env DAGRUN_CONN_POSTGRES="$postgres_uri" "$build/dagrun" db teardown patient_cases --connection "$1" --yes
+}
 fails_in() { # TASK TEXT
     case $(reason_of "$1") in *"$2"*) ;; *) note "reason of $1 lacks '$2': $(reason_of "$1")" ;; esac
 }
@@ -167,19 +179,52 @@ agrees big/patients.csv big/cases.ndjson
 
 it "PostgreSQL gets the same tables and views"
 if start_postgres; then
+    postgres_runs=yes
     run 0 warehouse=postgres patients=big/patients.csv cases=big/cases.ndjson
     run 0 warehouse=postgres patients=big/patients.csv cases=big/cases.ndjson # again changes nothing
-    for query in "${tables[@]}"; do
-        psql_do "$query" | sed -E 's/([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{2}:[0-9]{2}:[0-9]{2})/\1T\2/g' >"$scratch/got"
-        sql var/warehouse.db "$query" >"$scratch/wanted"
-        has_file "$scratch/wanted"
-        same_file "$scratch/wanted" "$scratch/got"
-    done
+    contents >"$scratch/wanted"
+    contents_of_postgres >"$scratch/got"
+    same_file "$scratch/wanted" "$scratch/got"
     psql_is "SELECT pg_typeof(patient_date_of_birth), pg_typeof(updated_at), pg_typeof(is_known) FROM patients LIMIT 1" \
         "date|timestamp without time zone|boolean"
 else
     skip "PostgreSQL is not installed"
 fi
+
+# A run is killed once its load has begun, at another moment each time.
+kill_in_load() { # CONNECTION
+    (
+        set_environment
+        exec env -i --default-signal=INT,QUIT "${environment[@]}" DAGRUN_CONN_POSTGRES="$postgres_uri" "$build/dagrun" run \
+            patient_cases --param warehouse="$1" --param patients=big/patients.csv --param cases=big/cases.ndjson
+    ) >"$out" 2>"$err" &
+    local pid=$!
+    await 20 loading || note "the load did not begin"
+    sleep "0.$(printf %03d $((RANDOM % 150)))"
+    kill -KILL $pid 2>/dev/null
+    wait $pid 2>/dev/null
+}
+loading() { [ "$(sql var/dagrun.db "SELECT state FROM v_task WHERE task_id = 'load' ORDER BY run_key DESC LIMIT 1")" = running ]; }
+
+contents >"$scratch/undisturbed"
+for database in warehouse ${postgres_runs:+postgres}; do
+    it "$database: kill -9 in the middle of the load, and a run again: the database of one undisturbed run"
+    for _ in 1 2 3; do
+        empty $database
+        kill_in_load $database
+        run 0 warehouse=$database patients=big/patients.csv cases=big/cases.ndjson
+        contents_of $database >"$scratch/got"
+        same_file "$scratch/undisturbed" "$scratch/got"
+    done
+    it "$database: the files in parts, the later ones first"
+    empty $database
+    { head -n 1 big/patients.csv && tail -n 1500 big/patients.csv; } >data/last.csv
+    head -n 3000 big/cases.ndjson >data/first.ndjson
+    run 0 warehouse=$database patients=data/last.csv cases=data/first.ndjson
+    run 0 warehouse=$database patients=big/patients.csv cases=big/cases.ndjson
+    contents_of $database >"$scratch/got"
+    same_file "$scratch/undisturbed" "$scratch/got"
+done
 
 # ---- worked by hand ----
 
