@@ -553,6 +553,7 @@ static const char usage[] =
     "  dagrun-generate --kind vitals|labs [--rows N] ... > FILE\n"
     "  dagrun-generate appointments --help: the data of appointment_utilization\n"
     "  dagrun-generate patients --help: the data of patient_cases\n"
+    "  dagrun-generate medical --help: the data of medical_records\n"
     "\n"
     "  --rows N            records in each file (1000)\n"
     "  --seed N            another seed, another file (1)\n"
@@ -683,6 +684,8 @@ int main(int argc, char **argv)
         return generate_appointments(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "patients") == 0)
         return generate_patients(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "medical") == 0)
+        return generate_medical(argc - 1, argv + 1);
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         fputs(usage, stdout);
         return 0;

@@ -6,4 +6,6 @@
 int generate_appointments(int argc, char **argv);
 /* `dagrun-generate patients OPTION...`; the exit code. */
 int generate_patients(int argc, char **argv);
+/* `dagrun-generate medical OPTION...`; the exit code. */
+int generate_medical(int argc, char **argv);
 #endif

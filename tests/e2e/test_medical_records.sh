@@ -1,0 +1,213 @@
+#!/bin/bash
+# medical_records: cleaning and features against persons worked by hand, nothing lost, spelling.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/postgres.sh"
+
+pipeline_home() { # NAME: this project's DAG and suite, in a home of their own
+    new_home "$1"
+    cp "$source_dir"/dags/medical_records.yaml dags/
+    cp -R "$source_dir/dags/medical_records" dags/
+    mkdir migrations
+    cp -R "$source_dir/migrations/medical_records" migrations/
+    cp "$source_dir"/expectations/medical_events.yaml expectations/
+    cp -R "$source_dir/data/medical_records" data/
+    sed -i 's/retry_delay: 10s/retry_delay: 100ms/' dags/medical_records.yaml
+}
+run() { expect_exit "$1" clean_env DAGRUN_CONN_POSTGRES="$postgres_uri" timeout -k 1 60 "$build/dagrun" run medical_records "${@:2}"; }
+warehouse=var/warehouse.db
+published=var/published/medical_records/latest
+features() { # PERSON FIELD...: the fields of its object
+    local person=$1 list='' field
+    shift
+    for field; do list+="${list:+, }features ->> '$field'"; done
+    sql $warehouse "SELECT $list FROM person_features WHERE person_id = '$person'"
+}
+
+it "the sample is what the generator makes"
+cd "$scratch" || exit 1
+expect_exit 0 generate medical --seed 3 --out made
+for table in lifestyle rx conditions labs tests; do
+    same_file "$source_dir/data/medical_records/$table.csv" made/$table.csv
+done
+
+it "the sample: every row is kept or its removal explained"
+pipeline_home sample
+run 0
+has_file reports/medical_records/latest/index.html
+for table in lifestyle rx conditions labs tests; do
+    raw=$(($(wc -l <data/medical_records/$table.csv) - 1))
+    kept=$(sql $warehouse "SELECT count(*) FROM $table")
+    removed=$(grep -c "^$table," $published/medical_removed.csv)
+    is "kept and removed of $table" $((kept + removed)) $raw
+    sql_is $warehouse "SELECT sum(rows) FROM medical_decisions WHERE source = '$table' AND action IN ('kept', 'removed')" $raw
+    is "corrections of $table are of all rows checked" "$(sqlite3 -batch :memory: \
+        '.mode csv' ".import $published/${table}_corrections.csv c" 'SELECT sum(rows) FROM c')" \
+        $((raw - $(sql $warehouse "SELECT coalesce(sum(rows), 0) FROM medical_decisions
+            WHERE source = '$table' AND rule LIKE '%belongs to a person%'")))
+done
+sql_is $warehouse "PRAGMA foreign_key_check" ""
+sql_is $warehouse "SELECT count(*) FROM person_features f JOIN person_resources r USING (person_id)
+    WHERE json_valid(features) AND json_valid(resource)" "$(sql $warehouse 'SELECT count(*) FROM person')"
+
+it "a rerun changes nothing"
+sql $warehouse "SELECT * FROM person_resources; SELECT * FROM person_features" >"$scratch/before"
+run 0
+sql $warehouse "SELECT * FROM person_resources; SELECT * FROM person_features" >"$scratch/after"
+same_file "$scratch/before" "$scratch/after"
+
+# ---- persons worked by hand ----
+
+hand_made() {
+    pipeline_home hand
+    cd data/medical_records || exit 1
+    cat >lifestyle.csv <<'END'
+person_id,encounter_id,feature,value,unit,report_date
+C,,diet,mixed,,sometime
+C,,deit,low salt,,
+,e9,diet,mixed,,2024-01-01
+END
+    for day in 01 02 03 04 05 06 07 08; do echo "D,d1,exercise,weekly,,2024-01-$day" >>lifestyle.csv; done
+    cat >rx.csv <<'END'
+person_id,encounter_id,feature,value,unit,report_date,drug_name,rxnorm
+A,e1,prescription,30,days,2024-06-01,Tamsulosin 0.4 MG Oral Capsule,
+B,b0,prescription,30,days,01/01/2020,,49276
+B,b1,prescription,30,days,2024-03-01,Metformin,
+B,b1,prescription,30,days,2024-03-01,METFORMIN,
+B,b1,prescription,30,days,20240229,Lisinopril,
+B,b1,prescription,30,days,28-Feb-2024,Atorvastatin,
+B,b1,prescription,30,days,2023-12-02,Amlodipine,
+B,b1,,30,days,2024-03-01T09:00:00,,402014
+B,b1,prescription,30,days,2023-12-01,Omeprazole,
+B,b1,prescription,30,days,2024-03-01,,
+END
+    cat >conditions.csv <<'END'
+person_id,encounter_id,feature,value,unit,report_date,icd_code
+A,e1,diagnosis,Diabetes,,2024-02-01,E11.9
+A,e1,diagnosis,Diabetes with kidney disease,,2024-02-01,e11.22
+A,e1,diagnosis,Heart failure,,2024-02-01,I509
+A,e1,diagnosis,Heart failure,,2024-02-02,I50.9
+A,e1,diagnosis,Cancer of prostate,,2024-02-01,C61
+A,e1,diagnosis,Cancer of bone,,2024-02-01,C79.5
+B,b1,diagnosis,Hypertension,,2024-02-01,I10
+END
+    cat >labs.csv <<'END'
+person_id,encounter_id,feature,value,unit,report_date
+A,e1,HgB,13.0,g/dL,2024-01-01
+A,e2,hemoglobni,140,g/L,12/31/2024
+A,e2,HgB,14,g/dL,2024-12-31
+A,e2,creatinine,<5,mg/dL,2024-12-31
+A,e2,troponin,<0.01,ng/mL,2024-12-01
+A,e3,glucose,200,mg/dL,2024-11-01
+A,e4,glucoes,90,mg/dL,2024-10-01
+A,e4,glucose,90,,2024-10-02
+A,e4,glucose,pending,mg/dL,2024-10-03
+B,b1,creatinine,2.0,g/L,2024-02-30
+B,b1,HgB,,g/dL,2024-02-01
+END
+    cat >tests.csv <<'END'
+person_id,encounter_id,feature,value,unit,report_date
+A,e2,heart rate,≥100,bpm,2024-12-31
+A,e2,zzz,7,,2024-12-31
+END
+    cd ../..
+    run 0
+}
+
+it "a person with everything: the features, worked by hand"
+hand_made
+is "alpha blocker" "$(features A alpha_blocker_now alpha_blocker_ever alpha_blocker_date)" "1|1|2024-06-01"
+is "HgB: 140 g/L and 14 g/dL of one day are one value" "$(features A hgb hgb_comparator hgb_date)" "14.0||2024-12-31"
+# From 2024-07-01 (six months before 31 December is 31 June): e2, e3, e4; not e1.
+is "encounters" "$(features A encounters_6_months)" 3
+# Diabetes with complications 2 (not 1 more), heart failure 1 once, metastases 6 (not 2 more).
+is "Charlson" "$(features A charlson charlson_conditions)" "9|3"
+# Judged: HgB 13 and 14, troponin <0.01, glucose 200 and 90; creatinine <5 may be either. One of five.
+is "abnormal" "$(features A labs_1_year abnormal_lab_share)" "5|0.2"
+# From 13 to 14 in 365 days: 365.25 / 365.
+is "trend" "$(features A hgb_values hgb_per_year)" "2|1.0007"
+is "drugs" "$(features A drugs_90_days polypharmacy)" "0|0"
+
+it "a person with many drugs, none an alpha blocker now"
+is "alpha blocker, by its code" "$(features B alpha_blocker_now alpha_blocker_ever alpha_blocker_date)" "0|1|2020-01-01"
+# From 2023-12-02: metformin, lisinopril, atorvastatin, amlodipine, 402014; omeprazole is a day too old.
+is "drugs" "$(features B drugs_90_days polypharmacy)" "5|1"
+is "no HgB, no index" "$(features B hgb hgb_per_year charlson labs_1_year abnormal_lab_share)" "||0|0|"
+
+it "a person without a day has features, too"
+is "features" "$(features C alpha_blocker_now encounters_6_months drugs_90_days charlson hgb)" "0|0|0|0|"
+is "resources" "$(sql $warehouse "SELECT json_array_length(resource, '\$.lifestyle'), json_array_length(resource, '\$.labs')
+    FROM person_resources WHERE person_id = 'C'")" "2|0"
+
+it "what was decided, row by row"
+is "removed" "$(tail -n +2 $published/medical_removed.csv | cut -d, -f1-3)" "labs,4,repeats another row
+labs,12,has no value
+lifestyle,4,Every event belongs to a person
+rx,5,repeats another row
+rx,11,names no drug"
+sql_is $warehouse "SELECT value, unit, comparator, value_text FROM tests WHERE feature = 'heart rate'" "100.0|/min|>=|≥100"
+sql_is $warehouse "SELECT value IS NULL, value_text FROM tests WHERE feature = 'zzz'" "1|7"
+sql_is $warehouse "SELECT report_date IS NULL, value IS NULL, value_text, unit_text FROM labs WHERE person_id = 'B'" "1|1|2.0|g/L"
+sql_is $warehouse "SELECT rows FROM medical_decisions WHERE source = 'labs' AND rule LIKE '%distance 1'" 2
+is "corrections" "$(grep -E 'corrected' $published/labs_corrections.csv)" "glucoes,glucose,1,corrected,1
+hemoglobni,HgB,1,corrected,1"
+
+it "PostgreSQL has the same"
+if start_postgres; then
+    run 0 --param warehouse=postgres
+    for query in "SELECT person_id, drugs_90_days, charlson, encounters_6_months, labs_1_year, hgb_per_year FROM person
+            JOIN feature_polypharmacy USING (person_id) JOIN feature_charlson USING (person_id)
+            JOIN feature_encounters USING (person_id) JOIN feature_abnormal_labs USING (person_id)
+            JOIN feature_hgb_trend USING (person_id) ORDER BY 1" \
+        "SELECT record_id, encounter_id, feature, CAST(value * 100 AS INTEGER), comparator, unit, value_text, report_date
+            FROM labs ORDER BY 1" "SELECT features ->> 'charlson' FROM person_features ORDER BY person_id"; do
+        is "PostgreSQL: $query" "$(psql_do "$query")" "$(sql $warehouse "$query")"
+    done
+    psql_is "SELECT json_array_length(resource -> 'lifestyle') FROM person_resources WHERE person_id = 'C'" 2
+    stop_postgres
+else
+    skip "PostgreSQL is not installed"
+fi
+
+it "the tables can be torn down and set up again"
+expect_exit 0 dagrun db teardown medical_records --yes
+sql_is $warehouse "SELECT count(*) FROM sqlite_schema WHERE name = 'labs'" 0
+run 0
+is "features" "$(features A charlson)" 9
+
+# ---- the plugin vocabulary ----
+
+it "a spelling between two terms stays, letters are counted and not bytes"
+new_home words
+printf 'term,means\nhat,\ncat,\nGröße,size\n' >data/terms.csv
+printf 'n,word\n1,bat\n2,Grüße\n3,GRöße\n4,xyzzy\n5,\n6,cta\n' >data/words.csv
+cat >dags/words.yaml <<'END'
+dag_id: words
+tasks:
+  words:
+    plugin: vocabulary
+    inputs: {table: data/words.csv, terms: data/terms.csv}
+    outputs: {table: named, corrections: corrections}
+    with: {column: word}
+  export:
+    plugin: export
+    inputs: {tables: [named]}
+    with: {formats: [csv]}
+END
+expect_exit 0 dagrun run words
+is "words" "$(cat var/published/words/latest/named.csv)" "n,word,word_text,word_distance
+1,bat,bat,
+2,size,Grüße,1
+3,size,GRöße,0
+4,xyzzy,xyzzy,
+5,,,
+6,cat,cta,1"
+
+it "a vocabulary without terms, and a column that is not there"
+sed -i 's/column: word}/column: wrod}/' dags/words.yaml
+expect_exit 1 dagrun run words
+out_has "there is no column 'wrod'"
+sed -i 's/column: wrod}/column: word}/' dags/words.yaml
+printf 'term,means\n' >data/terms.csv
+expect_exit 1 dagrun run words
+out_has "there are no terms"
+finish
