@@ -47,7 +47,8 @@ CREATE TABLE spelt AS
 -- SQLite's date() takes 2024-02-30; only adding something makes it look at the calendar.
 CREATE TABLE numbered AS
   SELECT *, CASE WHEN date(day, '+0 days') IS day AND day BETWEEN '1900-01-01' AND :latest_date THEN day END AS report_date,
-         CASE WHEN source IN ('labs', 'tests') THEN trim(ltrim(value_text, '<>=≤≥')) END AS digits
+         CASE WHEN source IN ('labs', 'tests') THEN trim(substr(value_text,
+              CASE WHEN substr(value_text, 1, 2) IN ('<=', '>=') THEN 3 WHEN comparator IS NOT NULL THEN 2 ELSE 1 END)) END AS digits
   FROM spelt;
 
 -- A number in its feature's own unit. A number whose unit is missing or not the feature's stays in

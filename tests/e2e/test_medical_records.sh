@@ -49,6 +49,14 @@ sql_is $warehouse "PRAGMA foreign_key_check" ""
 sql_is $warehouse "SELECT count(*) FROM person_features f JOIN person_resources r USING (person_id)
     WHERE json_valid(features) AND json_valid(resource)" "$(sql $warehouse 'SELECT count(*) FROM person')"
 
+it "the diagram in the documentation is what the database draws"
+sqlite3 -batch $warehouse <"$source_dir/scripts/schema_svg.sql" >"$scratch/schema.svg"
+same_file "$source_dir/docs/pipelines/medical_records.svg" "$scratch/schema.svg"
+is "tables drawn" "$(grep -c 'class="table"' "$scratch/schema.svg")" 15
+is "references drawn" "$(grep -c 'class="reference"' "$scratch/schema.svg")" \
+    "$(sql $warehouse "SELECT count(DISTINCT t.name || '/' || k.id) FROM pragma_table_list t, pragma_foreign_key_list(t.name) k
+        WHERE t.name NOT LIKE 'dagrun%'")"
+
 it "a rerun changes nothing"
 sql $warehouse "SELECT * FROM person_resources; SELECT * FROM person_features" >"$scratch/before"
 run 0
@@ -173,6 +181,28 @@ expect_exit 0 dagrun db teardown medical_records --yes
 sql_is $warehouse "SELECT count(*) FROM sqlite_schema WHERE name = 'labs'" 0
 run 0
 is "features" "$(features A charlson)" 9
+
+it "records that are no CSV and hostile texts are explained or kept, and nothing is executed"
+printf '%s\n' 'A,e5,HgB,1' "A,e5,\"'); DROP TABLE labs; --\",5,g/dL,2024-05-05" \
+    'A,e5,glucose,99999999999999999999999999999999,mg/dL,2024-05-06' 'A,e5,glucose,1.2.3,mg/dL,2024-05-07' \
+    'A,e5,glucose,<,mg/dL,2024-05-08' 'A,e5,glucose,<<5,mg/dL,9999-99-99' \
+    "A,e5,$(printf 'x%.0s' {1..3000}),5,mg/dL,2024-05-09" >>data/medical_records/labs.csv
+run 0
+is "the short record" "$(grep -c '^labs,13,' $published/medical_removed.csv)" 1
+sql_is $warehouse "SELECT value_text, value IS NULL, report_date FROM labs WHERE encounter_id = 'e5' AND feature = 'glucose' ORDER BY record_id" \
+    "<<5|1|
+99999999999999999999999999999999|0|2024-05-06
+1.2.3|1|2024-05-07
+<|1|2024-05-08"
+sql_is $warehouse "SELECT length(feature) FROM labs WHERE report_date = '2024-05-09'" 3000
+
+it "a table without one of the columns fails, says which, and leaves the database as it was"
+sql $warehouse "SELECT * FROM person_resources" >"$scratch/before"
+sed -i '1s/value/valeu/' data/medical_records/tests.csv
+run 1
+out_has "no such column"
+sql $warehouse "SELECT * FROM person_resources" >"$scratch/after"
+same_file "$scratch/before" "$scratch/after"
 
 # ---- the plugin vocabulary ----
 
