@@ -73,7 +73,7 @@ h.json|no version"
 
 it "a reader that holds its view keeps no run waiting"
 sqlite3 -batch var/warehouse.db "BEGIN; $persons; SELECT 1 FROM (WITH RECURSIVE n (i) AS
-    (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000000) SELECT max(i) FROM n); $persons; COMMIT" >"$scratch/reader" 2>&1 &
+    (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 5000000) SELECT max(i) FROM n); $persons; COMMIT" >"$scratch/reader" 2>&1 &
 reader=$!
 send l '"P00005"' 1 '[]'
 run 0
