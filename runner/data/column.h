@@ -119,8 +119,8 @@ static inline struct dr_str dr_array_str(const struct dr_array *a, int64_t i)
     const int64_t *o = a->values;
     return (struct dr_str){ a->bytes + o[i], (size_t)(o[i + 1] - o[i]) };
 }
-size_t dr_type_width(int32_t type);     /* bytes of a value; 0 for BOOL, NULL, STRING */
-const char *dr_type_name(int32_t type); /* "int64", "float64", "date", ... */
+size_t dr_type_width(int32_t type);                    /* bytes of a value; 0 for BOOL, NULL, STRING */
+const char *dr_type_name(int32_t type);                /* "int64", "float64", "date", ... */
 int64_t dr_bits_count(const uint8_t *bits, int64_t n); /* how many of the first n are 1 */
 
 /* Where a row of a column lies: chunk, and row within it. Amortised O(1) for
