@@ -26,8 +26,8 @@ static const char *const families[] = { "Okafor",   "Lindqvist",     "Garcia", "
                                         "Nakamura", "M\xC3\xBCller", "Haddad", "Kowalska" };
 static const char *const givens[] = { "Amara",
                                       "Nils",
-                                      "Luc\xC3\xAD"
-                                      "a",
+                                      ("Luc\xC3\xAD"
+                                       "a"),
                                       "Siobhan",
                                       "Kenji",
                                       "J\xC3\xBCrgen",

@@ -361,8 +361,8 @@ int32_t dr_migrations_apply(struct dr_db *db, struct dr_migrations *m, int32_t *
 static int32_t forget_table(struct dr_db *db, struct dr_str name, bool ledger, struct dr_err *err)
 {
     static const char *const statements[] = {
-        "DELETE FROM dagrun_refused WHERE load_number IN (SELECT load_number FROM dagrun_ledger WHERE "
-        "table_name = ?1)",
+        ("DELETE FROM dagrun_refused WHERE load_number IN"
+         " (SELECT load_number FROM dagrun_ledger WHERE table_name = ?1)"),
         "DELETE FROM dagrun_ledger WHERE table_name = ?1",
         "DELETE FROM dagrun_table WHERE table_name = ?1",
     };

@@ -78,8 +78,8 @@ static void test_text_is_quoted_only_where_it_must_be(void **state)
                                           "tail ",
                                           "\ttab",
                                           "in side",
-                                          "\xEF\xBB\xBF"
-                                          "bom",
+                                          ("\xEF\xBB\xBF"
+                                           "bom"),
                                           "café",
                                           "a-rather-long-text-without-any-need-of-quotes",
                                           "a-rather-long-text-with,a-comma",

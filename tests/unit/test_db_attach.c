@@ -120,8 +120,8 @@ static void queries_agree_with_a_copy(void **state)
         "SELECT count(*) FROM a JOIN b ON a.int64 = b.bool",
         "SELECT count(*) FROM a JOIN b ON a.int64 = b.string",
         "SELECT count(*) FROM a JOIN b ON a.decimal = b.decimal",
-        "SELECT a.rowid AS r, b.rowid AS s FROM a JOIN b ON a.dict = b.string AND a.bool = b.bool ORDER BY "
-        "1, 2",
+        ("SELECT a.rowid AS r, b.rowid AS s FROM a JOIN b ON a.dict = b.string AND a.bool = b.bool"
+         " ORDER BY 1, 2"),
     };
     for (uint64_t seed = 1; seed <= 4; seed++) {
         attach_random(seed, 300 * (int64_t)seed, 200);

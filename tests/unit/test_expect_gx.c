@@ -182,8 +182,8 @@ static void json_is_what_python_reads(void **state)
                                        "1 2",
                                        "[1 2]",
                                        "{\"a\" 1}",
-                                       "\xef\xbb\xbf"
-                                       "1",
+                                       ("\xef\xbb\xbf"
+                                        "1"),
                                        "\"\\u12g4\"",
                                        "[" };
     (void)state;
