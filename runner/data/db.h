@@ -41,6 +41,7 @@ struct dr_dialect {
                                  may be called; NULL ends */
     const char *main_schema;  /* put before the names of tables: "main.", or "" */
     const char *temp_schema;  /* of temporary tables, without the dot */
+    bool index_has_schema;    /* CREATE INDEX schema.index ON table; else: index ON schema.table */
     const char *int_type;     /* of 64-bit integers */
     const char *serial;       /* of a column that numbers rows by itself */
     const char *table_suffix; /* after the ")" of a CREATE TABLE */

@@ -285,21 +285,34 @@ static int32_t exec_made(struct load *l, const struct dr_load_table *t,
     return sql.n ? l->db->driver->exec(l->db, dr_buf_cstr(&sql), err) : DR_OK;
 }
 
+static int32_t analyze(struct load *l, const struct dr_load_table *t, int which, struct dr_err *err)
+{
+    const struct dr_dialect *d = l->db->driver->dialect;
+    DR_AUTO_BUF sql = { 0 };
+    char name[32];
+    if (!d->analyze)
+        return DR_OK;
+    dr_load_temp_name(t, which, name);
+    dr_buf_printf(&sql, "ANALYZE %s.%s", d->temp_schema, name);
+    return l->db->driver->exec(l->db, dr_buf_cstr(&sql), err);
+}
+
+static int32_t find_parents(struct load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    DR_TRY(exec_made(l, t, dr_load_sql_make_parents, err));
+    DR_TRY(exec_made(l, t, dr_load_sql_index_parents, err));
+    return analyze(l, t, DR_LOAD_PARENTS, err);
+}
+
 static int32_t classify(struct load *l, struct dr_load_table *t, struct dr_err *err)
 {
     DR_AUTO_BUF sql = { 0 };
     DR_TRY(exec_made(l, t, dr_load_sql_make_todo, err));
     if (t->spec->n_scope)
-        DR_TRY(exec_made(l, t, dr_load_sql_make_parents, err));
+        DR_TRY(find_parents(l, t, err));
     dr_load_sql_classify(l->db->driver->dialect, t, &sql);
     DR_TRY(run_piece(l, t, dr_buf_cstr(&sql), 1, t->rows->rows, err));
-    if (!l->db->driver->dialect->analyze)
-        return DR_OK;
-    char name[32];
-    dr_load_temp_name(t, DR_LOAD_TODO, name);
-    dr_buf_clear(&sql);
-    dr_buf_printf(&sql, "ANALYZE %s.%s", l->db->driver->dialect->temp_schema, name);
-    return l->db->driver->exec(l->db, dr_buf_cstr(&sql), err);
+    return analyze(l, t, DR_LOAD_TODO, err);
 }
 
 static int32_t count_todo(struct load *l, struct dr_load_table *t, struct dr_err *err)

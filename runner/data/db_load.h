@@ -53,6 +53,7 @@ int32_t dr_load_row_name(const struct dr_dialect *d, struct dr_load_table *t, st
 void dr_load_sql_create(const struct dr_dialect *d, struct dr_load_table *t);
 void dr_load_sql_make_todo(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_make_parents(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+void dr_load_sql_index_parents(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_classify(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_apply(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_delete(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);

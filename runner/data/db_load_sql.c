@@ -1,7 +1,7 @@
 /* db_load_sql.c - the statements of a load.
  *
  * Aliases are the same in all of them: t is the target, s the staging table, d the
- * rows to do, p a parent's rows. What must differ between databases is asked of the
+ * rows to do. What must differ between databases is asked of the
  * dialect. */
 #include "data/db_load.h"
 #include "base/sqlite.h"
@@ -164,6 +164,26 @@ void dr_load_sql_make_todo(const struct dr_dialect *d, const struct dr_load_tabl
     dr_buf_printf(b, " (row_number %s PRIMARY KEY, is_new %s NOT NULL)", d->int_type, d->int_type);
 }
 
+/* c0, c1, ...: the columns of the table of parents */
+static void put_parent_columns(const struct dr_load_table *t, struct dr_buf *b)
+{
+    for (int32_t i = 0; i < t->spec->n_scope; i++)
+        dr_buf_printf(b, "%sc%d", i ? ", " : "", (int)i);
+}
+
+/* Without it, SQLite would read all parents once for each row that is asked for one. */
+void dr_load_sql_index_parents(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+{
+    char name[32];
+    dr_load_temp_name(t, DR_LOAD_PARENTS, name);
+    if (d->index_has_schema)
+        dr_buf_printf(b, "CREATE INDEX %s.%s_index ON %s (", d->temp_schema, name, name);
+    else
+        dr_buf_printf(b, "CREATE INDEX %s_index ON %s.%s (", name, d->temp_schema, name);
+    put_parent_columns(t, b);
+    dr_buf_puts(b, ")");
+}
+
 /* The parents for which the rows are complete: those that this load brings and that are
  * not older than what is there. */
 void dr_load_sql_make_parents(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
@@ -197,20 +217,22 @@ void dr_load_sql_make_parents(const struct dr_dialect *d, const struct dr_load_t
     d->put_ordered(b, "t", newer, target_type(from, newer));
 }
 
-/* EXISTS (a parent of the row of that alias) */
+/* Whether the row of that alias has a parent among them. IN, so that SQLite may find a
+ * target's few rows by its index instead of asking this of each row that is there. */
 static void put_has_parent(const struct dr_dialect *d, const struct dr_load_table *t, const char *alias,
                            struct dr_buf *b)
 {
-    dr_buf_puts(b, "EXISTS (SELECT 1 FROM ");
-    put_temp(d, t, DR_LOAD_PARENTS, b);
-    dr_buf_puts(b, " AS p WHERE ");
     for (int32_t i = 0; i < t->spec->n_scope; i++) {
-        dr_buf_printf(b, "%sp.c%d = ", i ? " AND " : "", (int)i);
+        dr_buf_puts(b, i ? ", " : "(");
         if (dr_streq(alias, "s"))
             put_staged(d, t, "s", t->spec->scope[i], b);
         else
             put_column(b, alias, t->spec->scope[i]);
     }
+    dr_buf_puts(b, ") IN (SELECT ");
+    put_parent_columns(t, b);
+    dr_buf_puts(b, " FROM ");
+    put_temp(d, t, DR_LOAD_PARENTS, b);
     dr_buf_puts(b, ")");
 }
 

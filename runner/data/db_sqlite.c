@@ -60,6 +60,7 @@ static const struct dr_dialect dialect = {
     .row_names = { "rowid", "_rowid_", "oid" },
     .main_schema = "main.",
     .temp_schema = "temp",
+    .index_has_schema = true,
     .int_type = "INTEGER",
     .serial = "INTEGER PRIMARY KEY",
     .table_suffix = " STRICT",

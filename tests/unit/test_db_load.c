@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "base/file.h"
 #include "base/num.h"
+#include "base/sqlite_impl.h"
 #include "data/db.h"
 #include "random_table.h"
 
@@ -674,6 +675,92 @@ static void a_load_within_a_transaction_is_refused(void **state)
     dr_table_unref(t);
 }
 
+/* ---- how much work it is ---------------------------------------------------------------------------- */
+
+/* SQLite's virtual machine tells every so many steps. */
+static int count_steps(void *ctx)
+{
+    ++*(int64_t *)ctx;
+    return 0;
+}
+
+/* What PostgreSQL has read of the rows of p and c since they were made. */
+static int64_t rows_read(void)
+{
+    struct dr_err err = { 0 };
+    int64_t n = 0;
+    exec("SELECT pg_stat_force_next_flush()");
+    must(dr_db_number(f->db,
+                      "SELECT CAST(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) AS bigint)"
+                      " FROM pg_stat_user_tables WHERE relname IN ('p', 'c')",
+                      0, NULL, &n, &err),
+         &err);
+    return n;
+}
+
+/* n parents of one version with that many children each. */
+static void load_families(int n, int version, int children)
+{
+    static const char *const child_key[] = { "id", "place" }, *const by[] = { "id" };
+    DR_AUTO_BUF parents = { 0 };
+    DR_AUTO_BUF rows = { 0 };
+    dr_buf_puts(&parents, "id:int64 at:string\n");
+    dr_buf_puts(&rows, "id:int64 place:int64 v:string\n");
+    for (int id = 1; id <= n; id++) {
+        dr_buf_printf(&parents, "%d 2024-%02d\n", id, version);
+        for (int place = 0; place < children; place++)
+            dr_buf_printf(&rows, "%d %d v%d\n", id, place, (id + version * place) % 3);
+    }
+    struct dr_table *p = table(dr_buf_cstr(&parents)), *c = table(dr_buf_cstr(&rows));
+    struct dr_db_load specs[] = {
+        { .size = sizeof specs[0],
+          .mode = DR_LOAD_UPSERT,
+          .name = "p",
+          .rows = p,
+          .newer_wins = "at",
+          .keys = id_key,
+          .n_keys = 1 },
+        { .size = sizeof specs[0],
+          .mode = DR_LOAD_UPSERT,
+          .name = "c",
+          .rows = c,
+          .keys = child_key,
+          .n_keys = 2,
+          .n_scope = 1,
+          .scope = by,
+          .scope_of = "p" },
+    };
+    load_many(2, specs);
+    assert_int_equal(specs[0].inserted + specs[0].updated, n);
+    assert_true(version == 1 || specs[1].deleted == n);
+    dr_table_unref(p);
+    dr_table_unref(c);
+}
+
+static int64_t work_of_families(int n)
+{
+    int64_t steps = 0;
+    exec("DROP TABLE IF EXISTS c; DROP TABLE IF EXISTS p");
+    family();
+    if (f->db->sql)
+        sqlite3_progress_handler(f->db->sql->handle, 100, count_steps, &steps);
+    load_families(n, 1, 3);
+    load_families(n, 2, 2);
+    if (!f->db->sql)
+        return rows_read();
+    sqlite3_progress_handler(f->db->sql->handle, 0, NULL, NULL);
+    return steps;
+}
+
+static void the_work_grows_with_the_rows_and_not_with_their_square(void **state)
+{
+    (void)state;
+    int64_t few = work_of_families(500), many = work_of_families(2000);
+    printf("# work: %lld for 500 families, %lld for 2000\n", (long long)few, (long long)many);
+    assert_true(few > 0);
+    assert_true(many < 6 * few);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -709,6 +796,7 @@ int main(void)
         T(many_rows_agree_with_a_model),
         T(another_writer_between_reading_and_writing_is_noticed),
         T(a_load_within_a_transaction_is_refused),
+        T(the_work_grows_with_the_rows_and_not_with_their_square),
     };
     if (getenv("DAGRUN_TEST_POSTGRESQL"))
         puts("# on PostgreSQL");
