@@ -8,13 +8,12 @@
 #include "exec/executor.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "data/pool.h"
 #include "base/json.h"
 #include <dagrun/task.h>
 #include <errno.h>
 #include <sys/stat.h>
 
-enum { SCHEMA_MAX = 4 << 20, THREADS_PAY = 512 << 10 };
+enum { SCHEMA_MAX = 4 << 20 };
 
 /* ---- finding ---- */
 
@@ -278,23 +277,12 @@ int32_t dr_task_record_read(struct dr_task *t, struct dr_task_file *f, const str
     return f->recorded ? DR_OK : record(t, f, f->path, f->path, false, table);
 }
 
-/* Threads are not worth their start for a small file. */
-void dr_task_start_threads(struct dr_task *t, const char *path)
-{
-    struct stat st;
-    if (t->has_threads || t->info.threads < 2 || stat(path, &st) < 0 || st.st_size < THREADS_PAY)
-        return;
-    t->has_threads = true;
-    dr_pool_init(t->info.threads);
-}
-
 int32_t dr_task_read(struct dr_task *t, const char *name, int32_t i, const struct dr_csv_options *csv,
                      struct dr_table **ret, struct dr_table **ret_rejects)
 {
     struct dr_task_file *f;
     struct dr_table *table;
     DR_TRY(dr_task_input_file(t, name, i, &f));
-    dr_task_start_threads(t, f->path);
     DR_TRY(read_by_name(f->path, csv, &table, ret_rejects, &t->err));
     int32_t rc = dr_task_record_read(t, f, table);
     if (rc) {

@@ -40,7 +40,6 @@ struct dr_task {
         int64_t done, total, sent_us;
         bool waits; /* the last values were not sent */
     } progress;
-    bool has_threads;
 };
 
 /* Send; a failure is kept in broken, and fails the attempt at its end. */
@@ -52,8 +51,6 @@ int32_t dr_task_make_work(const struct dr_task *t, struct dr_err *err);
 int32_t dr_task_input_file(struct dr_task *t, const char *name, int32_t i, struct dr_task_file **ret);
 /* Record it as read, once, with its hash; table may be NULL. */
 int32_t dr_task_record_read(struct dr_task *t, struct dr_task_file *f, const struct dr_table *table);
-/* Begin with the threads of the task where they pay; most tasks need none. */
-void dr_task_start_threads(struct dr_task *t, const char *path);
 /* ---- task_check.c ---- */
 int32_t dr_task_load_suite(struct dr_task *t, const char *name, const struct dr_suite **ret);
 /* How checks are asked for in tasks; line_numbers: their column, or NULL. */

@@ -256,7 +256,6 @@ int32_t dr_task_rollup(struct dr_task *t, const char *input, int32_t i, struct d
         return dr_fail(&t->err, DR_EPLUGIN, "struct dr_task_rollup: size is %u, expected %zu", o->size,
                        sizeof(*o));
     DR_TRY(dr_task_input_file(t, input, i, &f));
-    dr_task_start_threads(t, f->path);
     struct pass *p = dr_calloc(1, sizeof(*p));
     p->t = t;
     p->o = o;
