@@ -87,11 +87,25 @@ static void choose_types(struct pass *p, struct dr_csv_options *csv)
     csv->n_types = n;
 }
 
+/* A list as the CSV reader takes it; a spelling with a line end in it cannot be told there, and
+ * the checks still know it. */
+static const char *null_values(struct pass *p)
+{
+    const struct dr_suite *s = p->suite;
+    DR_AUTO_BUF list = { 0 };
+    for (int32_t i = 0; s && i < s->n_null_values; i++)
+        if (!strchr(s->null_values[i], '\n'))
+            (void)dr_buf_printf(&list, "%s%s", list.n ? "\n" : "", s->null_values[i]);
+    return list.n ? dr_arena_dup(&p->t->arena, list.p, list.n) : NULL;
+}
+
 static int32_t open_reader(struct pass *p, const char *path)
 {
     struct dr_csv_options csv = { .size = sizeof(csv) };
     if (p->o->csv)
         csv = *p->o->csv;
+    if (!csv.null_values)
+        csv.null_values = null_values(p);
     struct dr_str name = dr_str_of(path);
     if (dr_str_ends(name, DR_LIT(".arrow")) || dr_str_ends(name, DR_LIT(".feather")))
         return dr_arrow_open(path, &p->reader, &p->t->err);

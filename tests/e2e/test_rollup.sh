@@ -145,6 +145,24 @@ sed -i 's/key: \[hospital, day, patient, kind\]/key: [hospital, day]/' dags/vita
 expect_exit 1 dagrun run vitals
 out_has "must be about the columns of the task's key"
 
+it "a spelling of the suite's null_values is missing, also in a column of numbers"
+rollup_dag data/nulls.csv
+sed -i 's/key: .*/key: [patient]/; s/group: .*/group: [unit]/; s/count, mean.*/count]}/' dags/vitals.yaml
+cat >expectations/vitals.yaml <<'YAML'
+suite: vitals
+columns: {value: {type: float64}}
+null_values: [NA, "NULL"]
+expectations:
+  - expect_column_values_to_not_be_null: {column: value}
+  - expect_column_values_to_be_between: {column: value, min_value: 0}
+YAML
+printf '%s\n' patient,value,unit P1,1,bpm P2,NULL,bpm P3,NA,NA P4,,bpm P5,abc,bpm >data/nulls.csv
+expect_exit 0 dagrun run vitals
+is "missing" "$(sql var/dagrun.db "SELECT unexpected_count FROM v_expectation_result WHERE dataset = 'vitals'
+    AND expectation_type LIKE '%not_be_null' ORDER BY result_key DESC LIMIT 1")" 3
+is "groups" "$(cat "$(monthly_csv)")" "$(printf 'unit,value_count\nbpm,1\n,0')"
+cp suite.yaml expectations/vitals.yaml
+
 it "a critical failure fails the task"
 rollup_dag data/vitals.csv
 sed -i 's/min_value: 1000}/min_value: 100000}\n    severity: critical/' expectations/vitals.yaml
