@@ -328,6 +328,7 @@ static int32_t read_records(struct arrow_reader *r, const struct message *m, str
         return rc;
     }
     r->base.done = (int64_t)m->end;
+    r->base.rows += (*ret)->rows;
     return DR_OK;
 }
 

@@ -176,6 +176,7 @@ int32_t dr_csv_accept(struct dr_csv_reader *r, struct dr_csv_unit *u, struct dr_
                        u->rejects[i].text);
     r->lines += u->lines;
     r->base.done = u->end;
+    r->base.rows += u->rows;
     enqueue(r, u);
     return DR_OK;
 }

@@ -14,7 +14,7 @@
 #include "data/pool.h"
 #include "data/rollup_impl.h"
 
-enum { ENTRY_BLOCK = 16 << 10, ROWS_IN_PART = 40000, PART_BITS_MAX = 12 };
+enum { ENTRY_BLOCK = 16 << 10, ROWS_IN_PART = 40000, PART_BITS_MAX = 12, PART_BITS_UNKNOWN = 6 };
 
 /* ---- what is wanted ------------------------------------------------------------------ */
 
@@ -88,10 +88,11 @@ static int32_t plan(struct dr_rollup *r, const struct dr_table *schema, struct d
     return DR_OK;
 }
 
-/* Partitions whose distinct keys fit into the cache; one for a small stream. */
+/* Partitions whose distinct keys fit into the cache; one for a small stream, and some for one of
+ * unknown length. */
 static int32_t choose_part_bits(int64_t rows)
 {
-    int32_t bits = 0;
+    int32_t bits = rows > 0 ? 0 : PART_BITS_UNKNOWN;
     while (bits < PART_BITS_MAX && rows >> bits > ROWS_IN_PART)
         bits++;
     return bits;

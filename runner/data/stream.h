@@ -14,6 +14,7 @@ struct dr_reader {
     void (*close)(struct dr_reader *r); /* frees r */
     /* Bytes read and in all (0 where unknown), for progress. */
     int64_t done, total;
+    int64_t rows; /* read in those bytes: some may not have been given out yet */
 };
 /* Records kept aside by a forgiving read: line, reason and text. */
 struct dr_rejects {

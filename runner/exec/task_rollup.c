@@ -7,12 +7,10 @@
  * nothing of a batch is kept but what those two keep. */
 #include "exec/task_impl.h"
 #include "base/num.h"
-#include "data/kernel.h"
 #include "data/pool.h"
 #include "data/rollup.h"
 #include "data/stream.h"
 #include "expect/batches.h"
-#include <sys/stat.h>
 
 enum { WORKERS_PER_THREAD = 2, WORKERS_MAX = 64 };
 
@@ -34,7 +32,8 @@ struct pass {
     struct dr_reader *reader;
     struct turn turns[WORKERS_MAX];
     int32_t workers;
-    int64_t rows, quarantined;
+    bool is_csv;
+    int64_t rows;
 };
 
 /* ---- what is asked for ------------------------------------------------------------ */
@@ -112,6 +111,7 @@ static int32_t open_reader(struct pass *p, const char *path)
     if (dr_str_ends(name, DR_LIT(".tsv")) && csv.delimiter == 0)
         csv.delimiter = '\t';
     choose_types(p, &csv);
+    p->is_csv = true;
     return dr_csv_open(path, &csv, &p->rejects, &p->reader, &p->t->err);
 }
 
@@ -127,11 +127,24 @@ static int32_t memory_limit(const struct pass *p, uint64_t *ret)
 
 /* ---- batches ------------------------------------------------------------------------- */
 
+/* In all, from those that were read so far; 0: unknown. */
+static int64_t expected_rows(const struct dr_reader *r)
+{
+    double each = (double)r->rows / (double)(r->done > 0 ? r->done : 1);
+    return r->total > 0 ? (int64_t)((double)r->total * each) + 1 : 0;
+}
+
+/* Every record of a CSV takes a byte for each field. Of an Arrow file, where a row may take no
+ * bytes at all, and of a pipe nothing is known. */
+static int64_t max_order(const struct pass *p, int32_t columns)
+{
+    return p->is_csv && p->reader->total > 0 ? p->reader->total / columns + 1 : 0;
+}
+
 static int32_t start_rollup(struct pass *p, const struct dr_table *first)
 {
     uint64_t limit;
     DR_TRY(memory_limit(p, &limit));
-    int64_t done = p->reader->done > 0 ? p->reader->done : 1, total = p->reader->total;
     p->rollup_options = (struct dr_rollup_options){
         .n_keys = p->o->n_keys,
         .keys = p->o->keys,
@@ -140,13 +153,11 @@ static int32_t start_rollup(struct pass *p, const struct dr_table *first)
         .n_aggs = p->o->n_aggs,
         .aggs = p->o->aggs,
         .workers = p->workers,
-        .expected_rows = (int64_t)((double)first->rows * ((double)total / (double)done)),
-        .max_order = total / (first->n > 0 ? first->n : 1) + DR_CHUNK_ROWS,
+        .expected_rows = expected_rows(p->reader),
+        .max_order = max_order(p, first->n),
         .memory_limit = (size_t)limit,
         .spill_folder = p->t->info.work_dir,
     };
-    if (total <= 0) /* a pipe */
-        p->rollup_options.max_order = 0;
     if (limit > 0)
         DR_TRY(dr_task_make_work(p->t, &p->t->err));
     return dr_rollup_new(&p->rollup_options, first, &p->rollup, &p->t->err);

@@ -163,6 +163,38 @@ is "missing" "$(sql var/dagrun.db "SELECT unexpected_count FROM v_expectation_re
 is "groups" "$(cat "$(monthly_csv)")" "$(printf 'unit,value_count\nbpm,1\n,0')"
 cp suite.yaml expectations/vitals.yaml
 
+it "an Arrow file may have more rows than bytes"
+awk 'BEGIN {
+    printf "{\"a\":false,\"b\":true,\"n\":1"
+    for (i = 0; i < 30; i++) printf ",\"c%d\":true", i
+    print "}"
+    for (i = 1; i < 200000; i++) printf "{\"a\":%s,\"b\":true,\"n\":1}\n", i % 4 ? "true" : "false" }' >data/flags.jsonl
+rollup_of() { # INPUT; the groups of column a, and the rows of each with one b
+    dag flags <<YAML
+tasks:
+  arrow: {plugin: transform, inputs: {table: data/flags.jsonl}, outputs: {clean: flags},
+          with: {dataset: flags, steps: []}}
+  count: {plugin: rollup, inputs: {table: $1}, outputs: {stats: counts},
+          with: {${3:-}key: [${2:-}], group: [a], statistics: {n: [count]}}, depends_on: [arrow]}
+  write: {plugin: export, inputs: {tables: [counts]}, with: {formats: [csv]}}
+YAML
+    expect_exit 0 dagrun run flags
+}
+rollup_of flags
+is "groups" "$(tail -n +2 var/published/flags/latest/counts.csv)" "$(printf 'false,50000\ntrue,150000')"
+rollup_of flags b
+is "first of each key" "$(tail -n +2 var/published/flags/latest/counts.csv)" false,1
+
+it "nothing is known of how long a compressed file is"
+awk 'BEGIN { print "a,b,n"; for (i = 0; i < 300000; i++) printf "x,%d,1\n", i % 100000 }' | gzip -9 >data/flags.csv.gz
+cat >expectations/flags.yaml <<'YAML'
+suite: flags
+columns: {n: {type: float64}}
+expectations: [{expect_table_row_count_to_equal: {value: 300000}}]
+YAML
+rollup_of data/flags.csv.gz b "suite: flags, "
+is "groups" "$(tail -n +2 var/published/flags/latest/counts.csv)" x,100000
+
 it "a critical failure fails the task"
 rollup_dag data/vitals.csv
 sed -i 's/min_value: 1000}/min_value: 100000}\n    severity: critical/' expectations/vitals.yaml
