@@ -6,6 +6,7 @@
  * As many batches as there are workers are taken from the reader and worked on at once;
  * nothing of a batch is kept but what those two keep. */
 #include "exec/task_impl.h"
+#include "base/file.h"
 #include "base/num.h"
 #include "data/pool.h"
 #include "data/rollup.h"
@@ -112,7 +113,11 @@ static int32_t open_reader(struct pass *p, const char *path)
         csv.delimiter = '\t';
     choose_types(p, &csv);
     p->is_csv = true;
-    return dr_csv_open(path, &csv, &p->rejects, &p->reader, &p->t->err);
+    int32_t rc = dr_csv_open(path, &csv, &p->rejects, &p->reader, &p->t->err);
+    if (rc == DR_ENOTFOUND && csv.n_types > 0 && dr_path_exists(path)) /* a column */
+        (void)dr_err_prefix(&p->t->err, "suite %s has columns that the file lacks; correct either",
+                            p->suite->name);
+    return rc;
 }
 
 static int32_t memory_limit(const struct pass *p, uint64_t *ret)
@@ -230,9 +235,11 @@ static int32_t run(struct pass *p)
         rc = take_batches(p, &n, &more);
         int32_t work_rc = work_on(p, n); /* also after a failure: it drops the batches */
         rc = rc ? rc : work_rc;
+        p->o->ret_unreadable += p->rejects.n;
+        dr_rejects_clear(&p->rejects);
         dr_task_progress(p->t, p->reader->done, p->reader->total);
     }
-    return rc;
+    return !rc && !p->rollup ? dr_fail(&p->t->err, DR_EBUG, "the reader gave no batch") : rc;
 }
 
 /* ---- the end ---------------------------------------------------------------------------- */
@@ -241,11 +248,7 @@ static int32_t finish(struct pass *p, struct dr_task_file *f, struct dr_table **
 {
     struct dr_task_rollup *o = p->o;
     struct dr_results *results = NULL;
-    struct dr_table *aside = NULL;
     struct dr_err *err = &p->t->err;
-    o->ret_unreadable = p->rejects.n;
-    DR_TRY(dr_rejects_finish(&p->rejects, &aside, err));
-    dr_table_unref(aside);
     DR_TRY(dr_rollup_finish(p->rollup, ret, &o->ret_counts, err));
     int32_t rc = dr_task_record_read(p->t, f, NULL);
     if (!rc && p->checks)
@@ -267,9 +270,7 @@ static void pass_done(struct pass *p)
     dr_reader_close(p->reader);
     dr_rollup_free(p->rollup);
     dr_batches_free(p->checks);
-    dr_builder_free(p->rejects.line);
-    dr_builder_free(p->rejects.reason);
-    dr_builder_free(p->rejects.text);
+    dr_rejects_clear(&p->rejects);
     free(p);
 }
 
@@ -280,7 +281,10 @@ int32_t dr_task_rollup(struct dr_task *t, const char *input, int32_t i, struct d
     if (o->size != sizeof(*o) || o->ret_validation.size != sizeof(o->ret_validation))
         return dr_fail(&t->err, DR_EPLUGIN, "struct dr_task_rollup: size is %u, expected %zu", o->size,
                        sizeof(*o));
+    if (o->memory < 0)
+        return dr_fail(&t->err, DR_EDEF, "memory: %lld is no number of bytes", (long long)o->memory);
     DR_TRY(dr_task_input_file(t, input, i, &f));
+    o->ret_unreadable = 0;
     struct pass *p = dr_calloc(1, sizeof(*p));
     p->t = t;
     p->o = o;

@@ -161,7 +161,18 @@ expect_exit 0 dagrun run vitals
 is "missing" "$(sql var/dagrun.db "SELECT unexpected_count FROM v_expectation_result WHERE dataset = 'vitals'
     AND expectation_type LIKE '%not_be_null' ORDER BY result_key DESC LIMIT 1")" 3
 is "groups" "$(cat "$(monthly_csv)")" "$(printf 'unit,value_count\nbpm,1\n,0')"
+
+it "a column that the suite declares and the file lacks is named, with what to do"
+sed -i 's/columns: .*/columns: {value: {type: float64}, measured: {type: date}}/' expectations/vitals.yaml
+expect_exit 1 dagrun run vitals
+out_has "suite vitals has columns that the file lacks; correct either"
+out_has "data/nulls.csv: a type is declared for column 'measured'"
 cp suite.yaml expectations/vitals.yaml
+
+it "a negative memory is refused"
+rollup_dag data/vitals.csv -1
+expect_exit 1 dagrun run vitals
+out_has "memory: -1 is no number of bytes"
 
 it "an Arrow file may have more rows than bytes"
 awk 'BEGIN {
@@ -194,6 +205,18 @@ expectations: [{expect_table_row_count_to_equal: {value: 300000}}]
 YAML
 rollup_of data/flags.csv.gz b "suite: flags, "
 is "groups" "$(tail -n +2 var/published/flags/latest/counts.csv)" x,100000
+
+it "a file without a record, and one whose records are all refused, give no groups"
+flags_csv() { # RAW: data/flags.csv gave no group, and that many rows
+    gzip -cf data/flags.csv >data/flags.csv.gz
+    rollup_of data/flags.csv.gz b "suite: flags, "
+    is "groups" "$(cat var/published/flags/latest/counts.csv)" a,n_count
+    is "rows" "$(sql var/dagrun.db "SELECT raw || ' ' || clean FROM v_row_account ORDER BY run_key DESC LIMIT 1")" "$1"
+}
+echo a,b,n >data/flags.csv
+flags_csv "0 0"
+awk 'BEGIN { print "a,b,n"; for (i = 0; i < 200000; i++) print "x,y" }' >data/flags.csv
+flags_csv "200000 0"
 
 it "a critical failure fails the task"
 rollup_dag data/vitals.csv
