@@ -6,11 +6,10 @@
  * block. Blocks come from slabs of huge pages, since touching fresh pages costs more
  * than filling them; slabs begin small, as most streams are. */
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "base/file.h"
 #include "data/rollup_impl.h"
+#include "data/scratch.h"
 
 enum { SLAB_MIN = 64 << 10, HUGE_PAGE = 2 << 20, SLAB_MAX = 8 << 20 };
 
@@ -29,16 +28,8 @@ void dr_rollup_store_done(struct dr_rollup_store *s)
 
 static int32_t open_file(struct dr_rollup_store *s, struct dr_err *err)
 {
-    const char *folder = s->folder ? s->folder : getenv("TMPDIR");
-    int32_t rc = DR_OK;
     pthread_mutex_lock(&s->lock);
-    if (s->fd < 0) {
-        folder = folder && *folder ? folder : "/tmp";
-        s->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-        if (s->fd < 0)
-            rc = dr_fail_sys(err, "cannot make a temporary file in '%s' for what exceeds the memory limit",
-                             folder);
-    }
+    int32_t rc = s->fd < 0 ? dr_scratch_open(s->folder, &s->fd, err) : DR_OK;
     pthread_mutex_unlock(&s->lock);
     return rc;
 }

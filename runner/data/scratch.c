@@ -44,7 +44,7 @@ uint64_t dr_scratch_spilled(void)
     return atomic_load(&scratch.spilled);
 }
 
-static int32_t find_limit(uint64_t *ret, struct dr_err *err)
+int32_t dr_scratch_limit(uint64_t *ret, struct dr_err *err)
 {
     uint64_t limit = atomic_load(&scratch.limit);
     if (limit == UNSET) {
@@ -61,7 +61,7 @@ static int32_t find_limit(uint64_t *ret, struct dr_err *err)
 bool dr_scratch_fits(size_t n)
 {
     uint64_t limit;
-    return find_limit(&limit, NULL) == DR_OK && (!limit || atomic_load(&scratch.used) + n <= limit);
+    return dr_scratch_limit(&limit, NULL) == DR_OK && (!limit || atomic_load(&scratch.used) + n <= limit);
 }
 
 /* ---- files --------------------------------------------------------------------- */
@@ -76,16 +76,17 @@ static const char *folder(void)
 
 /* A file without a name; where the file system has no such thing, one whose name is
  * removed at once. */
-static int32_t open_unnamed(int *ret_fd, struct dr_err *err)
+int32_t dr_scratch_open(const char *other, int *ret_fd, struct dr_err *err)
 {
-    *ret_fd = open(folder(), O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
+    const char *in = other ? other : folder();
+    *ret_fd = open(in, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
     if (*ret_fd >= 0)
         return DR_OK;
     DR_AUTO_ARENA arena = { 0 };
-    char *name = dr_arena_printf(&arena, "%s/dagrun-XXXXXX", folder());
+    char *name = dr_arena_printf(&arena, "%s/dagrun-XXXXXX", in);
     *ret_fd = mkostemp(name, O_CLOEXEC);
     if (*ret_fd < 0)
-        return dr_fail_sys(err, "working memory on disk: a temporary file in '%s'", folder());
+        return dr_fail_sys(err, "working memory on disk: a temporary file in '%s'", in);
     (void)unlink(name);
     return DR_OK;
 }
@@ -93,7 +94,7 @@ static int32_t open_unnamed(int *ret_fd, struct dr_err *err)
 static int32_t map_file(struct dr_scratch *s, size_t n, struct dr_err *err)
 {
     DR_AUTO_FD fd = -1;
-    DR_TRY(open_unnamed(&fd, err));
+    DR_TRY(dr_scratch_open(NULL, &fd, err));
     errno = posix_fallocate(fd, 0, (off_t)n);
     if (errno)
         return dr_fail_sys(err,
@@ -145,7 +146,7 @@ int32_t dr_scratch_get(struct dr_scratch *s, size_t n, struct dr_err *err)
 {
     uint64_t limit = 0;
     *s = (struct dr_scratch){ 0 };
-    DR_TRY(find_limit(&limit, err));
+    DR_TRY(dr_scratch_limit(&limit, err));
     if (n > SIZE_MAX / 2)
         dr_die_oom(n);
     if (n < SMALL)

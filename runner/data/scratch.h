@@ -33,8 +33,12 @@ void dr_scratch_touched(struct dr_scratch *s, size_t n);
 /* Working memory that all kernels together may hold: bytes, 0 for no limit. Until it
  * is set, DAGRUN_MEMORY_LIMIT says ("512M"), and without it there is none. */
 void dr_scratch_set_limit(uint64_t bytes);
+/* That limit; fails where the variable is no size. */
+DR_CHECK int32_t dr_scratch_limit(uint64_t *ret, struct dr_err *err);
 /* Where files go; NULL: TMPDIR, or /tmp. Copied. Not while kernels run. */
 void dr_scratch_set_folder(const char *path);
+/* A file in that folder, or in another one, that has no name. */
+DR_CHECK int32_t dr_scratch_open(const char *other, int *ret_fd, struct dr_err *err);
 /* Bytes that went to files so far, for accounts and tests. */
 uint64_t dr_scratch_spilled(void);
 #endif

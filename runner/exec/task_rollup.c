@@ -7,9 +7,9 @@
  * nothing of a batch is kept but what those two keep. */
 #include "exec/task_impl.h"
 #include "base/file.h"
-#include "base/num.h"
 #include "data/pool.h"
 #include "data/rollup.h"
+#include "data/scratch.h"
 #include "data/stream.h"
 #include "expect/batches.h"
 
@@ -120,16 +120,6 @@ static int32_t open_reader(struct pass *p, const char *path)
     return rc;
 }
 
-static int32_t memory_limit(const struct pass *p, uint64_t *ret)
-{
-    const char *text = getenv("DAGRUN_MEMORY_LIMIT");
-    *ret = (uint64_t)p->o->memory;
-    if (*ret == 0 && text && *text && !dr_parse_size(dr_str_of(text), ret))
-        return dr_fail(&p->t->err, DR_EINPUT, "DAGRUN_MEMORY_LIMIT is '%s'; a size like 512M is expected",
-                       text);
-    return DR_OK;
-}
-
 /* ---- batches ------------------------------------------------------------------------- */
 
 /* In all, from those that were read so far; 0: unknown. */
@@ -148,8 +138,9 @@ static int64_t max_order(const struct pass *p, int32_t columns)
 
 static int32_t start_rollup(struct pass *p, const struct dr_table *first)
 {
-    uint64_t limit;
-    DR_TRY(memory_limit(p, &limit));
+    uint64_t limit = (uint64_t)p->o->memory;
+    if (limit == 0)
+        DR_TRY(dr_scratch_limit(&limit, &p->t->err));
     p->rollup_options = (struct dr_rollup_options){
         .n_keys = p->o->n_keys,
         .keys = p->o->keys,
