@@ -212,11 +212,13 @@ static int32_t ask_ledger(struct folder *f, struct dr_db *db, struct dr_table **
     dr_table_unref(files);
     if (rc)
         return rc;
+    /* Thousands of files are usual: the first of each content is found once, not for each file. */
     char *sql =
-        text_of("SELECT x.rowid - 1 AS file FROM found_files x WHERE EXISTS (SELECT 1 FROM file_ledger l"
-                " WHERE l.ledger = '%s' AND l.hash = x.hash AND l.bytes = x.bytes) OR EXISTS (SELECT 1"
-                " FROM found_files e WHERE e.hash = x.hash AND e.bytes = x.bytes AND e.state = 'read'"
-                " AND e.rowid < x.rowid)",
+        text_of("WITH first_of AS MATERIALIZED (SELECT hash, bytes, min(rowid) AS number FROM found_files"
+                " WHERE state = 'read' GROUP BY hash, bytes)"
+                " SELECT x.rowid - 1 AS file FROM found_files x LEFT JOIN first_of e USING (hash, bytes)"
+                " WHERE e.number < x.rowid OR EXISTS (SELECT 1 FROM file_ledger l"
+                " WHERE l.ledger = '%s' AND l.hash = x.hash AND l.bytes = x.bytes)",
                 f->ledger);
     rc = dr_db_query(db, sql, ret, dr_task_err(f->t));
     free(sql);
