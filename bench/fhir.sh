@@ -26,7 +26,7 @@ bench_fhir() {
     else
         echo "  (no Python with duckdb is installed; PYTHON may name one)"
     fi
-    measure "dagrun run" "sh -c 'rm -f $home/var/warehouse.db*; $dagrun --home $home run fhir_ingest --quiet --threads 2'" "${peer[@]}"
+    measure "dagrun run" "sh -c 'rm -f $home/var/fhir.db*; $dagrun --home $home run fhir_ingest --quiet --threads 2'" "${peer[@]}"
     title "FHIR: the same again with nothing changed"
     measure "dagrun run" "$dagrun --home $home run fhir_ingest --quiet --threads 2"
     # A view of a type that nobody sends: all that is left is reading, parsing and indexing.

@@ -61,7 +61,7 @@ static void put_ident(struct dr_buf *b, const char *name)
 static void put_create(struct dr_buf *b, const struct dr_view_table *t)
 {
     const struct dr_view *v = t->view;
-    (void)dr_buf_puts(b, "CREATE TABLE IF NOT EXISTS ");
+    (void)dr_buf_puts(b, "CREATE TABLE ");
     put_ident(b, v->name);
     (void)dr_buf_puts(b, " (");
     for (int32_t i = 0; i < v->n_columns; i++) {
@@ -137,10 +137,32 @@ static int32_t drop_tables(struct dr_fhir_store *s, const char *names, struct dr
     return dr_sql_exec(s->db, dr_buf_cstr(&b), err);
 }
 
+/* Whoever made a table or view of that name, it is not ours to write to, nor to drop at the next rebuild. */
+static int32_t check_free(struct dr_fhir_store *s, const char *name, struct dr_err *err)
+{
+    struct dr_sql_stmt *q;
+    bool row;
+    DR_TRY(dr_sql_prepare(
+        s->db, "SELECT type FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE",
+        &q, err));
+    dr_sql_bind_text(q, 1, name);
+    DR_TRY(dr_sql_step(q, &row, err));
+    const char *type = row ? dr_sql_text(q, 0, &s->arena) : NULL;
+    dr_sql_reset(q);
+    if (type)
+        return dr_fail(
+            err, DR_EDEF,
+            "the database has a %s '%s' that this load did not make; load into another database, or name "
+            "the view otherwise",
+            type, name);
+    return DR_OK;
+}
+
 static int32_t make_tables(struct dr_fhir_store *s, struct dr_err *err)
 {
     DR_AUTO_BUF ddl = { 0 }, names = { 0 };
     for (int32_t i = 0; i < s->set->n; i++) {
+        DR_TRY(check_free(s, s->set->tables[i].view->name, err));
         put_create(&ddl, &s->set->tables[i]);
         (void)dr_buf_printf(&names, "%s%s", i ? "\n" : "", s->set->tables[i].view->name);
     }

@@ -9,7 +9,7 @@ fhir_home() { # NAME: the DAG with its views, suites and sample
     cp "$source_dir"/expectations/fhir_*.yaml expectations/
     cp -R "$source_dir"/data/fhir data/
 }
-db=var/warehouse.db
+db=var/fhir.db
 load() { dagrun run fhir_ingest --plain "$@"; }
 # The resources of all files, as SQLite's own JSON functions see them.
 resources() {
@@ -211,6 +211,15 @@ sql_is $db "SELECT count(*) FROM fhir_quarantine WHERE resource_type = 'Patient'
 sql_is $db "SELECT (SELECT count(*) FROM patient) + (SELECT count(*) FROM patient_name)" 0
 sql_is $db "SELECT count(*) FROM encounter" "$(sql $db "SELECT count(*) FROM fhir_resource WHERE resource_type = 'Encounter'")"
 
+it "a table that somebody else made is neither written to nor dropped"
+sql other.db "CREATE TABLE encounter (a); INSERT INTO encounter VALUES (1)"
+for rebuild in false true; do
+    expect_exit 1 load --param database=other.db --param rebuild=$rebuild
+    case $(reason_of load_bundles) in *"has a table 'encounter' that this load did not make"*) ;; *) note "the reason: $(reason_of load_bundles)" ;; esac
+    sql_is other.db "SELECT group_concat(name) FROM sqlite_schema" encounter
+    sql_is other.db "SELECT * FROM encounter" 1
+done
+
 it "a view that is wrong is refused before anything is read"
 sed -i 's/path: status,/path: "status.frist()",/' dags/fhir_ingest/views/claim.yaml
 expect_exit 1 load
@@ -221,7 +230,7 @@ it "a run that is killed leaves whole files, and the next one ends as an undistu
 expect_exit 0 load
 mv $db undisturbed.db
 for _ in 1 2 3; do
-    rm -rf var/warehouse.db*
+    rm -rf $db*
     load >/dev/null 2>&1 &
     sleep 0.0$((RANDOM % 9 + 1))
     kill -9 %% 2>/dev/null
