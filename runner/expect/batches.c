@@ -4,6 +4,7 @@
  * first unexpected rows of each expectation, with the counts of the whole given. So
  * lists, percentages, sentences and verdicts come from the one place that makes them. */
 #include "expect/batches.h"
+#include "base/date.h"
 #include "expect/check.h"
 
 enum { SAMPLE_DEFAULT = 20 };
@@ -160,6 +161,8 @@ int32_t dr_batches_new(const struct dr_suite *suite, const struct dr_expect_opti
 {
     struct dr_batches *b = dr_calloc(1, sizeof(*b));
     *b = (struct dr_batches){ .suite = suite, .opts = *opts, .n_workers = workers };
+    if (!b->opts.now_us)
+        b->opts.now_us = dr_now_us(); /* one instant for all batches */
     b->sample = opts->partial_unexpected_count ? opts->partial_unexpected_count : SAMPLE_DEFAULT;
     b->workers = dr_calloc((size_t)workers, sizeof(*b->workers));
     int32_t rc = take_expectations(b, err);

@@ -29,7 +29,7 @@ static int64_t now_of(const struct dr_eval *e)
     struct dr_value v = dr_value_of_node(dr_eval_arg(e, "as_of"));
     if (v.kind == DR_VALUE_TEXT && dr_value_to_time(&v))
         return v.i;
-    return e->plan->opts->now_us ? e->plan->opts->now_us : dr_now_us();
+    return e->plan->opts->now_us;
 }
 
 static int32_t duration_of(const struct dr_eval *e, const char *name, int64_t otherwise, int64_t *ret,

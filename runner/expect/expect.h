@@ -34,7 +34,7 @@ struct dr_expect_options {
     /* The check of a plugin NAME.so, or an error. May be NULL: there are none. */
     int32_t (*row_check)(void *ctx, const char *plugin, const struct dr_row_check **ret, struct dr_err *err);
     void *ctx;      /* of all three */
-    int64_t now_us; /* what ages are counted to; 0: the clock */
+    int64_t now_us; /* now(), and what ages are counted to; 0: the clock, read once */
 };
 /* The outcome of one expectation. */
 struct dr_check {

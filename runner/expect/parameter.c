@@ -179,7 +179,7 @@ static int32_t function(struct reader *r, struct dr_str name, struct quantity *r
     int n;
     DR_TRY(arguments(r, args, &n));
     if (dr_str_eq(name, DR_LIT("now")) && n == 0) {
-        *ret = (struct quantity){ .kind = TIME, .us = dr_now_us() };
+        *ret = (struct quantity){ .kind = TIME, .us = r->params->now_us };
         return DR_OK;
     }
     if (dr_str_eq(name, DR_LIT("timedelta")))

@@ -13,6 +13,7 @@
 struct dr_parameters {
     const struct dr_node *given; /* MAP or NULL; wins */
     const struct dr_node *suite; /* MAP or NULL */
+    int64_t now_us;              /* what now() is */
 };
 /* args with every {"$PARAMETER": ...} replaced, at any depth; args itself where
  * there is none. */

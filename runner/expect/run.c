@@ -125,7 +125,7 @@ static int32_t evaluate(struct dr_eval *e, struct dr_err *err)
 {
     const struct dr_expectation *x = e->check->expectation;
     struct dr_parameters params = { e->plan->opts->evaluation_parameters,
-                                    e->plan->suite->evaluation_parameters };
+                                    e->plan->suite->evaluation_parameters, e->plan->opts->now_us };
     e->type = dr_check_find(x->type);
     if (!e->type)
         return dr_fail(err, DR_EDEF, "there is no expectation type '%s'", x->type);
@@ -191,13 +191,15 @@ static int32_t bad_options(const struct dr_suite *suite, const struct dr_table *
 int32_t dr_expect_run(const struct dr_suite *suite, const struct dr_table *table,
                       const struct dr_expect_options *opts, struct dr_results **ret, struct dr_err *err)
 {
-    static const struct dr_expect_options defaults = { .result_format = DR_RESULT_SUMMARY };
+    struct dr_expect_options with_clock = { .result_format = DR_RESULT_SUMMARY };
     int64_t start = dr_monotonic_us();
     DR_TRY(bad_options(suite, table, err));
     struct dr_results *r = dr_calloc(1, sizeof *r);
-    struct dr_plan plan = {
-        .arena = &r->arena, .suite = suite, .table = table, .opts = opts ? opts : &defaults
-    };
+    if (opts)
+        with_clock = *opts;
+    if (!with_clock.now_us)
+        with_clock.now_us = dr_now_us(); /* one instant for all expectations */
+    struct dr_plan plan = { .arena = &r->arena, .suite = suite, .table = table, .opts = &with_clock };
     r->suite = suite;
     r->n = suite->n;
     r->rows = table->rows;

@@ -256,6 +256,24 @@ static void the_latest_time_must_be_recent(void **state)
                      "not dates");
 }
 
+static void all_expectations_of_a_run_share_one_instant(void **state)
+{
+    struct fixture *f = *state;
+    given(f, "{\"t\": [\"2024-01-03T11:59:59\", \"2024-01-03T12:00:00\"]}");
+    declare(f, (struct dr_suite_column){ .name = "t", .type = DR_TYPE_TIMESTAMP });
+    f->options.now_us = 1704283200 * DR_US_PER_S; /* 2024-01-03T12:00:00Z */
+    verdict(f, "expect_column_values_to_be_between",
+            "{\"column\": \"t\", \"max_value\": {\"$PARAMETER\": \"now()\"}}", true);
+    verdict(f, "expect_column_values_to_be_between",
+            "{\"column\": \"t\", \"max_value\": {\"$PARAMETER\": \"now()\"}, \"strict_max\": true}", false);
+    verdict(f, "expect_column_max_to_be_recent", "{\"column\": \"t\", \"max_age\": \"0s\"}", true);
+    f->options.now_us = 0;
+    setenv("DAGRUN_NOW", "2024-01-03T12:00:00Z", 1);
+    verdict(f, "expect_column_values_to_be_between",
+            "{\"column\": \"t\", \"min_value\": {\"$PARAMETER\": \"now()\"}, \"mostly\": 0.5}", true);
+    unsetenv("DAGRUN_NOW");
+}
+
 static const struct dr_node *earlier_result(void *ctx, const char *id)
 {
     return dr_streq(id, "e1") ? ctx : NULL;
@@ -574,6 +592,7 @@ int main(void)
         TEST(combinations_must_occur_in_the_other_table),
         TEST(figures_agree_with_the_other_table),
         TEST(the_latest_time_must_be_recent),
+        TEST(all_expectations_of_a_run_share_one_instant),
         TEST(row_counts_are_compared_with_an_earlier_run),
         TEST(schemas_are_compared_with_what_is_declared),
         TEST(schemas_are_compared_with_an_earlier_run),
