@@ -8,6 +8,7 @@
 
 #define SHOWN_VALUES 5
 #define SHOWN_TEXT 30
+#define LIST_WIDTH_MIN 24
 
 /* ---- text ---- */
 
@@ -75,41 +76,71 @@ static void print_distribution(struct dr_cmd *c, const struct dr_profile *p, FIL
     }
 }
 
-static void print_texts(struct dr_cmd *c, const struct dr_profile *p, FILE *out)
+/* A list that ends with "..." where the next item does not fit into its columns. */
+struct list {
+    struct dr_buf text;
+    int room;
+    bool full;
+};
+
+static void list_add(struct list *l, struct dr_cmd *c, const char *item, int64_t count)
+{
+    const char *text = dr_arena_printf(&c->arena, "%s%s %lld", l->text.n ? ", " : "", item, (long long)count);
+    l->full |= l->text.n && dr_text_width(dr_buf_cstr(&l->text)) + dr_text_width(text) > l->room;
+    if (!l->full)
+        (void)dr_buf_puts(&l->text, text);
+}
+
+static void list_end(struct list *l, struct dr_grid *g)
+{
+    if (l->full)
+        (void)dr_buf_puts(&l->text, ", ...");
+    dr_grid_add(g, DR_TINT_NONE, dr_buf_cstr(&l->text));
+    dr_buf_done(&l->text);
+}
+
+static void add_common(struct dr_cmd *c, const struct dr_column_profile *x, int room, struct dr_grid *g)
+{
+    struct list top = { .room = room }, shapes = { .room = room };
+    bool all_different = x->n_top && x->top[0].count == 1;
+    dr_grid_add(g, DR_TINT_BOLD, x->name);
+    for (int32_t i = 0; i < x->n_top && !all_different; i++)
+        list_add(&top, c, shown(c, &x->top[i].value), x->top[i].count);
+    if (all_different)
+        (void)dr_buf_puts(&top.text, "all different");
+    list_end(&top, g);
+    for (int32_t i = 0; i < x->n_shapes; i++)
+        list_add(&shapes, c, x->shapes[i].text, x->shapes[i].count);
+    if (x->other_shapes)
+        list_add(&shapes, c, "others", x->other_shapes);
+    list_end(&shapes, g);
+}
+
+/* Most common values (of every type: a placeholder date shows here) and shapes of text,
+ * in as many columns as the terminal has. */
+static void print_common(struct dr_cmd *c, const struct dr_profile *p, FILE *out)
 {
     static const char *const titles[] = { "COLUMN", "MOST COMMON", "SHAPES" };
     struct dr_grid g;
-    dr_grid_init(&g, &c->arena, 3, titles, NULL);
+    int name = 0;
     for (int32_t k = 0; k < p->n; k++) {
-        const struct dr_column_profile *x = &p->columns[k];
-        DR_AUTO_BUF top = { 0 };
-        DR_AUTO_BUF shapes = { 0 };
-        if (x->source->class != DR_CLASS_TEXT)
-            continue;
-        for (int32_t i = 0; i < x->n_top && i < SHOWN_VALUES; i++)
-            (void)dr_buf_printf(&top, "%s%s %lld", i ? ", " : "", shown(c, &x->top[i].value),
-                                (long long)x->top[i].count);
-        for (int32_t i = 0; i < x->n_shapes; i++)
-            (void)dr_buf_printf(&shapes, "%s%s %lld", i ? ", " : "", x->shapes[i].text,
-                                (long long)x->shapes[i].count);
-        if (x->other_shapes)
-            (void)dr_buf_printf(&shapes, "%sothers %lld", x->n_shapes ? ", " : "",
-                                (long long)x->other_shapes);
-        dr_grid_add(&g, DR_TINT_BOLD, x->name);
-        dr_grid_add(&g, DR_TINT_NONE, dr_buf_cstr(&top));
-        dr_grid_add(&g, DR_TINT_NONE, dr_buf_cstr(&shapes));
+        int width = dr_text_width(p->columns[k].name);
+        name = width > name ? width : name;
     }
-    if (g.n) {
-        fputc('\n', out);
-        dr_grid_print(&g, c->color && out == stdout, out);
-    }
+    int room = (dr_term_width(fileno(out)) - name) / 2 - 7;
+    room = room < LIST_WIDTH_MIN ? LIST_WIDTH_MIN : room;
+    dr_grid_init(&g, &c->arena, 3, titles, NULL);
+    for (int32_t k = 0; k < p->n; k++)
+        add_common(c, &p->columns[k], room, &g);
+    fputc('\n', out);
+    dr_grid_print(&g, c->color && out == stdout, out);
 }
 
 static void print_text(struct dr_cmd *c, const struct dr_profile *p, FILE *out)
 {
     print_overview(c, p, out);
     print_distribution(c, p, out);
-    print_texts(c, p, out);
+    print_common(c, p, out);
     fprintf(out, "\n%lld rows, %d columns; ", (long long)p->rows, p->n);
     for (int32_t k = 0; k < p->n_key; k++)
         fprintf(out, "%s%s",

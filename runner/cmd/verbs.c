@@ -118,7 +118,7 @@ const struct dr_verb dr_verbs[] = {
     { .name = "expect",
       .words = "[SUITE FILE...]",
       .max_words = 16,
-      .summary = "Check any CSV or Arrow file against a suite, without a DAG",
+      .summary = "Check any CSV, JSON or Arrow file against a suite, without a DAG",
       .options = "format json result-format row-key encoding delimiter strict threads output list explain "
                  "limit other "
                  "baseline",

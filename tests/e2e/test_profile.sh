@@ -30,6 +30,17 @@ done
 expect_exit 0 dagrun profile types.csv --suite -o types.yaml
 expect_exit 0 dagrun expect types.yaml types.csv
 
+it "the most common values show placeholders of every type, and lists end where the terminal does"
+{
+    echo born,city
+    for i in 1 2 3 4; do printf '2025-01-01,Bern\n%d-02-03,a rather long name of a city %d\n' $((1950 + i)) $i; done
+} >born.csv
+expect_exit 0 dagrun profile born.csv
+out_has "2025-01-01 4, "
+out_has "Bern 4, "
+out_has ", ..."
+is "lines longer than 100 columns" "$(grep -c '.\{101\}' "$out")" 0
+
 it "the proposed suite passes on the file, and dagrun check accepts it"
 expect_exit 0 dagrun profile clean.csv --suite -o expectations/proposed.yaml
 expect_exit 0 dagrun expect proposed clean.csv
