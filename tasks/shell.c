@@ -42,7 +42,8 @@ static const char doc[] =
     "DAGRUN_OUTPUT_NAME with the path of the file. NAME is the dataset's name, or the file's name\n"
     "without folder, in capitals, with _ for all that is not a letter or digit.\n"
     "\n"
-    "Exit code 99 skips the task; 98 fails it without retries.\n"
+    "Exit code 99 skips the task; 98 fails it without retries. A task that is stopped sends SIGTERM\n"
+    "to the command and all that it started; what is left five seconds later is killed.\n"
     "\n"
     "    export_report:\n"
     "      plugin: shell\n"
@@ -141,6 +142,9 @@ static int32_t shell(struct dr_task *t)
     set_run(dr_task_info(t));
     DR_TRY(set_files(t));
     DR_TRY(set_given(t));
+    /* From here on SIGTERM, which the command gets too, does not end this process: the
+     * command has the whole grace period to clean up. */
+    (void)dr_task_cancelled(t);
     pid_t pid = start(dr_node_str(dr_task_param(t, "command"), ""));
     if (pid < 0)
         return dr_task_fail(t, "cannot start a shell: %s", strerror(errno));

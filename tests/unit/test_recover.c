@@ -69,14 +69,14 @@ static void a_first_signal_cancels_in_good_order(void **state)
 static void a_second_signal_kills_at_once(void **state)
 {
     struct fixture *f = *state;
-    load_dag(f, "  a: {plugin: shell, with: {command: 'trap \"\" TERM; touch started; while :; do sleep "
-                "0.01; done'}}\n"
+    load_dag(f, "  a: {plugin: shell, with: {command: 'trap \"touch asked\" TERM; touch started; "
+                "while :; do sleep 0.01; done'}}\n"
                 "  b: {plugin: stubborn}\n");
     f->options.grace_us = 60000000;
     pid_t pid = start_runner(f);
     await(f, "started");
     kill(pid, SIGTERM);
-    usleep(20000);
+    await(f, "asked"); /* the first was taken: two signals that wait together are one */
     kill(pid, SIGTERM);
     assert_int_equal(DR_RUN_CANCELLED, wait_runner(pid));
     assert_string_equal("cancelled", task_state(f, "b"));
