@@ -4,7 +4,8 @@
  * tables or the same message however the text is cut into pieces.
  *
  * Where the two differ by intent: we pass over a byte order mark, have a limit of
- * 512 on nesting, keep numbers beyond a double and names that hold \u0000. */
+ * 512 on nesting, keep numbers beyond a double and names that hold \u0000, and refuse
+ * a NUL byte everywhere (jansson loses one that follows a name or a number). */
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -101,7 +102,7 @@ static void compare(const struct dr_json_doc *doc, int32_t rc, const char *messa
     bool mark = size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0;
     json_t *j = json_loadb((const char *)data, size,
                            JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
-    if (j && rc && rc != DR_ELIMIT)
+    if (j && rc && rc != DR_ELIMIT && !memchr(data, 0, size))
         die("jansson reads what we refuse", data, size, message);
     if (!j && !rc && !mark && !by_intent(&error))
         die("jansson refuses what we read", data, size, error.text);
