@@ -4,10 +4,13 @@
  * newest, and an object too large for that gets a block of its own behind it.
  * Blocks come zeroed from calloc and are never reused within an arena, so
  * nothing needs clearing when it is handed out. Blocks double up to a megabyte,
- * which keeps small arenas small and large ones cheap. An arena that has outgrown
- * that goes on in huge pages: a fork copies one entry for each of them rather than 512,
- * and half the time of a DAG of 10,000 tasks went into copying those entries. Under a
- * sanitizer each object has a block of its own, of its exact size. */
+ * which keeps small arenas small and large ones cheap. Under a sanitizer each object has a
+ * block of its own, of its exact size.
+ *
+ * A fork copies an entry for each page of private memory: for a DAG of 10,000 tasks that was
+ * half the time of a small one. Of memory that is shared it copies none, so an
+ * arena that many forks will read can be told to take its blocks from there.
+ * Those of a child that was sealed are read-only: it cannot spoil its parent's. */
 #include "base/mem.h"
 #include <stdarg.h>
 #include <stdbool.h>
@@ -28,14 +31,17 @@
 #define ARENA_POOLS 1
 #endif
 
-enum { ALIGNMENT = 16, BLOCK_MIN = 4096, BLOCK_MAX = 1 << 20, HUGE_PAGE = 2 << 20 };
+enum { ALIGNMENT = 16, BLOCK_MIN = 4096, BLOCK_MAX = 1 << 20, SHARED_BLOCK = 16 << 20 };
 
 struct dr_arena_block {
-    struct dr_arena_block *next; /* older */
+    struct dr_arena_block *next;        /* older */
+    struct dr_arena_block *next_shared; /* of all in this process */
     size_t cap, used;
-    bool mapped; /* one huge page */
+    bool shared;
     _Alignas(ALIGNMENT) unsigned char data[];
 };
+
+static struct dr_arena_block *shared_blocks;
 
 struct dr_arena_deferred {
     struct dr_arena_deferred *next; /* older */
@@ -54,31 +60,42 @@ static struct dr_arena_block *block_new(size_t cap)
     return b;
 }
 
-/* One huge page, where the kernel has one; NULL where memory is short. Twice its size
- * is mapped and what lies outside its alignment given back. */
-static struct dr_arena_block *block_map(void)
+/* Pages that are never touched cost nothing. NULL where the system has no such memory. */
+static struct dr_arena_block *block_share(void)
 {
-    char *p = mmap(NULL, 2 * HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
+    struct dr_arena_block *b =
+        mmap(NULL, SHARED_BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (b == MAP_FAILED)
         return NULL;
-    size_t before = (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE;
-    if (before > 0)
-        munmap(p, before);
-    p += before;
-    munmap(p + HUGE_PAGE, HUGE_PAGE - before);
-    (void)madvise(p, HUGE_PAGE, MADV_HUGEPAGE);
-    struct dr_arena_block *b = (void *)p;
-    b->cap = HUGE_PAGE - sizeof(*b);
-    b->mapped = true;
+    b->cap = SHARED_BLOCK - sizeof(*b);
+    b->shared = true;
+    b->next_shared = shared_blocks;
+    shared_blocks = b;
     return b;
+}
+
+static void unlink_shared(const struct dr_arena_block *b)
+{
+    struct dr_arena_block **at = &shared_blocks;
+    while (*at != b)
+        at = &(*at)->next_shared;
+    *at = b->next_shared;
 }
 
 static void block_free(struct dr_arena_block *b)
 {
-    if (b->mapped)
-        munmap(b, HUGE_PAGE);
-    else
+    if (!b->shared) {
         free(b);
+        return;
+    }
+    unlink_shared(b);
+    munmap(b, SHARED_BLOCK);
+}
+
+void dr_mem_seal(void)
+{
+    for (struct dr_arena_block *b = shared_blocks; b; b = b->next_shared)
+        (void)mprotect(b, SHARED_BLOCK, PROT_READ);
 }
 
 static void block_push(struct dr_arena *a, struct dr_arena_block *b)
@@ -101,13 +118,13 @@ static void *alloc_alone(struct dr_arena *a, size_t n)
     return b->data;
 }
 
-/* The block after b, which may be NULL, with room for n bytes. */
-static struct dr_arena_block *next_block(const struct dr_arena_block *b, size_t n)
+/* The arena's next block, with room for n bytes. */
+static struct dr_arena_block *next_block(const struct dr_arena *a, size_t n)
 {
-    struct dr_arena_block *huge = b && b->cap >= BLOCK_MAX ? block_map() : NULL;
-    if (huge)
-        return huge;
-    size_t cap = b ? b->cap * 2 : BLOCK_MIN;
+    struct dr_arena_block *shared = a->shared ? block_share() : NULL;
+    if (shared)
+        return shared;
+    size_t cap = a->block ? a->block->cap * 2 : BLOCK_MIN;
     if (cap > BLOCK_MAX)
         cap = BLOCK_MAX;
     while (cap < n)
@@ -117,14 +134,12 @@ static struct dr_arena_block *next_block(const struct dr_arena_block *b, size_t 
 
 static void *alloc_pooled(struct dr_arena *a, size_t n)
 {
-    if (n > BLOCK_MAX / 4)
+    if (n > (a->shared ? SHARED_BLOCK : BLOCK_MAX) / 4)
         return alloc_alone(a, n);
     n = (n + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    if (!a->block || a->block->cap - a->block->used < n)
+        block_push(a, next_block(a, n));
     struct dr_arena_block *b = a->block;
-    if (!b || b->cap - b->used < n) {
-        b = next_block(b, n);
-        block_push(a, b);
-    }
     void *p = b->data + b->used;
     b->used += n;
     return p;
@@ -136,6 +151,11 @@ void *dr_arena_alloc(struct dr_arena *a, size_t n)
         n = 1;
     a->used += n;
     return ARENA_POOLS ? alloc_pooled(a, n) : alloc_alone(a, n);
+}
+
+void dr_arena_share(struct dr_arena *a)
+{
+    a->shared = true;
 }
 
 void *dr_arena_array(struct dr_arena *a, size_t n, size_t size)

@@ -7,6 +7,7 @@
  * hides overruns. An arena is used by one thread at a time. */
 #ifndef DR_MEM_H
 #define DR_MEM_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <dirent.h>
@@ -18,6 +19,7 @@ struct dr_arena {
     struct dr_arena_block *block;       /* newest first, owned */
     struct dr_arena_deferred *deferred; /* newest first */
     size_t used;                        /* bytes handed out */
+    bool shared;                        /* see dr_arena_share */
 };
 /* A zeroed struct is an empty arena, so `struct dr_arena a = {0};` is enough. */
 void dr_arena_done(struct dr_arena *a); /* deferred calls newest first, then memory; reusable after */
@@ -30,6 +32,11 @@ char *dr_arena_strdup(struct dr_arena *a, const char *s);
 char *dr_arena_printf(struct dr_arena *a, const char *fmt, ...) DR_PRINTF(2, 3);
 /* Call fn(p) when the arena ends. */
 void dr_arena_defer(struct dr_arena *a, void (*fn)(void *), void *p);
+/* What is allocated from here on will be read by many children: a fork then copies no page
+ * tables for it. Only for what children do not write, in a process with one thread. */
+void dr_arena_share(struct dr_arena *a);
+/* In a child: what it shares with its parent becomes read-only. */
+void dr_mem_seal(void);
 #define DR_NEW(arena, type) ((type *)dr_arena_alloc((arena), sizeof(type)))
 
 /* malloc family that never returns NULL (n = 0 gives a unique pointer). */

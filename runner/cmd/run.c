@@ -109,6 +109,7 @@ static bool due_now(const struct dr_dag *dag)
 static int load_whole(struct dr_cmd *c, const char *dag_id, const struct dr_dag **ret)
 {
     struct dr_diags found = { .arena = &c->arena };
+    dr_arena_share(&c->arena); /* each worker is a fork that reads the DAG */
     int rc = dr_cmd_load_dag(c, dag_id, ret);
     if (rc)
         return rc;

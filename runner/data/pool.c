@@ -77,7 +77,8 @@ void dr_pool_done(void)
 
 void dr_pool_init(int32_t threads)
 {
-    dr_pool_done();
+    if (pool.helpers > 0)
+        dr_pool_done();
     pool.wanted = threads > MAX_THREADS ? MAX_THREADS - 1 : threads > 1 ? threads - 1 : 0;
 }
 

@@ -28,8 +28,8 @@ struct dr_attempt {
     struct dr_runner_task *task;
     int64_t key; /* 0: not recorded yet */
     int32_t number;
-    struct dr_process process; /* pid 0: the fork failed */
-    int pipe;                  /* or socket that messages come through; owned; -1: none */
+    struct dr_process process;                          /* pid 0: the fork failed */
+    int pipe;                                           /* that messages come through; owned; -1: none */
     struct dr_watcher *on_exit, *on_message, *deadline; /* owned */
     struct dr_msg_reader reader;
     int32_t records;
@@ -407,9 +407,12 @@ static int32_t fork_worker(struct dr_attempt *a, struct dr_err *err)
  * with it the attempt. */
 static int32_t start_worker(struct dr_attempt *a, struct dr_err *err)
 {
-    if (dr_forker_take(&runner_of(a)->forker, &a->process, &a->pipe, NULL))
+    struct dr_spare s;
+    if (dr_kinds_take(runner_of(a), a->task->index, &s, NULL))
         return fork_worker(a, err);
-    if (dr_forker_give(a->pipe, a->task->index, a->number, a->task->prepared && a->number == 1, NULL))
+    a->process = s.process;
+    a->pipe = s.messages;
+    if (dr_forker_give(&s, a->task->index, a->number, a->task->prepared && a->number == 1, NULL))
         dr_process_signal(&a->process, SIGKILL);
     return DR_OK;
 }

@@ -128,12 +128,9 @@ static int32_t insert_run(struct dr_runner *r, int64_t version, int64_t *keys, s
 
 static int32_t record_plugins(struct dr_runner *r, struct dr_err *err)
 {
-    for (int32_t i = 0; i < r->dag->n_tasks; i++) {
-        const struct dr_plugin_spec *spec = r->dag->tasks[i].spec;
-        bool seen = !spec;
-        for (int32_t k = 0; k < i && !seen; k++)
-            seen = r->dag->tasks[k].spec == spec;
-        if (!seen)
+    for (int32_t i = 0; i < r->n_kinds; i++) {
+        const struct dr_plugin_spec *spec = r->kinds[i].spec;
+        if (spec)
             DR_TRY(dr_state_put_plugin(r->state, r->run, spec->name, spec->hash, spec->version, err));
     }
     return DR_OK;
@@ -409,7 +406,6 @@ static void runner_init(struct dr_runner *r, const struct dr_exec_options *o)
     r->logical_us = o->logical_us ? o->logical_us : dr_now_us();
     r->tasks = dr_arena_array(&r->arena, n, sizeof(*r->tasks));
     r->views = dr_arena_array(&r->arena, n, sizeof(*r->views));
-    r->proven = dr_arena_array(&r->arena, n, sizeof(*r->proven));
     r->starting = dr_arena_array(&r->arena, (size_t)r->limit, sizeof(*r->starting));
     for (int32_t i = 0; i < o->dag->n_tasks; i++) {
         r->tasks[i].runner = r;
@@ -417,6 +413,7 @@ static void runner_init(struct dr_runner *r, const struct dr_exec_options *o)
         r->views[i].def = &o->dag->tasks[i];
     }
     r->view = (struct dr_exec_view){ .dag = o->dag, .tasks = r->views, .max_active_tasks = r->limit };
+    dr_kinds_init(r);
     dr_ready_init(&r->ready, &r->arena, o->dag);
     set_interval(r);
 }
@@ -443,6 +440,7 @@ static void runner_done(struct dr_runner *r)
             dr_attempt_drop(r->tasks[i].attempt);
         dr_watcher_free(r->tasks[i].retry_timer);
     }
+    dr_kinds_done(r);
     dr_forker_stop(&r->forker);
     dr_watcher_free(r->on_signal);
     dr_watcher_free(r->tick);

@@ -5,7 +5,10 @@
  * runner's own memory is never shared with a child, which would cost it a page
  * fault for each page it touches after each fork. It forks one worker ahead, while
  * others run, so that a task that becomes ready need not wait for a fork. Workers
- * are children of the runner all the same (CLONE_PARENT), and die with it. */
+ * are children of the runner all the same (CLONE_PARENT), and die with it.
+ *
+ * A forker can be made for one plugin: it has loaded it, and so have its workers when
+ * they are born. */
 #ifndef DR_FORKER_H
 #define DR_FORKER_H
 #include "exec/process.h"
@@ -22,17 +25,26 @@ int32_t dr_forker_start(struct dr_forker *f, const struct dr_worker_job *base, i
                         struct dr_err *err);
 /* Once it is known: the run's id and dates. Texts without newlines. */
 int32_t dr_forker_tell_run(struct dr_forker *f, const struct dr_subst *s, struct dr_err *err);
-/* A worker that has been forked and waits for its task, as a process of ours, and our
- * end of its socket: non-blocking, the caller's to close; messages will come through
- * it. Where there is no worker any more the forker is stopped: then dr_process_fork is the way. */
-int32_t dr_forker_take(struct dr_forker *f, struct dr_process *ret, int *ret_fd, struct dr_err *err);
-/* Give a worker its task through its socket. */
-int32_t dr_forker_give(int fd, int32_t task, int32_t attempt, bool has_folders, struct dr_err *err);
+/* A worker that has been forked and waits for its task. */
+struct dr_spare {
+    struct dr_process process; /* a child of ours */
+    int messages;              /* where its messages will come through; non-blocking; the caller's to close */
+    int orders;                /* where it waits for its task; dr_forker_give closes it */
+};
+/* Where there is no worker any more the forker is stopped: then dr_process_fork is the way. */
+int32_t dr_forker_take(struct dr_forker *f, struct dr_spare *ret, struct dr_err *err);
+/* Give a worker its task. SIGPIPE is ignored by whoever calls this: the worker may have died. */
+int32_t dr_forker_give(struct dr_spare *s, int32_t task, int32_t attempt, bool has_folders,
+                       struct dr_err *err);
 /* Ask for the next worker to be forked, at a moment when this process has nothing
- * else to do: the fork then takes no time from the worker just started. likely: the
- * task whose plugin it shall load while it waits, or -1; it can be given any task.
- * Only a plugin that has been loaded before: one that dies when it is loaded would
- * take the task of another with it. */
-void dr_forker_next(struct dr_forker *f, int32_t likely);
+ * else to do: the fork then takes no time from the worker just started. */
+void dr_forker_next(struct dr_forker *f);
+/* Make a forker for the plugin of `task`, between dr_forker_take and dr_forker_next. Only for a
+ * plugin that workers have loaded before. One that starts threads or opens files when it is
+ * loaded cannot be shared like this: its forker is gone when a worker is taken from it. */
+int32_t dr_forker_start_for(struct dr_forker *f, int32_t task, struct dr_forker *ret, struct dr_err *err);
+/* Whether dr_forker_take would not wait: a worker is there, or none will come. A plugin may
+ * hang when it is loaded; so wait only for a forker that has once been ready. */
+bool dr_forker_ready(const struct dr_forker *f);
 void dr_forker_stop(struct dr_forker *f); /* safe on one that was never started */
 #endif

@@ -100,25 +100,6 @@ int32_t dr_runner_settle(struct dr_runner *r, struct dr_err *err)
     return DR_OK;
 }
 
-static bool is_proven(const struct dr_runner *r, const struct dr_plugin_spec *spec)
-{
-    int32_t i = 0;
-    while (i < r->n_proven && r->proven[i] != spec)
-        i++;
-    return i < r->n_proven;
-}
-
-/* The task that the next worker will probably get, if its plugin may be loaded before
- * anybody knows: the best that waits, or else one that the task just started holds up. */
-static int32_t likely_next(const struct dr_runner *r, const struct dr_task_def *started)
-{
-    int32_t likely = r->ready.n_heap > 0 ? r->ready.heap[0] : -1;
-    for (int32_t i = 0; i < started->n_downstream && likely < 0; i++)
-        if (dr_ready_is_next(&r->ready, started->downstream[i]))
-            likely = started->downstream[i];
-    return likely >= 0 && is_proven(r, r->dag->tasks[likely].spec) ? likely : -1;
-}
-
 static void prepare_next(struct dr_runner *r, const struct dr_task_def *started)
 {
     for (int32_t i = 0; i < started->n_downstream; i++)
@@ -140,9 +121,10 @@ int32_t dr_runner_start_ready(struct dr_runner *r, struct dr_err *err)
     for (int32_t i = 0; i < n; i++)
         DR_TRY(dr_attempt_record(r, r->starting[i], err));
     DR_TRY(dr_runner_commit(r, err));
-    dr_forker_next(&r->forker, likely_next(r, &r->dag->tasks[r->starting[n - 1]]));
-    for (int32_t i = 0; i < n; i++)
+    for (int32_t i = 0; i < n; i++) {
+        dr_kinds_next(r, r->starting[i]);
         prepare_next(r, &r->dag->tasks[r->starting[i]]);
+    }
     return DR_OK;
 }
 
@@ -192,8 +174,8 @@ int32_t dr_runner_end_attempt(struct dr_runner *r, int32_t task, int64_t attempt
     DR_TRY(dr_runner_write(r, err));
     DR_TRY(dr_state_end_attempt(r->state, t->key, attempt_key, end, now, err));
     r->view.running--;
-    if (end->state == DR_TASK_SUCCESS && !is_proven(r, def->spec))
-        r->proven[r->n_proven++] = def->spec;
+    if (end->state == DR_TASK_SUCCESS)
+        dr_kinds_succeeded(r, task);
     show(r, task, end->state, end->reason, now);
     if (again)
         wait_for_retry(r, task, delay);

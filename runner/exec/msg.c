@@ -228,8 +228,6 @@ int32_t dr_msg_fill(struct dr_msg_reader *r, int fd, ssize_t *ret_n, struct dr_e
     if (!p)
         return dr_fail(err, DR_ELIMIT, "too many bytes wait in the message pipe");
     ssize_t n = read(fd, p, room);
-    if (n < 0 && errno == ECONNRESET) /* a worker that died before it had read its task */
-        n = 0;
     if (n < 0 && errno != EAGAIN && errno != EINTR)
         return dr_fail_sys(err, "cannot read the message pipe");
     if (n > 0)

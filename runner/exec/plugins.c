@@ -120,21 +120,10 @@ static int32_t describe(const struct dr_plugin_spec *spec, int fd, struct dr_err
     return dr_write_all(fd, line.p, line.n, err);
 }
 
-/* What a plugin prints when it is loaded must not mix with our caller's output. */
-static void silence(void)
-{
-    DR_AUTO_FD null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null < 0)
-        return;
-    dup2(null, STDIN_FILENO);
-    dup2(null, STDOUT_FILENO);
-    dup2(null, STDERR_FILENO);
-}
-
 static int describe_all(void *ctx)
 {
     const struct describe_job *job = ctx;
-    silence();
+    dr_process_silence(); /* what a plugin prints when it is loaded */
     for (size_t i = 0; i < job->n; i++)
         if (describe(&job->specs[i], job->fd, NULL))
             return 1;

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/num.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/pidfd.h>
@@ -45,6 +46,16 @@ void dr_process_tie(pid_t parent)
         _exit(127);
 }
 
+void dr_process_silence(void)
+{
+    DR_AUTO_FD null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0)
+        return;
+    dup2(null, STDIN_FILENO);
+    dup2(null, STDOUT_FILENO);
+    dup2(null, STDERR_FILENO);
+}
+
 /* A coverage build writes its counters in an exit handler, which _exit skips. */
 extern void __gcov_dump(void) __attribute__((weak));
 
@@ -62,6 +73,7 @@ static _Noreturn void child(const struct dr_process_spec *spec, pid_t parent)
     if (spec->null_fd >= 0)
         dup2(spec->null_fd, STDIN_FILENO);
     close_all_but(spec->keep_fd);
+    dr_mem_seal();
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

@@ -26,6 +26,8 @@ int32_t dr_process_adopt(pid_t pid, int64_t start_ticks, struct dr_process *ret,
 int64_t dr_process_now_ticks(void);
 /* In a child: an own group, and death with this parent. */
 void dr_process_tie(pid_t parent);
+/* In a child: read nothing and print nowhere. */
+void dr_process_silence(void);
 /* In a child: end it without the parent's exit handlers. */
 _Noreturn void dr_process_exit(int code);
 /* Send a signal to the whole group. */

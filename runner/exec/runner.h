@@ -1,10 +1,11 @@
 /* runner.h - a run while it is executed; internal to executor.c, moves.c,
- * attempt.c and folders.c. Layer: exec.
+ * attempt.c, folders.c and kinds.c. Layer: exec.
  *
  *   executor.c   the life of a run: lock, recovery, state, the loop, the end
  *   moves.c      states of tasks: queued, waiting for a retry, ended, cancelled
  *   attempt.c    one attempt: fork, messages, deadlines, what its end means
  *   folders.c    where attempts and outputs lie; putting outputs in place
+ *   kinds.c      the plugins, and where the workers of each come from
  *
  * Callbacks of the event loop cannot return an error; the first one is kept in
  * runner->err and ends the loop.
@@ -26,8 +27,16 @@
 struct dr_runner;
 struct dr_attempt;
 
+struct dr_kind {
+    const struct dr_plugin_spec *spec; /* of the DAG; NULL: of tasks whose plugin nothing is known of */
+    int32_t to_start, succeeded;       /* attempts that are still expected; that went well */
+    struct dr_forker forker;           /* has it loaded */
+    bool tried;                        /* to make that forker */
+    bool ready;                        /* it has had a worker to offer */
+};
 struct dr_runner_task {
     struct dr_runner *runner;
+    struct dr_kind *kind;
     int32_t index;                  /* in the DAG and in the views */
     int64_t key;                    /* task instance */
     int32_t last_number;            /* of any attempt, earlier runners' too */
@@ -53,8 +62,8 @@ struct dr_runner {
     int32_t n_final, limit, threads;
     int32_t *starting; /* scratch: up to limit tasks */
     struct dr_forker forker;
-    const struct dr_plugin_spec **proven; /* plugins that a worker has loaded and ended well with */
-    int32_t n_proven;
+    struct dr_kind *kinds; /* each plugin of the DAG */
+    int32_t n_kinds;
     int lock_fd, null_fd, signal_fd;
     struct dr_watcher *on_signal, *tick, *flush;
     int signal; /* the first that asked us to stop; 0: none */
@@ -89,6 +98,16 @@ int32_t dr_attempt_record(struct dr_runner *r, int32_t task, struct dr_err *err)
 void dr_attempt_cancel(struct dr_attempt *a, bool hard);
 /* Kill and forget an attempt without recording it: the runner gives up. */
 void dr_attempt_drop(struct dr_attempt *a);
+
+/* ---- kinds.c ---- */
+void dr_kinds_init(struct dr_runner *r);
+void dr_kinds_done(struct dr_runner *r);
+/* A worker for a task, as dr_forker_take. */
+int32_t dr_kinds_take(struct dr_runner *r, int32_t task, struct dr_spare *ret, struct dr_err *err);
+/* An attempt of this task ended well. */
+void dr_kinds_succeeded(struct dr_runner *r, int32_t task);
+/* Have the next workers forked, in place of the one that this task took. */
+void dr_kinds_next(struct dr_runner *r, int32_t started);
 
 /* ---- folders.c ---- */
 /* Make the folders of a task's next attempt ahead, while this process has nothing

@@ -18,8 +18,11 @@ struct dr_worker_job {
 /* The attempt, from its log file to its final message; gives the exit code. ctx
  * is a struct dr_worker_job; fits struct dr_process_spec. */
 int dr_worker_run(void *ctx);
-/* While there is no task yet: enter the home and load the plugin of `likely`, so that
- * a task that uses it finds it loaded. Nothing is said of what fails: it will fail
- * again when a task asks for it. likely may be NULL. */
-void dr_worker_load_ahead(const struct dr_home *home, const struct dr_task_def *likely);
+/* In a process that will be forked for attempts: do now what would cost each of them a little. */
+void dr_worker_warm_up(void);
+/* In a process that will be forked for attempts of this task's plugin: load it, so that they
+ * find it loaded. False where it cannot be loaded, or where children cannot share what it did
+ * then: it started threads, which they would not have, or opened files, whose position all
+ * of them would move. */
+bool dr_worker_keep_plugin(const struct dr_home *home, const struct dr_task_def *def);
 #endif

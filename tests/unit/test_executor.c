@@ -60,6 +60,57 @@ static void a_wide_dag_ends_with_every_task_done(void **state)
     assert_int_equal(60, f->outcome.success);
 }
 
+/* ---- plugins that many tasks use ---- */
+
+static void load_chain(struct fixture *f, const char *plugin, int n)
+{
+    DR_AUTO_BUF yaml = { 0 };
+    for (int i = 0; i < n; i++) {
+        dr_buf_printf(&yaml, "  t%d: {plugin: %s", i, plugin);
+        if (i > 0)
+            dr_buf_printf(&yaml, ", depends_on: [t%d]", i - 1);
+        dr_buf_puts(&yaml, "}\n");
+    }
+    load_dag(f, dr_buf_cstr(&yaml));
+}
+
+/* Each prints when it is loaded; from then on it is loaded in the forker, where that goes nowhere. */
+static int count_loads(struct fixture *f, int n)
+{
+    int loads = 0;
+    for (int i = 0; i < n; i++)
+        loads +=
+            strstr(read_text(f, dr_arena_printf(&f->arena, "var/runs/t/r/t%d/1/log", i)), "loaded\n") != NULL;
+    return loads;
+}
+
+static void a_plugin_that_has_proved_itself_is_loaded_once_for_those_that_follow(void **state)
+{
+    struct fixture *f = *state;
+    setenv("BUSY_AT_LOAD", "print", 1);
+    load_chain(f, "busy_load", 60);
+    run_dag(f);
+    unsetenv("BUSY_AT_LOAD");
+    assert_int_equal(60, f->outcome.success);
+    int loads = count_loads(f, 60);
+    assert_true(loads >= 4 && loads < 30);
+}
+
+static void a_plugin_that_cannot_be_shared_is_loaded_by_each(void **state)
+{
+    static const char *const how[] = { "print thread", "print file" };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
+        setenv("BUSY_AT_LOAD", how[i], 1);
+        load_chain(f, "busy_load", 40);
+        run_dag(f);
+        unsetenv("BUSY_AT_LOAD");
+        assert_int_equal(40, f->outcome.success);
+        assert_int_equal(40, count_loads(f, 40));
+        assert_int_equal(DR_OK, dr_remove_tree(f->home.var, &f->err));
+    }
+}
+
 /* ---- failures, skips and rules ---- */
 
 static void a_failed_task_fails_what_depends_on_it_and_the_run(void **state)
@@ -285,6 +336,8 @@ int main(void)
         EXEC_TEST(the_heaviest_ready_task_runs_first),
         EXEC_TEST(no_more_attempts_run_at_once_than_allowed),
         EXEC_TEST(a_wide_dag_ends_with_every_task_done),
+        EXEC_TEST(a_plugin_that_has_proved_itself_is_loaded_once_for_those_that_follow),
+        EXEC_TEST(a_plugin_that_cannot_be_shared_is_loaded_by_each),
         EXEC_TEST(a_failed_task_fails_what_depends_on_it_and_the_run),
         EXEC_TEST(a_report_with_all_done_runs_after_a_failure),
         EXEC_TEST(a_task_that_skips_itself_skips_what_follows),

@@ -3,6 +3,7 @@
 #include "test_exec_fixture.h"
 #include "exec/forker.h"
 #include "exec/msg.h"
+#include <poll.h>
 
 struct forker_fixture {
     struct fixture *home;
@@ -12,22 +13,30 @@ struct forker_fixture {
     int null_fd;
 };
 
-static void start(struct forker_fixture *f, struct fixture *home)
+/* busy: what the plugin busy_load does when the forker's children load it. */
+static void start_with(struct forker_fixture *f, struct fixture *home, const char *busy)
 {
     *f = (struct forker_fixture){ .home = home, .forker = { .control = -1 } };
     load_dag(home, "  a: {plugin: noop}\n  b: {plugin: flaky, with: {until: 5}}\n  c: {plugin: add_one, "
-                   "outputs: {out: x}}\n");
+                   "outputs: {out: x}}\n  d: {plugin: busy_load}\n");
     f->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     f->subst = (struct dr_subst){ .dag_id = "t", .params = home->options.params };
     f->base =
         (struct dr_worker_job){ .home = &home->home, .dag = home->dag, .subst = &f->subst, .threads = 1 };
+    setenv("BUSY_AT_LOAD", busy, 1);
     assert_int_equal(DR_OK, dr_forker_start(&f->forker, &f->base, f->null_fd, &home->err));
+    unsetenv("BUSY_AT_LOAD");
     struct dr_subst run = { .run_id = "r",
                             .logical_date = "2024-03-01T02:30:00Z",
                             .data_interval_start = "s",
                             .data_interval_end = "e" };
     assert_int_equal(DR_OK, dr_forker_tell_run(&f->forker, &run, &home->err));
     assert_int_equal(DR_OK, dr_mkdirs(in_home(home, "var/runs/t/r"), &home->err));
+}
+
+static void start(struct forker_fixture *f, struct fixture *home)
+{
+    start_with(f, home, "");
 }
 
 /* Nobody is left: neither the forker nor a spare worker. */
@@ -39,27 +48,46 @@ static void stop(struct forker_fixture *f)
     assert_int_equal(ECHILD, errno);
 }
 
-static struct dr_process take(struct forker_fixture *f, int *ret_fd)
+static struct dr_spare take(struct dr_forker *f, struct dr_err *err)
 {
-    struct dr_process p;
-    if (dr_forker_take(&f->forker, &p, ret_fd, &f->home->err))
-        fail_msg("%s", f->home->err.msg);
-    return p;
+    struct dr_spare s;
+    if (dr_forker_take(f, &s, err))
+        fail_msg("%s", err->msg);
+    return s;
+}
+
+static void give(struct dr_spare *s, int32_t task, int32_t attempt)
+{
+    struct dr_err err;
+    if (dr_forker_give(s, task, attempt, false, &err))
+        fail_msg("%s", err.msg);
+}
+
+static struct dr_process_end reap(struct dr_spare *s)
+{
+    struct dr_process_end end;
+    assert_int_equal(DR_OK, dr_process_reap(&s->process, &end, NULL));
+    return end;
+}
+
+static struct dr_process_end give_up(struct dr_spare *s)
+{
+    close(s->messages);
+    close(s->orders);
+    dr_process_signal(&s->process, SIGKILL);
+    return reap(s);
 }
 
 /* The worker's final message, after its end. */
-static struct dr_msg run_task(struct forker_fixture *f, int32_t task, struct dr_process_end *ret_end)
+static struct dr_msg end_of(struct forker_fixture *f, struct dr_spare *s, struct dr_process_end *ret_end)
 {
-    int fd;
     bool any = true;
     ssize_t n;
     static struct dr_msg_reader reader;
     struct dr_msg m, last = { 0 };
-    struct dr_process p = take(f, &fd);
-    assert_int_equal(DR_OK, dr_forker_give(fd, task, 1, false, &f->home->err));
-    assert_int_equal(DR_OK, dr_process_reap(&p, ret_end, &f->home->err));
+    *ret_end = reap(s);
     dr_msg_reader_done(&reader);
-    assert_int_equal(DR_OK, dr_msg_fill(&reader, fd, &n, &f->home->err));
+    assert_int_equal(DR_OK, dr_msg_fill(&reader, s->messages, &n, &f->home->err));
     while (any) {
         assert_int_equal(DR_OK, dr_msg_next(&reader, &m, &any, &f->home->err));
         if (any)
@@ -68,8 +96,15 @@ static struct dr_msg run_task(struct forker_fixture *f, int32_t task, struct dr_
     if (last.type == DR_MSG_END && last.end.reason)
         last.end.reason = dr_arena_strdup(&f->home->arena, last.end.reason);
     dr_msg_reader_done(&reader);
-    close(fd);
+    close(s->messages);
     return last;
+}
+
+static struct dr_msg run_task(struct forker_fixture *f, int32_t task, struct dr_process_end *ret_end)
+{
+    struct dr_spare s = take(&f->forker, &f->home->err);
+    give(&s, task, 1);
+    return end_of(f, &s, ret_end);
 }
 
 static void workers_are_children_of_the_runner(void **state)
@@ -124,14 +159,12 @@ static void a_spare_that_died_cannot_be_given_a_task(void **state)
 {
     struct forker_fixture f;
     struct dr_process_end end;
-    int fd;
     start(&f, *state);
-    struct dr_process dead = take(&f, &fd);
-    dr_process_signal(&dead, SIGKILL);
-    assert_int_equal(DR_OK, dr_process_reap(&dead, &end, &f.home->err));
-    assert_int_equal(SIGKILL, end.signal);
-    assert_int_equal(DR_ESYS, dr_forker_give(fd, 0, 1, false, &f.home->err));
-    close(fd);
+    struct dr_spare dead = take(&f.forker, &f.home->err);
+    dr_process_signal(&dead.process, SIGKILL);
+    assert_int_equal(SIGKILL, reap(&dead).signal);
+    assert_int_equal(DR_ESYS, dr_forker_give(&dead, 0, 1, false, &f.home->err));
+    close(dead.messages);
     /* The next one is there. */
     assert_int_equal(DR_END_SUCCESS, run_task(&f, 0, &end).end.how);
     stop(&f);
@@ -142,38 +175,12 @@ static void tasks_reach_the_worker_that_was_taken(void **state)
 {
     struct forker_fixture f;
     struct dr_process_end end;
-    int first, second;
     start(&f, *state);
-    struct dr_process a = take(&f, &first), b = take(&f, &second);
-    assert_int_equal(DR_OK, dr_forker_give(second, 1, 1, false, &f.home->err));
-    assert_int_equal(DR_OK, dr_forker_give(first, 0, 1, false, &f.home->err));
-    assert_int_equal(DR_OK, dr_process_reap(&b, &end, &f.home->err));
-    assert_int_equal(1, end.code);
-    assert_int_equal(DR_OK, dr_process_reap(&a, &end, &f.home->err));
-    assert_int_equal(0, end.code);
-    close(first);
-    close(second);
-    stop(&f);
-}
-
-static void a_worker_that_loaded_a_plugin_ahead_takes_any_task(void **state)
-{
-    struct forker_fixture f;
-    struct dr_process_end end;
-    int fd;
-    start(&f, *state);
-    struct dr_process p = take(&f, &fd);
-    dr_forker_next(&f.forker, 2);
-    assert_int_equal(DR_OK, dr_forker_give(fd, 0, 1, false, &f.home->err));
-    assert_int_equal(DR_OK, dr_process_reap(&p, &end, &f.home->err));
-    close(fd);
-    assert_int_equal(DR_END_FAILED, run_task(&f, 1, &end).end.how);
-    p = take(&f, &fd);
-    dr_forker_next(&f.forker, 2);
-    assert_int_equal(DR_OK, dr_forker_give(fd, 0, 2, false, &f.home->err));
-    assert_int_equal(DR_OK, dr_process_reap(&p, &end, &f.home->err));
-    close(fd);
-    assert_int_equal(DR_END_SUCCESS, run_task(&f, 2, &end).end.how);
+    struct dr_spare a = take(&f.forker, &f.home->err), b = take(&f.forker, &f.home->err);
+    give(&b, 1, 1);
+    give(&a, 0, 1);
+    assert_int_equal(DR_END_FAILED, end_of(&f, &b, &end).end.how);
+    assert_int_equal(DR_END_SUCCESS, end_of(&f, &a, &end).end.how);
     stop(&f);
 }
 
@@ -181,38 +188,118 @@ static void folders_made_ahead_are_used(void **state)
 {
     struct forker_fixture f;
     struct dr_process_end end;
-    int fd;
     start(&f, *state);
     assert_int_equal(DR_OK, dr_mkdirs(in_home(f.home, "var/runs/t/r/a/1"), &f.home->err));
-    struct dr_process p = take(&f, &fd);
-    assert_int_equal(DR_OK, dr_forker_give(fd, 0, 1, true, &f.home->err));
-    assert_int_equal(DR_OK, dr_process_reap(&p, &end, &f.home->err));
-    assert_int_equal(0, end.code);
+    struct dr_spare s = take(&f.forker, &f.home->err);
+    assert_int_equal(DR_OK, dr_forker_give(&s, 0, 1, true, &f.home->err));
+    assert_int_equal(DR_END_SUCCESS, end_of(&f, &s, &end).end.how);
     assert_true(dr_path_exists(in_home(f.home, "var/runs/t/r/a/1/log")));
-    close(fd);
     stop(&f);
 }
 
 static void without_its_forker_there_is_an_error(void **state)
 {
     struct forker_fixture f;
-    struct dr_process p;
+    struct dr_spare s;
     start(&f, *state);
-    int fd;
-    struct dr_process spare = take(&f, &fd);
-    struct dr_process_end end;
-    close(fd);
-    dr_process_signal(&spare, SIGKILL);
-    assert_int_equal(DR_OK, dr_process_reap(&spare, &end, &f.home->err));
+    s = take(&f.forker, &f.home->err);
+    give_up(&s);
     kill(f.forker.process.pid, SIGKILL);
     /* It may have forked another spare before it died. */
-    while (dr_forker_take(&f.forker, &p, &fd, &f.home->err) == DR_OK) {
-        close(fd);
-        dr_process_signal(&p, SIGKILL);
-        assert_int_equal(DR_OK, dr_process_reap(&p, &end, &f.home->err));
-    }
+    while (dr_forker_take(&f.forker, &s, &f.home->err) == DR_OK)
+        give_up(&s);
     assert_contains(f.home->err.msg, "is gone");
     assert_int_equal(-1, f.forker.control);
+    stop(&f);
+}
+
+/* ---- forkers for one plugin ---- */
+
+/* One for the plugin of `task`; ms: how long it may take until it has a worker to offer or is gone. */
+static struct dr_forker start_for(struct forker_fixture *f, int32_t task, int ms)
+{
+    struct dr_forker own;
+    struct dr_spare s = take(&f->forker, &f->home->err);
+    if (dr_forker_start_for(&f->forker, task, &own, &f->home->err))
+        fail_msg("%s", f->home->err.msg);
+    give_up(&s);
+    struct pollfd ready = { .fd = own.control, .events = POLLIN };
+    int n = poll(&ready, 1, ms);
+    assert_int_equal(n, dr_forker_ready(&own));
+    return own;
+}
+
+static bool maps(pid_t pid, const char *file)
+{
+    char path[40], line[4096];
+    bool found = false;
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+    FILE *in = fopen(path, "re");
+    assert_non_null(in);
+    while (fgets(line, sizeof line, in))
+        found = found || strstr(line, file);
+    fclose(in);
+    return found;
+}
+
+static void a_forker_for_a_plugin_has_it_loaded_in_its_workers_only(void **state)
+{
+    struct forker_fixture f;
+    struct dr_process_end end;
+    start(&f, *state);
+    struct dr_forker own = start_for(&f, 2, 20000);
+    struct dr_spare s = take(&own, &f.home->err), plain = take(&f.forker, &f.home->err);
+    assert_true(maps(s.process.pid, "/add_one.so"));
+    assert_false(maps(plain.process.pid, "/add_one.so"));
+    give(&s, 2, 1);
+    assert_int_equal(DR_END_SUCCESS, end_of(&f, &s, &end).end.how);
+    give_up(&plain);
+    for (int i = 0; i < 10; i++) {
+        s = take(&own, &f.home->err);
+        give(&s, 2, 2 + i);
+        assert_int_equal(DR_END_SUCCESS, end_of(&f, &s, &end).end.how);
+    }
+    dr_forker_stop(&own);
+    stop(&f);
+}
+
+static void workers_of_a_plugins_forker_take_tasks_of_other_plugins_too(void **state)
+{
+    struct forker_fixture f;
+    struct dr_process_end end;
+    start(&f, *state);
+    struct dr_forker own = start_for(&f, 2, 20000);
+    struct dr_spare s = take(&own, &f.home->err);
+    give(&s, 1, 1);
+    assert_string_equal("attempt 1", end_of(&f, &s, &end).end.reason);
+    dr_forker_stop(&own);
+    stop(&f);
+}
+
+/* Threads and open files of one process are nothing that its children could share. */
+static void a_plugin_that_is_busy_when_it_is_loaded_gets_no_forker(void **state)
+{
+    static const char *const how[] = { "thread", "file", "exit" };
+    for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
+        struct forker_fixture f;
+        struct dr_spare s;
+        start_with(&f, *state, how[i]);
+        struct dr_forker own = start_for(&f, 3, 20000);
+        assert_int_not_equal(DR_OK, dr_forker_take(&own, &s, &f.home->err));
+        assert_int_equal(-1, own.control);
+        stop(&f);
+    }
+}
+
+static void a_plugin_that_hangs_when_it_is_loaded_keeps_nobody_waiting(void **state)
+{
+    struct forker_fixture f;
+    struct dr_process_end end;
+    start_with(&f, *state, "hang");
+    struct dr_forker own = start_for(&f, 3, 50);
+    assert_false(dr_forker_ready(&own));
+    assert_int_equal(DR_END_SUCCESS, run_task(&f, 0, &end).end.how);
+    dr_forker_stop(&own);
     stop(&f);
 }
 
@@ -235,10 +322,14 @@ int main(void)
         EXEC_TEST(outputs_wait_in_the_attempts_folder),
         EXEC_TEST(a_spare_that_died_cannot_be_given_a_task),
         EXEC_TEST(tasks_reach_the_worker_that_was_taken),
-        EXEC_TEST(a_worker_that_loaded_a_plugin_ahead_takes_any_task),
         EXEC_TEST(folders_made_ahead_are_used),
         EXEC_TEST(without_its_forker_there_is_an_error),
+        EXEC_TEST(a_forker_for_a_plugin_has_it_loaded_in_its_workers_only),
+        EXEC_TEST(workers_of_a_plugins_forker_take_tasks_of_other_plugins_too),
+        EXEC_TEST(a_plugin_that_is_busy_when_it_is_loaded_gets_no_forker),
+        EXEC_TEST(a_plugin_that_hangs_when_it_is_loaded_keeps_nobody_waiting),
         EXEC_TEST(a_forker_that_was_told_nothing_can_be_stopped),
     };
+    signal(SIGPIPE, SIG_IGN); /* as the runner does */
     return RUN_TESTS("forker and worker", tests);
 }

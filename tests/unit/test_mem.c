@@ -186,6 +186,34 @@ static void a_descriptor_closes_with_its_scope(void **state)
     assert_int_equal(fcntl(seen, F_GETFD), -1);
 }
 
+/* Of shared and of private blocks. */
+static void a_child_cannot_change_what_its_parent_reads(void **state)
+{
+    struct dr_arena *a = *state;
+    dr_arena_share(a);
+    int *small = dr_arena_array(a, 4, sizeof(int)), *large = dr_arena_array(a, 1 << 18, sizeof(int)),
+        *huge = dr_arena_array(a, 2 << 20, sizeof(int));
+    small[0] = large[0] = huge[0] = 7;
+    int *const all[] = { small, large, huge };
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            signal(SIGSEGV, SIG_DFL);
+            dr_mem_seal();
+            bool reads = all[i][0] == 7;
+            all[i][0] = 8;
+            _exit(!reads);
+        }
+        int status = 0;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status) ? WTERMSIG(status) == SIGSEGV : WEXITSTATUS(status) == 0);
+        assert_int_equal(all[i][0], 7);
+    }
+    small[0] = large[0] = huge[0] = 9; /* the parent can */
+    dr_arena_done(a);
+    dr_mem_seal(); /* nothing is left to seal */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +225,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(deferred_calls_run_newest_first, setup, teardown),
         cmocka_unit_test_setup_teardown(a_deferred_call_may_defer, setup, teardown),
         cmocka_unit_test_setup_teardown(an_arena_can_be_used_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_child_cannot_change_what_its_parent_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_still_has_an_address, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_closes_with_its_scope, setup, teardown),
         cmocka_unit_test_setup_teardown(an_impossible_size_ends_the_process, setup, teardown),
