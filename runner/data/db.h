@@ -50,6 +50,9 @@ struct dr_dialect {
     const char *lock_sql;     /* one migration at a time, where a transaction does not do that; or NULL */
     const char *before_drop;  /* what a transaction that drops tables begins with, or NULL */
     const char *(*column_type)(const struct dr_column *c);
+    /* The type (enum dr_type) in which to stage a column whose values will be stored in a target
+     * column of that type; the column's own where the database converts it well enough. */
+    int32_t (*stored_as)(const struct dr_column *c, const char *type);
     /* An expression for a staged column, ready to be stored in a target column of that
      * type (NULL: not known). */
     void (*put_staged)(struct dr_buf *b, const char *alias, const char *column, const char *type);

@@ -33,6 +33,10 @@ int32_t dr_ledger_make(struct dr_db *db, struct dr_err *err)
     DR_AUTO_BUF sql = { 0 };
     bool there;
     DR_TRY(exists(db, "dagrun_ledger", &there, err));
+    if (!there && d->lock_sql) { /* two first loads at once: the second one waits, and finds them */
+        DR_TRY(dr_db_run(db, d->lock_sql, 0, NULL, NULL, err));
+        DR_TRY(exists(db, "dagrun_ledger", &there, err));
+    }
     if (there)
         return DR_OK;
     dr_buf_printf(

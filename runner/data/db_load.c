@@ -2,30 +2,32 @@
  *
  *     plan      which columns and keys, which rows, whether the ledger knows them
  *     stage     the rows, in temporary tables of this connection
- *     classify  compare them with what is there: what is new, what differs     reading
+ *     classify  compare them with what is there: what is new, differs, is gone reading
  *     apply     insert and update what is to do, delete what is to go          writing
  *     ledger    note it; commit
  *
  * Only the last two keep other writers waiting, and they touch no row that stays as
  * it is. SQLite's transaction begins by reading and turns into a writing one; where
- * somebody else wrote in between, it is begun again, by writing.
+ * somebody else wrote in between, it is begun again, at last by writing.
  *
  * Where a statement fails because of a row's values, it is tried again on half of its
  * rows, down to the one that is refused. The transaction is then rolled back, the
  * refused rows are taken out of the staged ones, and all begins anew: what is
  * committed comes from a pass in which nothing was refused. A row may be refused only
- * because of one that is about to be deleted; it is tried again after the deletes. */
+ * because of one that is about to be deleted, or for want of one that comes later: refused rows are
+ * tried again after the deletes, as long as that helps. */
 #include "data/db_load.h"
 #include "base/date.h"
 #include "base/sqlite.h"
 
-enum { MAX_PASSES = 100 };
+enum { MAX_PASSES = 100, READING_PASSES = 3, MANY_REFUSED = 1000 };
 
 struct load {
     struct dr_db *db;
     struct dr_arena arena;
     int32_t n;
     struct dr_load_table *tables; /* in arena */
+    int32_t overtaken;            /* passes in vain, since somebody else wrote meanwhile */
     bool inside;                  /* of the caller's transaction: the ledger is not asked */
     int64_t lock_us, lock_since;  /* since: 0 while nothing is locked */
 };
@@ -66,14 +68,6 @@ static int32_t choose_keys(struct dr_load_table *t, bool made_by_load, struct dr
     return DR_OK;
 }
 
-static const struct dr_db_column *target_column(const struct dr_load_table *t, const char *name)
-{
-    for (int32_t i = 0; i < t->n_target; i++)
-        if (strcasecmp(t->target[i].name, name) == 0)
-            return &t->target[i];
-    return NULL;
-}
-
 /* Whether the table that is there has the columns, types and key that it would be
  * made with. */
 static bool same_columns(const struct dr_dialect *d, const struct dr_load_table *t)
@@ -89,7 +83,7 @@ static bool same_columns(const struct dr_dialect *d, const struct dr_load_table 
         keys += t->target[i].key > 0;
     }
     for (int32_t k = 0; k < t->n_keys; k++)
-        if (target_column(t, t->keys[k])->key != k + 1)
+        if (dr_load_target_column(t, t->keys[k])->key != k + 1)
             return false;
     return keys == t->n_keys;
 }
@@ -98,7 +92,7 @@ static int32_t check_columns(const struct dr_load_table *t, struct dr_err *err)
 {
     const struct dr_table *rows = t->spec->rows;
     for (int32_t i = 0; i < rows->n; i++)
-        if (!target_column(t, rows->names[i]))
+        if (!dr_load_target_column(t, rows->names[i]))
             return dr_fail(err, DR_EINPUT,
                            "the table that is there has no column '%s'; add it by a migration, or leave the "
                            "column out",
@@ -167,7 +161,7 @@ static int32_t plan_table(struct load *l, struct dr_load_table *t, struct dr_err
     dr_load_hash(t, t->content);
     if (!l->inside)
         DR_TRY(dr_ledger_find(l->db, t, err));
-    return t->skip ? DR_OK : dr_load_choose_rows(t, driver->dialect->no_nul, err);
+    return t->skip ? DR_OK : dr_load_choose_rows(driver->dialect, t, err);
 }
 
 /* A parent that is known is staged nevertheless where a child asks which parents there are. */
@@ -179,18 +173,21 @@ static int32_t stage_known_parents(struct load *l, struct dr_err *err)
             continue;
         parent->skip = false;
         parent->n_refusals = 0;
-        DR_TRY(dr_load_choose_rows(parent, l->db->driver->dialect->no_nul, err));
+        DR_TRY(dr_load_choose_rows(l->db->driver->dialect, parent, err));
     }
     return DR_OK;
 }
 
 /* ---- stage ------------------------------------------------------------------------ */
 
-static int32_t stage(struct load *l, const struct dr_load_table *t, struct dr_err *err)
+static int32_t stage(struct load *l, struct dr_load_table *t, struct dr_err *err)
 {
     char name[32];
+    if (t->skip)
+        return DR_OK;
+    DR_TRY(dr_load_settle_rows(l->db->driver->dialect, t, err));
     dr_load_temp_name(t, DR_LOAD_STAGE, name);
-    return t->skip ? DR_OK : l->db->driver->attach(l->db, name, t->rows, t->row_name, err);
+    return l->db->driver->attach(l->db, name, t->rows, t->row_name, err);
 }
 
 /* What a connection that goes on should not carry along. */
@@ -205,21 +202,32 @@ static void unstage(struct load *l)
 
 /* ---- pieces ----------------------------------------------------------------------- */
 
-/* Of what was found before the database was asked. */
-static int32_t fail_row(const struct dr_load_table *t, struct dr_err *err)
+static int32_t in_table(const struct dr_load_table *t, int32_t rc, struct dr_err *err)
 {
-    const struct dr_refusal *r = &t->refusals[0];
-    return dr_fail(err, DR_EINPUT, "row %lld: %s", (long long)r->row + 1, r->reason);
+    return rc ? dr_err_prefix(err, "database table '%s'", t->spec->name) : DR_OK;
 }
 
-/* err has what the database said, without the row's values. */
+/* Where a refused row of a table that is to be loaded whole stands in the way. */
+static int32_t fail_refused(const struct load *l, int32_t rc, struct dr_err *err)
+{
+    for (int32_t i = 0; i < l->n; i++) {
+        const struct dr_load_table *t = &l->tables[i];
+        if (!t->spec->strict || t->n_refusals == 0)
+            continue;
+        (void)dr_fail(err, rc, "row %lld: %s", (long long)t->refusals[0].row + 1, t->refusals[0].reason);
+        return in_table(t, rc, err);
+    }
+    return DR_OK;
+}
+
+/* Not the end of a load that is to be whole: room may be made for the row. But where
+ * so many are refused, that is unlikely, and the search for them long. */
 static int32_t refuse_row(struct dr_load_table *t, int64_t staged, const char *reason, struct dr_err *err)
 {
     dr_load_refuse(t, staged, reason);
-    if (!t->spec->strict)
+    if (!t->spec->strict || t->n_refusals < MANY_REFUSED)
         return DR_OK;
-    (void)dr_err_prefix(err, "row %lld", (long long)t->refusals[t->n_refusals - 1].row + 1);
-    return DR_EDB;
+    return dr_fail(err, DR_EDB, "row %lld: %s", (long long)t->refusals[0].row + 1, t->refusals[0].reason);
 }
 
 /* Run a statement over the staged rows first to last, without those that it refuses. */
@@ -244,33 +252,6 @@ static int32_t run_piece(struct load *l, struct dr_load_table *t, const char *sq
     int64_t middle = first + (last - first) / 2;
     DR_TRY(run_piece(l, t, sql, first, middle, err));
     return run_piece(l, t, sql, middle + 1, last, err);
-}
-
-static int64_t staged_row(const struct dr_load_table *t, int64_t given)
-{
-    int64_t low = 0, high = t->rows->rows - 1;
-    while (t->source && low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (t->source[middle] < given)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return t->source ? low : given;
-}
-
-/* Try the rows refused since `before` again; the list keeps those refused again. */
-static int32_t try_refused_again(struct load *l, struct dr_load_table *t, const char *sql, int32_t before,
-                                 struct dr_err *err)
-{
-    int32_t n = t->n_refusals - before;
-    DR_AUTO_FREE int64_t *rows = dr_malloc((size_t)n * sizeof *rows);
-    for (int32_t i = 0; i < n; i++)
-        rows[i] = staged_row(t, t->refusals[before + i].row) + 1;
-    t->n_refusals = before;
-    for (int32_t i = 0; i < n; i++)
-        DR_TRY(run_piece(l, t, sql, rows[i], rows[i], err));
-    return DR_OK;
 }
 
 /* ---- a pass ------------------------------------------------------------------------- */
@@ -304,17 +285,6 @@ static int32_t find_parents(struct load *l, struct dr_load_table *t, struct dr_e
     return analyze(l, t, DR_LOAD_PARENTS, err);
 }
 
-static int32_t classify(struct load *l, struct dr_load_table *t, struct dr_err *err)
-{
-    DR_AUTO_BUF sql = { 0 };
-    DR_TRY(exec_made(l, t, dr_load_sql_make_todo, err));
-    if (t->spec->n_scope)
-        DR_TRY(find_parents(l, t, err));
-    dr_load_sql_classify(l->db->driver->dialect, t, &sql);
-    DR_TRY(run_piece(l, t, dr_buf_cstr(&sql), 1, t->rows->rows, err));
-    return analyze(l, t, DR_LOAD_TODO, err);
-}
-
 static int32_t count_todo(struct load *l, struct dr_load_table *t, struct dr_err *err)
 {
     DR_AUTO_BUF sql = { 0 };
@@ -329,6 +299,38 @@ static int32_t count_todo(struct load *l, struct dr_load_table *t, struct dr_err
     }
     t->spec->unchanged = t->rows->rows - t->spec->inserted - t->spec->updated;
     return DR_OK;
+}
+
+/* What is to go is looked for here, where nobody waits for it. */
+static int32_t find_gone(struct load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    DR_AUTO_BUF sql = { 0 };
+    int64_t n;
+    DR_TRY(exec_made(l, t, dr_load_sql_make_gone, err));
+    DR_TRY(analyze(l, t, DR_LOAD_GONE, err));
+    dr_load_sql_count_keyless(l->db->driver->dialect, t, &sql);
+    DR_TRY(dr_db_number(l->db, dr_buf_cstr(&sql), 0, NULL, &n, err));
+    t->keyless_gone = n > 0;
+    return DR_OK;
+}
+
+/* A row that is refused here ends the pass: what follows could not read it either. */
+static int32_t classify(struct load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    DR_AUTO_BUF sql = { 0 };
+    int32_t before = t->n_refusals;
+    DR_TRY(exec_made(l, t, dr_load_sql_make_todo, err));
+    if (t->parent)
+        DR_TRY(find_parents(l, t, err));
+    dr_load_sql_classify(l->db->driver->dialect, t, &sql);
+    DR_TRY(run_piece(l, t, dr_buf_cstr(&sql), 1, t->rows->rows, err));
+    if (t->n_refusals > before)
+        return DR_OK;
+    DR_TRY(analyze(l, t, DR_LOAD_TODO, err));
+    DR_TRY(count_todo(l, t, err));
+    if (t->spec->n_scope && !t->parent)
+        DR_TRY(find_parents(l, t, err));
+    return dr_load_deletes_by_key(t) ? find_gone(l, t, err) : DR_OK;
 }
 
 static int32_t make_table(struct load *l, const struct dr_load_table *t, struct dr_err *err)
@@ -355,7 +357,6 @@ static int32_t delete_rows(struct load *l, struct dr_load_table *t, struct dr_er
 static int32_t apply(struct load *l, struct dr_load_table *t, struct dr_err *err)
 {
     DR_AUTO_BUF sql = { 0 };
-    DR_TRY(count_todo(l, t, err));
     if (t->make)
         DR_TRY(make_table(l, t, err));
     if (!dr_load_keyed(t))
@@ -366,28 +367,51 @@ static int32_t apply(struct load *l, struct dr_load_table *t, struct dr_err *err
     return run_piece(l, t, dr_buf_cstr(&sql), 1, t->rows->rows, err);
 }
 
-static int32_t delete_and_retry(struct load *l, struct dr_load_table *t, int32_t before, struct dr_err *err)
+/* Try the rows refused since `before` again; the list keeps those refused again. */
+static int32_t apply_refused(struct load *l, struct dr_load_table *t, int32_t before, struct dr_err *err)
 {
+    int32_t n = t->n_refusals - before;
     DR_AUTO_BUF sql = { 0 };
-    if (dr_load_keyed(t))
-        DR_TRY(delete_rows(l, t, err));
-    if (t->n_refusals == before || t->spec->deleted == 0)
-        return DR_OK;
+    DR_AUTO_FREE int64_t *rows = dr_malloc((size_t)n * sizeof *rows);
+    for (int32_t i = 0; i < n; i++)
+        rows[i] = t->refusals[before + i].staged + 1;
+    t->n_refusals = before;
     dr_load_sql_apply(l->db->driver->dialect, t, &sql);
-    return try_refused_again(l, t, dr_buf_cstr(&sql), before, err);
+    for (int32_t i = 0; i < n; i++)
+        DR_TRY(run_piece(l, t, dr_buf_cstr(&sql), rows[i], rows[i], err));
+    return DR_OK;
 }
 
-static int32_t in_table(const struct dr_load_table *t, int32_t rc, struct dr_err *err)
+static int64_t count_refused(const struct load *l, const int32_t *before)
 {
-    return rc ? dr_err_prefix(err, "database table '%s'", t->spec->name) : DR_OK;
+    int64_t n = 0;
+    for (int32_t i = 0; i < l->n; i++)
+        n += l->tables[i].n_refusals - before[i];
+    return n;
 }
 
-static bool any_refused(const struct load *l, const int32_t *before)
+/* A row may have been refused because of one that has gone since, or for want of one that
+ * came after it. Whoever makes room for others does so in one of these rounds. */
+static int32_t apply_all_refused(struct load *l, const int32_t *before, struct dr_err *err)
+{
+    int64_t n = count_refused(l, before), last;
+    do {
+        last = n;
+        for (int32_t i = 0; i < l->n; i++)
+            if (l->tables[i].n_refusals > before[i])
+                DR_TRY(in_table(&l->tables[i], apply_refused(l, &l->tables[i], before[i], err), err));
+        n = count_refused(l, before);
+    } while (n > 0 && n < last);
+    return DR_OK;
+}
+
+static int32_t note_all(struct load *l, struct dr_err *err)
 {
     for (int32_t i = 0; i < l->n; i++)
-        if (l->tables[i].n_refusals > before[i])
-            return true;
-    return false;
+        if (!l->tables[i].skip)
+            DR_TRY(l->inside ? dr_ledger_forget(l->db, &l->tables[i], err)
+                             : dr_ledger_note(l->db, &l->tables[i], err));
+    return DR_OK;
 }
 
 static int32_t write_all(struct load *l, const int32_t *before, struct dr_err *err)
@@ -399,13 +423,10 @@ static int32_t write_all(struct load *l, const int32_t *before, struct dr_err *e
         if (!l->tables[i].skip)
             DR_TRY(in_table(&l->tables[i], apply(l, &l->tables[i], err), err));
     for (int32_t i = l->n - 1; i >= 0; i--)
-        if (!l->tables[i].skip)
-            DR_TRY(in_table(&l->tables[i], delete_and_retry(l, &l->tables[i], before[i], err), err));
-    for (int32_t i = 0; i < l->n && !any_refused(l, before); i++)
-        if (!l->tables[i].skip)
-            DR_TRY(l->inside ? dr_ledger_forget(l->db, &l->tables[i], err)
-                             : dr_ledger_note(l->db, &l->tables[i], err));
-    return DR_OK;
+        if (!l->tables[i].skip && dr_load_deletes_by_key(&l->tables[i]))
+            DR_TRY(in_table(&l->tables[i], delete_rows(l, &l->tables[i], err), err));
+    DR_TRY(apply_all_refused(l, before, err));
+    return count_refused(l, before) ? fail_refused(l, DR_EDB, err) : note_all(l, err);
 }
 
 /* Everything between begin and commit; where rows were refused, it stops early. */
@@ -417,7 +438,7 @@ static int32_t pass(struct load *l, const int32_t *before, struct dr_err *err)
             continue;
         DR_TRY(in_table(t, classify(l, t, err), err));
         if (t->n_refusals > before[i])
-            return DR_OK;
+            return fail_refused(l, DR_EDB, err);
     }
     return write_all(l, before, err);
 }
@@ -437,7 +458,7 @@ static int32_t transact(struct load *l, bool writing, const int32_t *before, boo
     if (writing)
         l->lock_since = dr_monotonic_us();
     int32_t rc = pass(l, before, err);
-    *ret_done = !rc && !any_refused(l, before);
+    *ret_done = !rc && count_refused(l, before) == 0;
     if (*ret_done)
         rc = driver->commit(l->db, err);
     if (rc || !*ret_done)
@@ -455,9 +476,8 @@ static int32_t plan(struct load *l, struct dr_db_load *specs, struct dr_err *err
         struct dr_load_table *t = &l->tables[i];
         *t = (struct dr_load_table){ .spec = &specs[i], .arena = &l->arena, .number = i };
         DR_TRY(in_table(t, plan_table(l, t, err), err));
-        if (t->spec->strict && t->n_refusals)
-            return in_table(t, fail_row(t, err), err);
     }
+    DR_TRY(fail_refused(l, DR_EINPUT, err));
     return stage_known_parents(l, err);
 }
 
@@ -469,19 +489,21 @@ static bool nothing_to_do(const struct load *l)
     return true;
 }
 
-/* One pass, and after it what it refused taken out. */
-static int32_t pass_and_drop(struct load *l, bool *writing, bool *ret_done, struct dr_err *err)
+/* One pass, and after it what it refused taken out. Where somebody wrote since it read, it is in vain:
+ * reading again keeps nobody waiting, but cannot go on for ever. */
+static int32_t pass_and_drop(struct load *l, bool *ret_done, struct dr_err *err)
 {
+    bool writing = l->overtaken >= READING_PASSES;
     DR_AUTO_FREE int32_t *before = dr_malloc((size_t)l->n * sizeof *before);
     for (int32_t i = 0; i < l->n; i++) {
         DR_TRY(in_table(&l->tables[i], stage(l, &l->tables[i], err), err));
         before[i] = l->tables[i].n_refusals;
     }
-    int32_t rc = transact(l, *writing, before, ret_done, err);
-    if (rc == DR_EBUSY && !*writing) { /* somebody wrote since we read: begin again, and before them */
+    int32_t rc = transact(l, writing, before, ret_done, err);
+    if (rc == DR_EBUSY && !writing) {
         for (int32_t i = 0; i < l->n; i++)
             l->tables[i].n_refusals = before[i];
-        *writing = true;
+        l->overtaken++;
         return DR_OK;
     }
     for (int32_t i = 0; i < l->n && !rc; i++)
@@ -491,12 +513,12 @@ static int32_t pass_and_drop(struct load *l, bool *writing, bool *ret_done, stru
 
 static int32_t load_all(struct load *l, struct dr_db_load *specs, struct dr_err *err)
 {
-    bool done = false, writing = false;
+    bool done = false;
     DR_TRY(plan(l, specs, err));
     for (int passes = 0; !done && !nothing_to_do(l); passes++) {
         if (passes == MAX_PASSES)
             return dr_fail(err, DR_ELIMIT, "rows were still refused after %d passes", MAX_PASSES);
-        DR_TRY(pass_and_drop(l, &writing, &done, err));
+        DR_TRY(pass_and_drop(l, &done, err));
     }
     for (int32_t i = 0; i < l->n; i++) {
         l->tables[i].spec->skipped = l->tables[i].skip;

@@ -8,7 +8,8 @@
 
 /* A row that was refused, and why. */
 struct dr_refusal {
-    int64_t row; /* of the rows given, from 0 */
+    int64_t row;    /* of the rows given, from 0 */
+    int64_t staged; /* of those that were staged then, from 0 */
     const char *reason;
 };
 /* One table of a load. Pointers are in the load's arena unless owned. */
@@ -25,17 +26,22 @@ struct dr_load_table {
     char *create;                /* the statement that would make it */
     const char *row_name;        /* of the column that numbers staged rows */
     struct dr_table *rows;       /* owned: the rows to stage */
-    int64_t *source;             /* owned: where they are among those given; NULL: the same */
+    int64_t *source;             /* owned: where each is among those given; NULL: the same */
     struct dr_refusal *refusals; /* owned */
     int32_t n_refusals, cap_refusals;
     char content[DR_HASH_HEX]; /* hash of the rows and of how they are loaded */
+    bool keyless_gone;         /* rows that are there without a whole key are to go */
     bool skip;
 };
 
 /* ---- db_load_rows.c ---- */
 /* Which rows to stage: those without a key are refused; of several with one key, one is
  * taken (the newest, or the last) or, unless it is an upsert, the others refused. */
-int32_t dr_load_choose_rows(struct dr_load_table *t, bool no_nul, struct dr_err *err);
+int32_t dr_load_choose_rows(const struct dr_dialect *d, struct dr_load_table *t, struct dr_err *err);
+/* The rows as they are staged: of the types that the table stores, as far as all values allow, so that
+ * keys are compared as they will be stored and found by an index; rows that have a key in its order: a
+ * table and its index then grow at their ends, which is several times faster than anywhere. */
+int32_t dr_load_settle_rows(const struct dr_dialect *d, struct dr_load_table *t, struct dr_err *err);
 /* Note that a staged row (from 0) is refused. */
 void dr_load_refuse(struct dr_load_table *t, int64_t staged, const char *reason);
 /* Take the rows refused since the first `before` out of the staged ones. */
@@ -46,15 +52,22 @@ int32_t dr_load_give_refused(struct dr_load_table *t, struct dr_err *err);
 void dr_load_hash(const struct dr_load_table *t, char ret[DR_HASH_HEX]);
 
 /* ---- db_load_sql.c: the statements; ?1 and ?2 are the first and last staged row ---- */
-enum { DR_LOAD_STAGE, DR_LOAD_TODO, DR_LOAD_PARENTS };
+enum { DR_LOAD_STAGE, DR_LOAD_TODO, DR_LOAD_PARENTS, DR_LOAD_GONE };
 void dr_load_temp_name(const struct dr_load_table *t, int which, char ret[32]);
-bool dr_load_keyed(const struct dr_load_table *t); /* rows are matched by key */
+bool dr_load_keyed(const struct dr_load_table *t);          /* rows are matched by key */
+bool dr_load_deletes_by_key(const struct dr_load_table *t); /* some of what is there may go */
+/* The column of the table that is there, or NULL. */
+const struct dr_db_column *dr_load_target_column(const struct dr_load_table *t, const char *name);
+/* Its type; NULL where the table is to be made, too. */
+const char *dr_load_target_type(const struct dr_load_table *t, const char *column);
 int32_t dr_load_row_name(const struct dr_dialect *d, struct dr_load_table *t, struct dr_err *err);
 void dr_load_sql_create(const struct dr_dialect *d, struct dr_load_table *t);
 void dr_load_sql_make_todo(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_make_parents(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_index_parents(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_classify(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+void dr_load_sql_make_gone(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+void dr_load_sql_count_keyless(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_apply(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_delete(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 

@@ -4,22 +4,19 @@
  * missing or repeats is found the same way whatever the database would say. */
 #include "data/db_load.h"
 #include "data/kernel.h"
+#include "data/sort.h"
 #include <math.h>
 
 /* ---- refusals -------------------------------------------------------------------- */
 
-static void refuse_given(struct dr_load_table *t, int64_t given, const char *reason)
+void dr_load_refuse(struct dr_load_table *t, int64_t staged, const char *reason)
 {
+    int64_t given = t->source ? t->source[staged] : staged;
     if (t->n_refusals == t->cap_refusals) {
         t->cap_refusals = t->cap_refusals ? t->cap_refusals * 2 : 16;
         t->refusals = dr_realloc(t->refusals, (size_t)t->cap_refusals * sizeof *t->refusals);
     }
-    t->refusals[t->n_refusals++] = (struct dr_refusal){ given, dr_arena_strdup(t->arena, reason) };
-}
-
-void dr_load_refuse(struct dr_load_table *t, int64_t staged, const char *reason)
-{
-    refuse_given(t, t->source ? t->source[staged] : staged, reason);
+    t->refusals[t->n_refusals++] = (struct dr_refusal){ given, staged, dr_arena_strdup(t->arena, reason) };
 }
 
 /* Keep the staged rows whose bit is 1. */
@@ -49,29 +46,13 @@ static uint8_t *all_rows(const struct dr_table *t)
     return bits;
 }
 
-static int compare_rows(const void *pa, const void *pb)
-{
-    const int64_t *a = pa, *b = pb;
-    return (*a > *b) - (*a < *b);
-}
-
 int32_t dr_load_drop_refused(struct dr_load_table *t, int32_t before, struct dr_err *err)
 {
-    int32_t n = t->n_refusals - before;
-    if (n == 0)
+    if (t->n_refusals == before)
         return DR_OK;
     DR_AUTO_FREE uint8_t *bits = all_rows(t->rows);
-    DR_AUTO_FREE int64_t *gone = dr_malloc((size_t)n * sizeof *gone);
-    for (int32_t i = 0; i < n; i++)
-        gone[i] = t->refusals[before + i].row;
-    qsort(gone, (size_t)n, sizeof *gone, compare_rows);
-    for (int64_t i = 0, k = 0; i < t->rows->rows && k < n; i++) {
-        int64_t given = t->source ? t->source[i] : i;
-        if (given == gone[k]) {
-            dr_bit_clear(bits, i);
-            k++;
-        }
-    }
+    for (int32_t i = before; i < t->n_refusals; i++)
+        dr_bit_clear(bits, t->refusals[i].staged);
     return keep_rows(t, bits, err);
 }
 
@@ -230,13 +211,84 @@ static int32_t drop_repeated(struct dr_load_table *t, struct dr_err *err)
     return keep_rows(t, bits, err);
 }
 
-int32_t dr_load_choose_rows(struct dr_load_table *t, bool no_nul, struct dr_err *err)
+/* ---- as they are staged --------------------------------------------------------------- */
+
+/* Column c of that type, unless one of its values has no place in it. */
+static int32_t settle_column(struct dr_load_table *t, int32_t c, int32_t type, struct dr_err *err)
+{
+    struct dr_column *typed = NULL;
+    struct dr_table *settled = NULL;
+    DR_AUTO_FREE uint8_t *refused = dr_calloc((size_t)t->rows->rows / 8 + 1, 1);
+    DR_TRY(dr_column_cast(t->rows->columns[c], type, refused, &typed, err));
+    int32_t rc = DR_OK;
+    if (dr_bits_count(refused, t->rows->rows) == 0) {
+        rc = dr_table_with(t->rows, t->rows->names[c], typed, &settled, err);
+        if (!rc) {
+            dr_table_unref(t->rows);
+            t->rows = settled;
+        }
+    }
+    dr_column_unref(typed);
+    return rc;
+}
+
+static int32_t settle_types(const struct dr_dialect *d, struct dr_load_table *t, struct dr_err *err)
+{
+    for (int32_t c = 0; c < t->rows->n; c++) {
+        const char *target = dr_load_target_type(t, t->rows->names[c]);
+        int32_t type = target ? d->stored_as(t->rows->columns[c], target) : t->rows->columns[c]->type;
+        if (type != t->rows->columns[c]->type)
+            DR_TRY(settle_column(t, c, type, err));
+    }
+    return DR_OK;
+}
+
+static bool are_in_order(int64_t n, const int64_t *order)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (order[i] != i)
+            return false;
+    return true;
+}
+
+static int32_t put_in_key_order(struct dr_load_table *t, struct dr_err *err)
+{
+    int64_t n = t->rows->rows, *order;
+    const struct dr_column **columns = dr_arena_array(t->arena, (size_t)t->n_keys, sizeof *columns);
+    int32_t *flags = dr_arena_array(t->arena, (size_t)t->n_keys, sizeof *flags);
+    for (int32_t k = 0; k < t->n_keys; k++)
+        columns[k] = t->rows->columns[dr_table_find(t->rows, t->keys[k])];
+    DR_TRY(dr_sort_rows(n, t->n_keys, columns, flags, n, &order, err));
+    if (are_in_order(n, order)) {
+        free(order);
+        return DR_OK;
+    }
+    struct dr_table *sorted = dr_table_take_rows(t->rows, n, order);
+    for (int64_t i = 0; i < n && t->source; i++)
+        order[i] = t->source[order[i]];
+    free(t->source);
+    t->source = order;
+    dr_table_unref(t->rows);
+    t->rows = sorted;
+    return DR_OK;
+}
+
+int32_t dr_load_settle_rows(const struct dr_dialect *d, struct dr_load_table *t, struct dr_err *err)
+{
+    DR_TRY(settle_types(d, t, err));
+    return dr_load_keyed(t) ? put_in_key_order(t, err) : DR_OK;
+}
+
+/* ---- the choice ------------------------------------------------------------------------- */
+
+int32_t dr_load_choose_rows(const struct dr_dialect *d, struct dr_load_table *t, struct dr_err *err)
 {
     int32_t before = t->n_refusals;
+    DR_TRY(settle_types(d, t, err));
     DR_AUTO_FREE uint8_t *bits = all_rows(t->rows);
     for (int32_t k = 0; k < t->n_keys; k++)
         refuse_missing(t, t->keys[k], bits);
-    for (int32_t i = 0; i < t->rows->n && no_nul; i++)
+    for (int32_t i = 0; i < t->rows->n && d->no_nul; i++)
         refuse_nul(t, i, bits);
     if (t->n_refusals > before)
         DR_TRY(keep_rows(t, bits, err));

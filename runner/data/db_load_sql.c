@@ -8,7 +8,7 @@
 
 void dr_load_temp_name(const struct dr_load_table *t, int which, char ret[32])
 {
-    static const char *const words[] = { "stage", "todo", "parents" };
+    static const char *const words[] = { "stage", "todo", "parents", "gone" };
     snprintf(ret, 32, "dagrun_%s_%d", words[which], (int)t->number);
 }
 
@@ -43,6 +43,12 @@ static bool is_key(const struct dr_load_table *t, const char *name)
 bool dr_load_keyed(const struct dr_load_table *t)
 {
     return t->n_keys > 0 && t->spec->mode != DR_LOAD_APPEND;
+}
+
+bool dr_load_deletes_by_key(const struct dr_load_table *t)
+{
+    return dr_load_keyed(t) && t->n_target > 0 && !t->make &&
+           (t->spec->mode == DR_LOAD_REPLACE || t->spec->n_scope > 0);
 }
 
 static bool has_column(const struct dr_table *rows, const char *name)
@@ -89,18 +95,29 @@ void dr_load_sql_create(const struct dr_dialect *d, struct dr_load_table *t)
 
 /* ---- expressions -------------------------------------------------------------------- */
 
-static const char *target_type(const struct dr_load_table *t, const char *column)
+/* SQLite's names know no case; on PostgreSQL two may differ in it. */
+const struct dr_db_column *dr_load_target_column(const struct dr_load_table *t, const char *name)
 {
-    for (int32_t i = 0; i < t->n_target && !t->make; i++)
-        if (dr_streq(t->target[i].name, column))
-            return t->target[i].type;
-    return NULL;
+    const struct dr_db_column *found = NULL;
+    for (int32_t i = 0; i < t->n_target; i++) {
+        if (dr_streq(t->target[i].name, name))
+            return &t->target[i];
+        if (!found && strcasecmp(t->target[i].name, name) == 0)
+            found = &t->target[i];
+    }
+    return found;
+}
+
+const char *dr_load_target_type(const struct dr_load_table *t, const char *column)
+{
+    const struct dr_db_column *c = t->make ? NULL : dr_load_target_column(t, column);
+    return c ? c->type : NULL;
 }
 
 static void put_staged(const struct dr_dialect *d, const struct dr_load_table *t, const char *alias,
                        const char *column, struct dr_buf *b)
 {
-    d->put_staged(b, alias, column, target_type(t, column));
+    d->put_staged(b, alias, column, dr_load_target_type(t, column));
 }
 
 /* t.k = s.k AND ... */
@@ -123,7 +140,7 @@ static void put_differs(const struct dr_dialect *d, const struct dr_load_table *
         const char *name = t->rows->names[i];
         if (is_key(t, name))
             continue;
-        const char *type = target_type(t, name);
+        const char *type = dr_load_target_type(t, name);
         dr_buf_puts(b, n++ ? " OR " : "(");
         DR_AUTO_BUF left = { 0 };
         DR_AUTO_BUF right = { 0 };
@@ -147,9 +164,9 @@ static void put_newer(const struct dr_dialect *d, const struct dr_load_table *t,
     dr_buf_puts(b, "(");
     put_column(b, "t", column);
     dr_buf_puts(b, " IS NULL OR ");
-    d->put_ordered(b, alias, column, target_type(t, column));
+    d->put_ordered(b, alias, column, dr_load_target_type(t, column));
     dr_buf_puts(b, " > ");
-    d->put_ordered(b, "t", column, target_type(t, column));
+    d->put_ordered(b, "t", column, dr_load_target_type(t, column));
     dr_buf_puts(b, ") AND ");
 }
 
@@ -164,10 +181,10 @@ void dr_load_sql_make_todo(const struct dr_dialect *d, const struct dr_load_tabl
     dr_buf_printf(b, " (row_number %s PRIMARY KEY, is_new %s NOT NULL)", d->int_type, d->int_type);
 }
 
-/* c0, c1, ...: the columns of the table of parents */
-static void put_parent_columns(const struct dr_load_table *t, struct dr_buf *b)
+/* c0, c1, ...: the columns of the tables of parents and of what is gone */
+static void put_numbered(int32_t n, struct dr_buf *b)
 {
-    for (int32_t i = 0; i < t->spec->n_scope; i++)
+    for (int32_t i = 0; i < n; i++)
         dr_buf_printf(b, "%sc%d", i ? ", " : "", (int)i);
 }
 
@@ -180,7 +197,7 @@ void dr_load_sql_index_parents(const struct dr_dialect *d, const struct dr_load_
         dr_buf_printf(b, "CREATE INDEX %s.%s_index ON %s (", d->temp_schema, name, name);
     else
         dr_buf_printf(b, "CREATE INDEX %s_index ON %s.%s (", name, d->temp_schema, name);
-    put_parent_columns(t, b);
+    put_numbered(t->spec->n_scope, b);
     dr_buf_puts(b, ")");
 }
 
@@ -212,9 +229,9 @@ void dr_load_sql_make_parents(const struct dr_dialect *d, const struct dr_load_t
     dr_buf_puts(b, " WHERE ");
     put_column(b, "t", newer);
     dr_buf_puts(b, " IS NULL OR ");
-    d->put_ordered(b, "s", newer, target_type(from, newer));
+    d->put_ordered(b, "s", newer, dr_load_target_type(from, newer));
     dr_buf_puts(b, " >= ");
-    d->put_ordered(b, "t", newer, target_type(from, newer));
+    d->put_ordered(b, "t", newer, dr_load_target_type(from, newer));
 }
 
 /* Whether the row of that alias has a parent among them. IN, so that SQLite may find a
@@ -230,7 +247,7 @@ static void put_has_parent(const struct dr_dialect *d, const struct dr_load_tabl
             put_column(b, alias, t->spec->scope[i]);
     }
     dr_buf_puts(b, ") IN (SELECT ");
-    put_parent_columns(t, b);
+    put_numbered(t->spec->n_scope, b);
     dr_buf_puts(b, " FROM ");
     put_temp(d, t, DR_LOAD_PARENTS, b);
     dr_buf_puts(b, ")");
@@ -338,24 +355,77 @@ void dr_load_sql_apply(const struct dr_dialect *d, const struct dr_load_table *t
         put_update(d, t, b);
 }
 
-/* What the table should no longer hold; the empty text where everything may stay. */
-void dr_load_sql_delete(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+/* The keys of the rows that the table should no longer hold. */
+void dr_load_sql_make_gone(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
 {
-    bool keyed = dr_load_keyed(t), scoped = t->spec->n_scope > 0;
-    if (t->make || (t->spec->mode != DR_LOAD_REPLACE && !scoped))
-        return;
-    dr_buf_puts(b, "DELETE FROM ");
-    put_target(d, t, b);
-    dr_buf_puts(b, " AS t");
-    if (scoped) {
-        dr_buf_puts(b, " WHERE ");
-        put_has_parent(d, t, "t", b);
+    dr_buf_puts(b, "DROP TABLE IF EXISTS ");
+    put_temp(d, t, DR_LOAD_GONE, b);
+    dr_buf_puts(b, "; CREATE TABLE ");
+    put_temp(d, t, DR_LOAD_GONE, b);
+    dr_buf_puts(b, " AS SELECT ");
+    for (int32_t k = 0; k < t->n_keys; k++) {
+        dr_buf_puts(b, k ? ", " : "");
+        put_column(b, "t", t->keys[k]);
+        dr_buf_printf(b, " AS c%d", (int)k);
     }
-    if (!keyed)
-        return;
-    dr_buf_puts(b, scoped ? " AND NOT EXISTS (SELECT 1 FROM " : " WHERE NOT EXISTS (SELECT 1 FROM ");
+    dr_buf_puts(b, " FROM ");
+    put_target(d, t, b);
+    dr_buf_puts(b, " AS t WHERE ");
+    if (t->spec->n_scope) {
+        put_has_parent(d, t, "t", b);
+        dr_buf_puts(b, " AND ");
+    }
+    dr_buf_puts(b, "NOT EXISTS (SELECT 1 FROM ");
     put_temp(d, t, DR_LOAD_STAGE, b);
     dr_buf_puts(b, " AS s WHERE ");
     put_same_key(d, t, b);
     dr_buf_puts(b, ")");
+}
+
+/* Those of them whose key is missing in part, by which they cannot be found again. */
+void dr_load_sql_count_keyless(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+{
+    dr_buf_puts(b, "SELECT count(*) FROM ");
+    put_temp(d, t, DR_LOAD_GONE, b);
+    for (int32_t k = 0; k < t->n_keys; k++)
+        dr_buf_printf(b, "%s c%d IS NULL", k ? " OR" : " WHERE", (int)k);
+}
+
+/* (t.k, ...) IN (the rows that are gone); by it SQLite finds them in the key's index. */
+static void put_is_gone(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+{
+    for (int32_t k = 0; k < t->n_keys; k++) {
+        dr_buf_puts(b, k ? ", " : "(");
+        put_column(b, "t", t->keys[k]);
+    }
+    dr_buf_puts(b, ") IN (SELECT ");
+    put_numbered(t->n_keys, b);
+    dr_buf_puts(b, " FROM ");
+    put_temp(d, t, DR_LOAD_GONE, b);
+    dr_buf_puts(b, ")");
+    for (int32_t k = 0; k < t->n_keys && t->keyless_gone; k++) {
+        dr_buf_puts(b, " OR ");
+        put_column(b, "t", t->keys[k]);
+        dr_buf_puts(b, " IS NULL");
+    }
+}
+
+/* The empty text where everything may stay. */
+void dr_load_sql_delete(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+{
+    bool by_key = dr_load_deletes_by_key(t), scoped = t->spec->n_scope > 0;
+    if (!by_key && (dr_load_keyed(t) || t->make || (t->spec->mode != DR_LOAD_REPLACE && !scoped)))
+        return;
+    dr_buf_puts(b, "DELETE FROM ");
+    put_target(d, t, b);
+    dr_buf_puts(b, " AS t");
+    if (by_key) {
+        dr_buf_puts(b, " WHERE (");
+        put_is_gone(d, t, b);
+        dr_buf_puts(b, ")");
+    }
+    if (scoped && (!by_key || t->keyless_gone)) {
+        dr_buf_puts(b, by_key ? " AND " : " WHERE ");
+        put_has_parent(d, t, "t", b);
+    }
 }

@@ -51,6 +51,13 @@ static void put_column(struct dr_buf *b, const char *alias, const char *column)
     dr_buf_put_sql_ident(b, dr_str_of(column));
 }
 
+/* Text that is a number, so that "7" and "07" are seen to be one key. */
+static int32_t stored_as(const struct dr_column *c, const char *type)
+{
+    bool integer = dr_streq(type, "bigint") || dr_streq(type, "integer") || dr_streq(type, "smallint");
+    return integer && dr_column_is_text(c) ? DR_TYPE_INT64 : c->type;
+}
+
 static bool is_text_type(const char *type)
 {
     return dr_streq(type, "text") || dr_str_starts(dr_str_of(type), DR_LIT("character"));
@@ -136,6 +143,7 @@ static const struct dr_dialect dialect = {
     .objects_sql = objects_sql,
     .lock_sql = "SELECT pg_advisory_xact_lock(7233189)",
     .column_type = column_type,
+    .stored_as = stored_as,
     .put_staged = put_staged,
     .put_ordered = put_ordered,
     .put_distinct = put_distinct,

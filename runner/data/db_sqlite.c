@@ -3,9 +3,13 @@
  * Readers of the database never wait (WAL). An attached table is a virtual table
  * over ours, so staging rows copies nothing and locks nothing. */
 #include "data/db.h"
+#include "data/kernel.h"
 #include "base/sqlite_table.h"
 
 #define BUSY_TIMEOUT_MS 30000
+
+/* Of SQLite's own 2 MB, a large load writes the same pages to the log and reads them again and again. */
+#define PAGE_CACHE "PRAGMA cache_size = -65536"
 
 /* ---- the dialect --------------------------------------------------------------- */
 
@@ -20,6 +24,18 @@ static const char *column_type(const struct dr_column *c)
     default:
         return "TEXT";
     }
+}
+
+/* By the affinity of the column. A number compared with text is compared as a number, by no index, and
+ * "07" would be 7; text compared with numbers is no key of an attached table. */
+static int32_t stored_as(const struct dr_column *c, const char *type)
+{
+    bool integer = strcasestr(type, "INT") != NULL;
+    bool text =
+        !integer && (strcasestr(type, "TEXT") || strcasestr(type, "CHAR") || strcasestr(type, "CLOB"));
+    if (integer && dr_column_is_text(c))
+        return DR_TYPE_INT64;
+    return text && c->type == DR_TYPE_INT64 ? DR_TYPE_STRING : c->type;
 }
 
 /* A STRICT table converts what it can and refuses the rest. */
@@ -67,6 +83,7 @@ static const struct dr_dialect dialect = {
     .objects_sql = objects_sql,
     .before_drop = "PRAGMA defer_foreign_keys = ON",
     .column_type = column_type,
+    .stored_as = stored_as,
     .put_staged = put_staged,
     .put_ordered = put_ordered,
     .put_distinct = put_distinct,
@@ -78,6 +95,11 @@ int32_t dr_db_sqlite_open(const char *path, struct dr_db **ret, struct dr_err *e
 {
     struct dr_sql *sql;
     DR_TRY(dr_sql_open(path, 0, BUSY_TIMEOUT_MS, &sql, err));
+    int32_t rc = dr_sql_exec(sql, PAGE_CACHE, err);
+    if (rc) {
+        dr_sql_close(sql);
+        return rc;
+    }
     struct dr_db *db = dr_calloc(1, sizeof *db);
     db->driver = &dr_db_sqlite;
     db->sql = sql;

@@ -1,173 +1,5 @@
-/* test_db_load.c - loading: replace, append, upsert, child rows, refusals, the ledger.
- * Runs on SQLite, and on PostgreSQL where DAGRUN_TEST_POSTGRESQL holds a libpq
- * connection string (tests/e2e/test_postgresql_unit.sh sets it). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include "base/file.h"
-#include "base/num.h"
-#include "base/sqlite_impl.h"
-#include "data/db.h"
-#include "random_table.h"
-
-struct fixture {
-    char dir[512], path[600];
-    struct dr_db *db;
-};
-static struct fixture *f;
-
-static void must(int32_t rc, const struct dr_err *err)
-{
-    if (rc)
-        fail_msg("%s", err->msg);
-}
-
-static void connect_to(struct dr_db **ret)
-{
-    static const char *const keys[] = { "dbname" };
-    struct dr_err err = { 0 };
-    const char *uri = getenv("DAGRUN_TEST_POSTGRESQL");
-    struct dr_db_target where = {
-        .postgresql = uri != NULL, .path = f->path, .keys = keys, .values = &uri, .n = 1
-    };
-    must(dr_db_connect(&where, ret, &err), &err);
-}
-
-static void exec(const char *sql)
-{
-    struct dr_err err = { 0 };
-    must(dr_db_exec(f->db, sql, &err), &err);
-}
-
-static int setup(void **state)
-{
-    const char *tmp = getenv("TMPDIR");
-    f = dr_calloc(1, sizeof *f);
-    *state = f;
-    snprintf(f->dir, sizeof f->dir, "%s/test_db_load_XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(f->dir))
-        return -1;
-    snprintf(f->path, sizeof f->path, "%s/w.db", f->dir);
-    connect_to(&f->db);
-    if (dr_streq(dr_db_type(f->db), "postgresql"))
-        exec("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    dr_db_close(f->db);
-    int32_t rc = dr_remove_tree(f->dir, NULL);
-    free(f);
-    return rc;
-}
-
-/* ---- tables from text: "id:int64 name:string\n1 one\n2 -\n"; - is missing ------------- */
-
-static struct dr_column *column_of(struct dr_str text, int32_t at, int32_t type)
-{
-    struct dr_builder *b = dr_builder_new(DR_TYPE_DICT);
-    struct dr_str line, word = { 0 };
-    dr_str_split(&text, '\n', &line);
-    while (dr_str_split(&text, '\n', &line)) {
-        if (!line.n)
-            continue;
-        for (int32_t i = 0; i <= at; i++)
-            dr_str_split(&line, ' ', &word);
-        if (dr_str_eq(word, DR_LIT("-")))
-            dr_builder_append_null(b);
-        else
-            dr_builder_append_bytes(b, word.p, (int64_t)word.n);
-    }
-    struct dr_column *words = dr_builder_finish(b), *typed = NULL;
-    struct dr_err err = { 0 };
-    must(dr_column_cast(words, type, NULL, &typed, &err), &err);
-    dr_column_unref(words);
-    return typed;
-}
-
-static struct dr_table *table(const char *text)
-{
-    const char *names[16];
-    struct dr_column *columns[16];
-    struct dr_arena a = { 0 };
-    struct dr_str rest = dr_str_of(text), head, word;
-    struct dr_table *t = NULL;
-    struct dr_err err = { 0 };
-    int32_t n = 0;
-    dr_str_split(&rest, '\n', &head);
-    while (dr_str_split(&head, ' ', &word)) {
-        const char *colon = memchr(word.p, ':', word.n);
-        names[n] = dr_arena_dup(&a, word.p, (size_t)(colon - word.p));
-        int32_t type = dr_type_parse(dr_arena_dup(&a, colon + 1, word.n - (size_t)(colon + 1 - word.p)));
-        columns[n] = column_of(dr_str_of(text), n, type);
-        n++;
-    }
-    must(dr_table_new(n, names, (const struct dr_column *const *)columns, &t, &err), &err);
-    for (int32_t i = 0; i < n; i++)
-        dr_column_unref(columns[i]);
-    dr_arena_done(&a);
-    return t;
-}
-
-static const char *const id_key[] = { "id" };
-
-/* A load of one table with the key id; give what it did as "+new ~changed =unchanged -deleted !refused". */
-static void load_many(int32_t n, struct dr_db_load *specs)
-{
-    struct dr_err err = { 0 };
-    int64_t lock_us = -1;
-    must(dr_db_load(f->db, n, specs, &lock_us, &err), &err);
-    assert_true(lock_us >= 0);
-}
-
-static const char *done(const struct dr_db_load *s)
-{
-    static char text[200];
-    snprintf(text, sizeof text, "%s+%d ~%d =%d -%d !%d", s->skipped ? "skipped " : "", (int)s->inserted,
-             (int)s->updated, (int)s->unchanged, (int)s->deleted, s->refused ? (int)s->refused->rows : 0);
-    return text;
-}
-
-static void assert_load(struct dr_db_load spec, const char *rows, const char *expected)
-{
-    struct dr_table *t = table(rows);
-    spec.size = sizeof spec;
-    spec.rows = t;
-    load_many(1, &spec);
-    assert_string_equal(done(&spec), expected);
-    dr_table_unref(spec.refused);
-    dr_table_unref(t);
-}
-#define BARE(...) ((struct dr_db_load){ .size = sizeof(struct dr_db_load), .name = "t", __VA_ARGS__ })
-#define LOAD(...) BARE(.n_keys = 1, .keys = id_key, __VA_ARGS__)
-#define UPSERT LOAD(.mode = DR_LOAD_UPSERT)
-
-/* Rows of a query, "1 one|2 -|": booleans as the database shows them. */
-static void assert_answer(const char *sql, const char *expected)
-{
-    struct dr_err err = { 0 };
-    struct dr_table *t = NULL;
-    DR_AUTO_BUF got = { 0 };
-    DR_AUTO_BUF text = { 0 };
-    must(dr_db_query(f->db, sql, &t, &err), &err);
-    for (int64_t row = 0; row < t->rows; row++)
-        for (int32_t c = 0; c < t->n; c++) {
-            const char *cell = cell_text(t->columns[c], row, &text);
-            dr_buf_printf(&got, "%s%c", cell ? cell : "-", c + 1 < t->n ? ' ' : '|');
-        }
-    dr_table_unref(t);
-    assert_string_equal(dr_buf_cstr(&got), expected);
-}
-#define ASSERT_T(expected) assert_answer("SELECT * FROM t ORDER BY 1", expected)
+/* test_db_load.c - loading: replace, append, upsert, child rows, refusals, the ledger. */
+#include "db_load_fixture.h"
 
 /* ---- replace ---------------------------------------------------------------------------- */
 
@@ -385,6 +217,90 @@ static void a_row_may_take_the_place_of_one_that_goes(void **state)
     ASSERT_T("2 b|3 a|");
 }
 
+static void a_strict_load_waits_for_room_too(void **state)
+{
+    (void)state;
+    exec("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT UNIQUE)");
+    assert_load(LOAD(.mode = DR_LOAD_REPLACE), "id:int64 v:string\n1 a\n2 b\n", "+2 ~0 =0 -0 !0");
+    assert_load(LOAD(.mode = DR_LOAD_REPLACE, .strict = 1), "id:int64 v:string\n2 b\n3 a\n",
+                "+1 ~0 =1 -1 !0");
+    ASSERT_T("2 b|3 a|");
+}
+
+static void a_row_may_refer_to_one_that_comes_after_a_refused_one(void **state)
+{
+    (void)state;
+    exec("CREATE TABLE t (id INTEGER PRIMARY KEY, boss INTEGER REFERENCES t (id), v TEXT NOT NULL)");
+    assert_load(UPSERT, "id:int64 boss:int64 v:string\n1 3 a\n2 - -\n3 - c\n4 1 d\n5 2 e\n",
+                "+3 ~0 =0 -0 !2");
+    ASSERT_T("1 3 a|3 - c|4 1 d|");
+}
+
+static void rows_are_told_by_where_they_were_given(void **state)
+{
+    (void)state;
+    exec("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT NOT NULL)");
+    struct dr_table *t = table("id:int64 v:string\n9 a\n- b\n8 -\n1 c\n7 d\n");
+    struct dr_db_load spec = LOAD(.rows = t, .mode = DR_LOAD_UPSERT);
+    load_many(1, &spec);
+    assert_refused(&spec, 0, "no value in the key column 'id'");
+    assert_refused(&spec, 1, f->db->sql ? "NOT NULL" : "not-null");
+    dr_table_unref(spec.refused);
+    dr_table_unref(t);
+    ASSERT_T("1 c|7 d|9 a|");
+}
+
+static void rows_go_in_by_key(void **state)
+{
+    (void)state;
+    if (!f->db->sql)
+        skip();
+    assert_load(UPSERT, "id:string v:int64\nd 1\nb 2\na 3\nc 4\n", "+4 ~0 =0 -0 !0");
+    assert_answer("SELECT id, v FROM t ORDER BY rowid", "a 3|b 2|c 4|d 1|");
+}
+
+static void replace_takes_rows_without_a_key_away(void **state)
+{
+    (void)state;
+    exec("CREATE TABLE t (id INTEGER UNIQUE, v TEXT);"
+         "INSERT INTO t VALUES (NULL, 'n'), (NULL, 'n'), (1, 'a'), (2, 'b')");
+    assert_load(LOAD(.mode = DR_LOAD_REPLACE), "id:int64 v:string\n1 a\n", "+0 ~0 =1 -3 !0");
+    ASSERT_T("1 a|");
+}
+
+static void numbers_find_keys_that_are_text(void **state)
+{
+    (void)state;
+    exec("CREATE TABLE t (id TEXT NOT NULL PRIMARY KEY, v TEXT);"
+         "INSERT INTO t VALUES ('1', 'a'), ('02', 'b'), ('3', 'c')");
+    assert_load(UPSERT, "id:int64 v:string\n1 x\n2 y\n", "+1 ~1 =0 -0 !0");
+    ASSERT_T("02 b|1 x|2 y|3 c|");
+    assert_load(LOAD(.mode = DR_LOAD_REPLACE), "id:int64 v:string\n1 x\n", "+0 ~0 =1 -3 !0");
+    ASSERT_T("1 x|");
+}
+
+static void text_finds_keys_that_are_numbers(void **state)
+{
+    (void)state;
+    exec("CREATE TABLE t (id INTEGER NOT NULL PRIMARY KEY, v TEXT)");
+    assert_load(UPSERT, "id:string v:string\n10 a\n07 b\n9 c\n7 d\n", "+3 ~0 =0 -0 !0");
+    ASSERT_T("7 d|9 c|10 a|");
+    assert_load(LOAD(.mode = DR_LOAD_REPLACE), "id:string v:string\n7 d\n1x y\n009 c\n", "+0 ~0 =2 -1 !1");
+    ASSERT_T("7 d|9 c|");
+}
+
+static void a_key_that_is_none_is_refused_where_missing_rows_go(void **state)
+{
+    (void)state;
+    exec(f->db->sql
+             ? "CREATE TABLE t (id INTEGER NOT NULL, place INTEGER NOT NULL, PRIMARY KEY (id, place)) STRICT"
+             : "CREATE TABLE t (id INTEGER NOT NULL, place INTEGER NOT NULL, PRIMARY KEY (id, place))");
+    exec("INSERT INTO t VALUES (1, 1), (1, 2), (2, 1)");
+    struct dr_db_load spec = BARE(.mode = DR_LOAD_UPSERT, .scope = id_key, .n_scope = 1);
+    assert_load(spec, "id:string place:int64\n1 1\nx 1\n", "+0 ~0 =1 -1 !1");
+    ASSERT_T("1 1|2 1|");
+}
+
 static void a_view_is_not_loaded_into(void **state)
 {
     (void)state;
@@ -482,6 +398,18 @@ static void replaced_families_move_together(void **state)
     assert_family(DR_LOAD_REPLACE, "id:int64 at:string\n3 c\n2 b\n",
                   "id:int64 place:int64 v:string\n3 0 a\n2 0 c\n", "+1 ~0 =1 -1 !0", "+1 ~0 =1 -1 !0");
     assert_answer("SELECT id FROM p ORDER BY 1", "2|3|");
+}
+
+static void children_wait_for_parents_that_wait_for_room(void **state)
+{
+    (void)state;
+    family();
+    exec("CREATE UNIQUE INDEX p_at ON p (at)");
+    assert_family(DR_LOAD_REPLACE, "id:int64 at:string\n1 a\n", "id:int64 place:int64 v:string\n1 0 a\n",
+                  "+1 ~0 =0 -0 !0", "+1 ~0 =0 -0 !0");
+    assert_family(DR_LOAD_REPLACE, "id:int64 at:string\n2 a\n", "id:int64 place:int64 v:string\n2 0 a\n",
+                  "+1 ~0 =0 -1 !0", "+1 ~0 =0 -1 !0");
+    assert_answer("SELECT * FROM c", "2 0 a|");
 }
 
 static void one_wrong_table_leaves_the_other_as_it_was(void **state)
@@ -675,92 +603,6 @@ static void a_load_within_a_transaction_is_refused(void **state)
     dr_table_unref(t);
 }
 
-/* ---- how much work it is ---------------------------------------------------------------------------- */
-
-/* SQLite's virtual machine tells every so many steps. */
-static int count_steps(void *ctx)
-{
-    ++*(int64_t *)ctx;
-    return 0;
-}
-
-/* What PostgreSQL has read of the rows of p and c since they were made. */
-static int64_t rows_read(void)
-{
-    struct dr_err err = { 0 };
-    int64_t n = 0;
-    exec("SELECT pg_stat_force_next_flush()");
-    must(dr_db_number(f->db,
-                      "SELECT CAST(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) AS bigint)"
-                      " FROM pg_stat_user_tables WHERE relname IN ('p', 'c')",
-                      0, NULL, &n, &err),
-         &err);
-    return n;
-}
-
-/* n parents of one version with that many children each. */
-static void load_families(int n, int version, int children)
-{
-    static const char *const child_key[] = { "id", "place" }, *const by[] = { "id" };
-    DR_AUTO_BUF parents = { 0 };
-    DR_AUTO_BUF rows = { 0 };
-    dr_buf_puts(&parents, "id:int64 at:string\n");
-    dr_buf_puts(&rows, "id:int64 place:int64 v:string\n");
-    for (int id = 1; id <= n; id++) {
-        dr_buf_printf(&parents, "%d 2024-%02d\n", id, version);
-        for (int place = 0; place < children; place++)
-            dr_buf_printf(&rows, "%d %d v%d\n", id, place, (id + version * place) % 3);
-    }
-    struct dr_table *p = table(dr_buf_cstr(&parents)), *c = table(dr_buf_cstr(&rows));
-    struct dr_db_load specs[] = {
-        { .size = sizeof specs[0],
-          .mode = DR_LOAD_UPSERT,
-          .name = "p",
-          .rows = p,
-          .newer_wins = "at",
-          .keys = id_key,
-          .n_keys = 1 },
-        { .size = sizeof specs[0],
-          .mode = DR_LOAD_UPSERT,
-          .name = "c",
-          .rows = c,
-          .keys = child_key,
-          .n_keys = 2,
-          .n_scope = 1,
-          .scope = by,
-          .scope_of = "p" },
-    };
-    load_many(2, specs);
-    assert_int_equal(specs[0].inserted + specs[0].updated, n);
-    assert_true(version == 1 || specs[1].deleted == n);
-    dr_table_unref(p);
-    dr_table_unref(c);
-}
-
-static int64_t work_of_families(int n)
-{
-    int64_t steps = 0;
-    exec("DROP TABLE IF EXISTS c; DROP TABLE IF EXISTS p");
-    family();
-    if (f->db->sql)
-        sqlite3_progress_handler(f->db->sql->handle, 100, count_steps, &steps);
-    load_families(n, 1, 3);
-    load_families(n, 2, 2);
-    if (!f->db->sql)
-        return rows_read();
-    sqlite3_progress_handler(f->db->sql->handle, 0, NULL, NULL);
-    return steps;
-}
-
-static void the_work_grows_with_the_rows_and_not_with_their_square(void **state)
-{
-    (void)state;
-    int64_t few = work_of_families(500), many = work_of_families(2000);
-    printf("# work: %lld for 500 families, %lld for 2000\n", (long long)few, (long long)many);
-    assert_true(few > 0);
-    assert_true(many < 6 * few);
-}
-
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -783,10 +625,19 @@ int main(void)
         T(a_strict_load_loads_nothing_where_a_row_is_refused),
         T(values_of_another_type_are_refused_row_by_row),
         T(a_row_may_take_the_place_of_one_that_goes),
+        T(a_strict_load_waits_for_room_too),
+        T(a_row_may_refer_to_one_that_comes_after_a_refused_one),
+        T(rows_are_told_by_where_they_were_given),
+        T(rows_go_in_by_key),
+        T(replace_takes_rows_without_a_key_away),
+        T(numbers_find_keys_that_are_text),
+        T(a_key_that_is_none_is_refused_where_missing_rows_go),
+        T(text_finds_keys_that_are_numbers),
         T(a_view_is_not_loaded_into),
         T(child_rows_follow_their_parents),
         T(orphans_are_kept_apart_and_the_rest_is_loaded),
         T(replaced_families_move_together),
+        T(children_wait_for_parents_that_wait_for_room),
         T(one_wrong_table_leaves_the_other_as_it_was),
         T(every_type_survives),
         T(hostile_names_and_values_are_only_names_and_values),
@@ -796,7 +647,6 @@ int main(void)
         T(many_rows_agree_with_a_model),
         T(another_writer_between_reading_and_writing_is_noticed),
         T(a_load_within_a_transaction_is_refused),
-        T(the_work_grows_with_the_rows_and_not_with_their_square),
     };
     if (getenv("DAGRUN_TEST_POSTGRESQL"))
         puts("# on PostgreSQL");
