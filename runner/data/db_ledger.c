@@ -95,7 +95,7 @@ static int32_t read_refusals(struct dr_db *db, struct dr_load_table *t, int64_t 
             int64_t row = ((const int64_t *)at->values)[i] - 1;
             struct dr_str reason = dr_array_str(why, i);
             if (row >= 0 && row < t->spec->rows->rows)
-                dr_load_refuse(t, row, dr_arena_dup(t->arena, reason.p, reason.n));
+                dr_load_refuse(t, row, dr_arena_dup(t->arena, reason.p, reason.n), NULL);
         }
     }
     dr_table_unref(rows);

@@ -207,27 +207,28 @@ static int32_t in_table(const struct dr_load_table *t, int32_t rc, struct dr_err
     return rc ? dr_err_prefix(err, "database table '%s'", t->spec->name) : DR_OK;
 }
 
-/* Where a refused row of a table that is to be loaded whole stands in the way. */
+static int32_t fail_row(const struct dr_load_table *t, int32_t rc, struct dr_err *err)
+{
+    const struct dr_refusal *r = &t->refusals[0];
+    return dr_fail(err, rc, "row %lld: %s", (long long)r->row + 1, r->told ? r->told : r->reason);
+}
+
+/* Where a row of a table that is to be loaded whole is refused for good. */
 static int32_t fail_refused(const struct load *l, int32_t rc, struct dr_err *err)
 {
-    for (int32_t i = 0; i < l->n; i++) {
-        const struct dr_load_table *t = &l->tables[i];
-        if (!t->spec->strict || t->n_refusals == 0)
-            continue;
-        (void)dr_fail(err, rc, "row %lld: %s", (long long)t->refusals[0].row + 1, t->refusals[0].reason);
-        return in_table(t, rc, err);
-    }
+    for (int32_t i = 0; i < l->n; i++)
+        if (l->tables[i].spec->strict && l->tables[i].n_refusals)
+            return in_table(&l->tables[i], fail_row(&l->tables[i], rc, err), err);
     return DR_OK;
 }
 
-/* Not the end of a load that is to be whole: room may be made for the row. But where
- * so many are refused, that is unlikely, and the search for them long. */
+/* err has what the database said, without the row's values. It is not the end of a load that is to be
+ * whole: room may be made for the row. But where so many are refused, that is unlikely, and the search
+ * for them long. */
 static int32_t refuse_row(struct dr_load_table *t, int64_t staged, const char *reason, struct dr_err *err)
 {
-    dr_load_refuse(t, staged, reason);
-    if (!t->spec->strict || t->n_refusals < MANY_REFUSED)
-        return DR_OK;
-    return dr_fail(err, DR_EDB, "row %lld: %s", (long long)t->refusals[0].row + 1, t->refusals[0].reason);
+    dr_load_refuse(t, staged, reason, t->spec->strict && err ? err->msg : NULL);
+    return t->spec->strict && t->n_refusals >= MANY_REFUSED ? fail_row(t, DR_EDB, err) : DR_OK;
 }
 
 /* Run a statement over the staged rows first to last, without those that it refuses. */

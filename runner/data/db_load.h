@@ -8,9 +8,10 @@
 
 /* A row that was refused, and why. */
 struct dr_refusal {
-    int64_t row;    /* of the rows given, from 0 */
-    int64_t staged; /* of those that were staged then, from 0 */
-    const char *reason;
+    int64_t row;        /* of the rows given, from 0 */
+    int64_t staged;     /* of those that were staged then, from 0 */
+    const char *reason; /* stands beside the row, and may repeat its values */
+    const char *told;   /* the reason without them, for a message; NULL: the same */
 };
 /* One table of a load. Pointers are in the load's arena unless owned. */
 struct dr_load_table {
@@ -43,7 +44,7 @@ int32_t dr_load_choose_rows(const struct dr_dialect *d, struct dr_load_table *t,
  * table and its index then grow at their ends, which is several times faster than anywhere. */
 int32_t dr_load_settle_rows(const struct dr_dialect *d, struct dr_load_table *t, struct dr_err *err);
 /* Note that a staged row (from 0) is refused. */
-void dr_load_refuse(struct dr_load_table *t, int64_t staged, const char *reason);
+void dr_load_refuse(struct dr_load_table *t, int64_t staged, const char *reason, const char *told);
 /* Take the rows refused since the first `before` out of the staged ones. */
 int32_t dr_load_drop_refused(struct dr_load_table *t, int32_t before, struct dr_err *err);
 /* The refused rows with their reasons, into the spec. */

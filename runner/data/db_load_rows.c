@@ -9,14 +9,15 @@
 
 /* ---- refusals -------------------------------------------------------------------- */
 
-void dr_load_refuse(struct dr_load_table *t, int64_t staged, const char *reason)
+void dr_load_refuse(struct dr_load_table *t, int64_t staged, const char *reason, const char *told)
 {
     int64_t given = t->source ? t->source[staged] : staged;
     if (t->n_refusals == t->cap_refusals) {
         t->cap_refusals = t->cap_refusals ? t->cap_refusals * 2 : 16;
         t->refusals = dr_realloc(t->refusals, (size_t)t->cap_refusals * sizeof *t->refusals);
     }
-    t->refusals[t->n_refusals++] = (struct dr_refusal){ given, staged, dr_arena_strdup(t->arena, reason) };
+    t->refusals[t->n_refusals++] = (struct dr_refusal){ given, staged, dr_arena_strdup(t->arena, reason),
+                                                        told ? dr_arena_strdup(t->arena, told) : NULL };
 }
 
 /* Keep the staged rows whose bit is 1. */
@@ -104,7 +105,7 @@ static void refuse_missing(struct dr_load_table *t, const char *key, uint8_t *bi
             if (!is_missing(c->chunk[k], i) || !dr_bit(bits, row))
                 continue;
             dr_bit_clear(bits, row);
-            dr_load_refuse(t, row, dr_arena_printf(t->arena, "no value in the key column '%s'", key));
+            dr_load_refuse(t, row, dr_arena_printf(t->arena, "no value in the key column '%s'", key), NULL);
         }
 }
 
@@ -125,7 +126,8 @@ static void refuse_nul(struct dr_load_table *t, int32_t column, uint8_t *bits)
             dr_bit_clear(bits, row);
             dr_load_refuse(t, row,
                            dr_arena_printf(t->arena, "a NUL byte in '%s', which this database cannot store",
-                                           t->rows->names[column]));
+                                           t->rows->names[column]),
+                           NULL);
         }
 }
 
@@ -174,8 +176,8 @@ static const char *free_name(struct dr_load_table *t)
 static void refuse_repeated(struct dr_load_table *t, int64_t row, int64_t first)
 {
     int64_t given = t->source ? t->source[first] : first;
-    dr_load_refuse(t, row,
-                   dr_arena_printf(t->arena, "its key is that of row %lld as well", (long long)given + 1));
+    dr_load_refuse(
+        t, row, dr_arena_printf(t->arena, "its key is that of row %lld as well", (long long)given + 1), NULL);
 }
 
 static int32_t choose_one_of_each(struct dr_load_table *t, uint8_t *bits, struct dr_err *err)

@@ -227,6 +227,25 @@ static void a_strict_load_waits_for_room_too(void **state)
     ASSERT_T("2 b|3 a|");
 }
 
+static void a_strict_load_repeats_no_value_in_its_message(void **state)
+{
+    (void)state;
+    struct dr_err err = { 0 };
+    exec(f->db->sql ? "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER UNIQUE) STRICT"
+                    : "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER UNIQUE)");
+    exec("INSERT INTO t VALUES (1, 4711)");
+    static const char *const texts[] = { "id:int64 n:string\n2 secret\n", "id:int64 n:int64\n2 4711\n" };
+    for (int i = 0; i < 2; i++) {
+        struct dr_table *t = table(texts[i]);
+        struct dr_db_load spec = LOAD(.rows = t, .mode = DR_LOAD_UPSERT, .strict = 1);
+        assert_int_equal(dr_db_load(f->db, 1, &spec, NULL, &err), DR_EDB);
+        assert_non_null(strstr(err.msg, "table 't': row 1: "));
+        assert_null(strstr(err.msg, "secret"));
+        assert_null(strstr(err.msg, "4711"));
+        dr_table_unref(t);
+    }
+}
+
 static void a_row_may_refer_to_one_that_comes_after_a_refused_one(void **state)
 {
     (void)state;
@@ -626,6 +645,7 @@ int main(void)
         T(values_of_another_type_are_refused_row_by_row),
         T(a_row_may_take_the_place_of_one_that_goes),
         T(a_strict_load_waits_for_room_too),
+        T(a_strict_load_repeats_no_value_in_its_message),
         T(a_row_may_refer_to_one_that_comes_after_a_refused_one),
         T(rows_are_told_by_where_they_were_given),
         T(rows_go_in_by_key),
