@@ -61,6 +61,7 @@ struct dr_csv_cells *dr_csv_cells_new(const struct dr_csv_format *f, enum dr_csv
     for (int32_t c = 0; c < f->n; c++)
         set_kind(cells, c);
     cells->unquoted.max = SIZE_MAX / 4;
+    cells->memory.large = f->large;
     return cells;
 }
 
@@ -80,7 +81,7 @@ void dr_csv_cells_free(struct dr_csv_cells *cells)
     free(cells->columns);
     free(cells->lines);
     dr_buf_done(&cells->unquoted);
-    dr_mem_unref(cells->slab);
+    dr_bulk_done(&cells->memory);
     free(cells);
 }
 

@@ -27,7 +27,7 @@ struct dr_csv_format {
     struct dr_str *nulls;      /* owned: other spellings of a missing value */
     size_t n_nulls;
     char *null_text; /* owned: what nulls point into */
-    bool large;      /* input of many megabytes: memory from huge pages */
+    bool large;      /* see dr_bulk */
 };
 void dr_csv_format_done(struct dr_csv_format *f);
 bool dr_csv_is_null(const struct dr_csv_format *f, struct dr_str s); /* s is one of f->nulls */

@@ -2,6 +2,7 @@
  * csv_typed.c (fields in) and csv_take.c (arrays out) share them. Layer: data. */
 #ifndef DR_CSV_COLUMN_H
 #define DR_CSV_COLUMN_H
+#include "data/bulk.h"
 #include "data/csv_cells.h"
 #include "data/csv_values.h"
 
@@ -35,8 +36,7 @@ struct dr_csv_cells {
     int64_t rows, cap;
     enum dr_csv_isa isa;
     struct dr_buf unquoted; /* a field whose doubled quotes were taken out */
-    struct dr_mem *slab;    /* owned reference; NULL */
-    size_t slab_used;
+    struct dr_bulk memory;  /* that arrays are made of */
 };
 
 /* The text of a quoted field without its quotes; may lie in out. */

@@ -9,12 +9,12 @@
  * are accepted in file order, so that dictionaries, line numbers, rejects and
  * errors do not depend on how a file was cut up. */
 #include "data/csv_reader.h"
+#include "data/bulk.h"
 #include "data/csv_options.h"
 #include "data/kernel.h"
 #include "data/pool.h"
 
 enum { BATCH_ROWS = DR_CHUNK_ROWS };
-#define LARGE ((int64_t)64 << 20) /* bytes of input from which memory comes from huge pages */
 
 struct dr_csv_tuning dr_csv_tuning_default(void)
 {
@@ -357,7 +357,7 @@ static int32_t read_header(struct dr_csv_reader *r, const struct dr_csv_options 
 static int32_t start(struct dr_csv_reader *r, const struct dr_csv_options *opts, struct dr_err *err)
 {
     DR_TRY(dr_csv_format_init(&r->format, opts, err));
-    r->format.large = r->in.size >= LARGE;
+    r->format.large = r->in.size >= DR_BULK_INPUT;
     r->format.utf16 = r->in.decoder.from == DR_ENCODING_UTF16LE || r->in.decoder.from == DR_ENCODING_UTF16BE;
     struct dr_csv_parser *ps = dr_csv_parser_new(r->format.delimiter, r->format.quote, r->format.max_record);
     int32_t rc = read_header(r, opts, ps, err);

@@ -1,59 +1,6 @@
-/* csv_take.c - rows under construction become Arrow arrays.
- *
- * The first touch of fresh memory is what costs most on a virtual machine, so
- * large inputs take theirs from slabs of huge pages, which many arrays share. */
+/* csv_take.c - rows under construction become Arrow arrays. */
 #include "data/csv_column.h"
 #include "data/refused.h"
-#include <sys/mman.h>
-
-enum { SLAB = 8 << 20, HUGE_PAGE = 2 << 20, ALIGN = 64, SLACK = 32 };
-
-/* ---- memory ------------------------------------------------------------------- */
-
-static void slab_release(struct dr_mem *m)
-{
-    munmap(m->p, m->n);
-}
-
-/* Memory that starts on a huge page, or NULL where the system has none to give. */
-static struct dr_mem *slab_new(size_t n)
-{
-    char *p = mmap(NULL, n + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
-        return NULL;
-    size_t before = (HUGE_PAGE - ((uintptr_t)p & (HUGE_PAGE - 1))) & (HUGE_PAGE - 1);
-    if (before > 0)
-        munmap(p, before);
-    if (HUGE_PAGE - before > 0)
-        munmap(p + before + n, HUGE_PAGE - before);
-    (void)madvise(p + before, n, MADV_HUGEPAGE); /* a wish */
-    struct dr_mem *m = dr_calloc(1, sizeof *m);
-    atomic_init(&m->refs, 1);
-    m->p = p + before;
-    m->n = n;
-    m->release = slab_release;
-    return m;
-}
-
-static void *take_memory(struct dr_csv_cells *cells, size_t n, struct dr_mem **ret_owner)
-{
-    size_t padded = (n + SLACK + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-    bool fits = cells->slab && cells->slab->n - cells->slab_used >= padded;
-    if (cells->format->large && !fits && padded <= SLAB / 4) {
-        dr_mem_unref(cells->slab);
-        cells->slab = slab_new(SLAB);
-        cells->slab_used = 0;
-        fits = cells->slab != NULL;
-    }
-    if (!fits) {
-        *ret_owner = dr_mem_new(n);
-        return (*ret_owner)->p;
-    }
-    char *p = (char *)cells->slab->p + cells->slab_used;
-    cells->slab_used += padded;
-    *ret_owner = dr_mem_ref(cells->slab);
-    return p;
-}
 
 static struct dr_array *new_array(int32_t type, int64_t n)
 {
@@ -68,7 +15,7 @@ static struct dr_array *new_array(int32_t type, int64_t n)
 static uint8_t *take_bits(struct dr_csv_cells *cells, struct dr_array *a)
 {
     size_t bytes = (size_t)(a->n + 7) / 8;
-    uint8_t *bits = take_memory(cells, bytes, &a->mem[0]);
+    uint8_t *bits = dr_bulk_take(&cells->memory, bytes, &a->mem[0]);
     memset(bits, 0, bytes);
     a->valid = bits;
     return bits;
@@ -81,7 +28,7 @@ static struct dr_array *take_codes(struct dr_csv_cells *cells, struct dr_csv_col
 {
     struct dr_array *a = new_array(DR_TYPE_DICT, n);
     const int32_t *codes = (const int32_t *)col->data + from;
-    int32_t *values = take_memory(cells, (size_t)n * sizeof *values, &a->mem[1]);
+    int32_t *values = dr_bulk_take(&cells->memory, (size_t)n * sizeof *values, &a->mem[1]);
     a->values = values;
     if (col->seen >= 0) {
         memcpy(values, codes, (size_t)n * sizeof *values);
@@ -120,9 +67,9 @@ static struct dr_array *take_plain(struct dr_csv_cells *cells, struct dr_csv_col
 {
     struct dr_array *a = new_array(DR_TYPE_STRING, n);
     const int64_t *offsets = (const int64_t *)col->data + from;
-    int64_t *values = take_memory(cells, ((size_t)n + 1) * sizeof *values, &a->mem[1]);
+    int64_t *values = dr_bulk_take(&cells->memory, ((size_t)n + 1) * sizeof *values, &a->mem[1]);
     size_t size = (size_t)(offsets[n] - offsets[0]);
-    char *bytes = take_memory(cells, size, &a->mem[2]);
+    char *bytes = dr_bulk_take(&cells->memory, size, &a->mem[2]);
     for (int64_t i = 0; i <= n; i++)
         values[i] = offsets[i] - offsets[0];
     if (size > 0)
@@ -157,7 +104,7 @@ static struct dr_array *take_typed(struct dr_csv_cells *cells, struct dr_csv_col
 {
     struct dr_array *a = new_array(col->kind.type, n);
     size_t width = dr_type_width(a->type), bytes = width ? (size_t)n * width : (size_t)(n + 7) / 8;
-    void *values = take_memory(cells, bytes, &a->mem[1]);
+    void *values = dr_bulk_take(&cells->memory, bytes, &a->mem[1]);
     if (width)
         memcpy(values, (const char *)col->data + (size_t)from * width, bytes);
     else
@@ -186,7 +133,7 @@ static struct dr_array *take_column(struct dr_csv_cells *cells, int32_t c, int64
 static struct dr_array *take_lines(struct dr_csv_cells *cells, int64_t from, int64_t n)
 {
     struct dr_array *a = new_array(DR_TYPE_INT64, n);
-    int64_t *values = take_memory(cells, (size_t)n * sizeof *values, &a->mem[1]);
+    int64_t *values = dr_bulk_take(&cells->memory, (size_t)n * sizeof *values, &a->mem[1]);
     memcpy(values, cells->lines + from, (size_t)n * sizeof *values);
     a->values = values;
     return a;

@@ -10,8 +10,6 @@
 #endif
 #include "data/csv_column.h"
 
-enum { MANY_VALUES = 8192 }; /* of which the table does not fit a core's own cache */
-
 /* ---- codes ------------------------------------------------------------------- */
 
 static int32_t code_of(const struct dr_csv_format *f, struct dr_csv_values *values, struct dr_str s,
@@ -71,7 +69,7 @@ static inline __attribute__((always_inline)) void run_codes_ahead(struct dr_csv_
             size_t length = ends[g * n] - from;
             if (length <= DR_CSV_SHORT) {
                 keys[g] = dr_csv_key_of(&finder, run->p + from, length);
-                __builtin_prefetch(finder.slots + (keys[g].hash >> finder.shift));
+                dr_csv_ask(&finder, &keys[g]);
             }
         }
         for (int64_t g = 0; g < group; g++) {
@@ -163,7 +161,7 @@ static inline __attribute__((always_inline)) void run_text(struct dr_csv_cells *
     {                                                                                                        \
         if (any)                                                                                             \
             run_codes(cells, run, c, true);                                                                  \
-        else if (cells->columns[c].values.used > MANY_VALUES)                                                \
+        else if (cells->columns[c].values.used > DR_CSV_MANY)                                                \
             run_codes_ahead(cells, run, c);                                                                  \
         else                                                                                                 \
             run_codes(cells, run, c, false);                                                                 \

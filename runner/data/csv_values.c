@@ -68,9 +68,9 @@ static int32_t code_of(const struct dr_csv_values *v, int32_t id)
  * translations that would miss. */
 static struct dr_csv_slot *new_slots(size_t n)
 {
-    enum { HUGE_PAGE = 2 << 20 };
+    enum { HUGE_PAGE = 2 << 20, LINE = 64 };
     size_t bytes = n * sizeof(struct dr_csv_slot);
-    struct dr_csv_slot *slots = bytes < HUGE_PAGE ? dr_malloc(bytes) : aligned_alloc(HUGE_PAGE, bytes);
+    struct dr_csv_slot *slots = aligned_alloc(bytes < HUGE_PAGE ? LINE : HUGE_PAGE, bytes);
     if (!slots)
         dr_die_oom(bytes);
     if (bytes >= HUGE_PAGE)
@@ -88,8 +88,8 @@ static size_t home_of(const struct dr_csv_values *v, const struct dr_csv_key *ke
 /* The slot of a key: where it is, or the free one where it belongs. */
 static struct dr_csv_slot *own_slot(struct dr_csv_values *v, const struct dr_csv_key *key)
 {
-    size_t last = ((size_t)1 << (64 - v->shift)) - 1;
-    for (size_t i = home_of(v, key);; i = (i + 1) & last)
+    size_t last = ((size_t)1 << (64 - v->shift)) - 1, home = home_of(v, key);
+    for (size_t i = home;; i = dr_csv_next_slot(home, i, last))
         if (v->slots[i].word[0] == 0 || dr_csv_is_slot_of(v->slots + i, key))
             return v->slots + i;
 }

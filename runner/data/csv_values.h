@@ -12,7 +12,10 @@
 #define DR_CSV_NULL INT32_MIN                 /* code of a missing value */
 
 struct dr_csv_format;
-enum { DR_CSV_SHORT = 24 };
+enum {
+    DR_CSV_SHORT = 24,
+    DR_CSV_MANY = 8192 /* values, of which the table does not fit a core's own cache */
+};
 struct dr_csv_slot {
     uint64_t word[3]; /* word[0] is 0: free */
     int32_t code;     /* of a free slot: NULL, which is what an empty field is */
@@ -105,14 +108,26 @@ static inline __attribute__((always_inline)) int32_t dr_csv_code_of_key(struct d
     *f = dr_csv_finder_of(v);
     return code;
 }
+/* Where to look after slot i, for a key whose first is `home`: at the other slot of the
+ * same cache line, then at those that follow. `last`: the number of the last slot. */
+static inline __attribute__((always_inline)) size_t dr_csv_next_slot(size_t home, size_t i, size_t last)
+{
+    return i == home ? home ^ 1 : i == (home ^ 1) ? ((home | 1) + 1) & last : (i + 1) & last;
+}
+/* Ask for the slots where a key most likely lies, to be there when they are looked at. */
+static inline __attribute__((always_inline)) void dr_csv_ask(const struct dr_csv_finder *f,
+                                                             const struct dr_csv_key *key)
+{
+    __builtin_prefetch(f->slots + (key->hash >> f->shift));
+}
 /* As dr_csv_code_of_key, for a table so full that many keys lie past their first slot. */
 static inline __attribute__((always_inline)) int32_t dr_csv_code_past(struct dr_csv_values *v,
                                                                       struct dr_csv_finder *f,
                                                                       struct dr_str s,
                                                                       const struct dr_csv_key *key)
 {
-    size_t last = ((size_t)1 << (64 - f->shift)) - 1;
-    for (size_t i = key->hash >> f->shift;; i = (i + 1) & last) {
+    size_t last = ((size_t)1 << (64 - f->shift)) - 1, home = key->hash >> f->shift;
+    for (size_t i = home;; i = dr_csv_next_slot(home, i, last)) {
         const struct dr_csv_slot *slot = f->slots + i;
         if (__builtin_expect(dr_csv_is_slot_of(slot, key), 1))
             return slot->code;

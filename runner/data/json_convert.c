@@ -3,6 +3,12 @@
  * A value that does not fit its column marks its record dead. When all columns
  * are done, a strict reader fails with the first such record; a forgiving one
  * keeps it aside, drops the cells of dead records and converts the rest again. */
+#if defined(__GNUC__) && !defined(__clang__)
+/* gcc 12 packs the words of a dictionary's key into a vector only to take them apart. */
+#pragma GCC optimize("no-tree-slp-vectorize")
+#endif
+#include "data/csv_scan.h"
+#include "data/csv_spell.h"
 #include "data/decimal.h"
 #include "data/json_piece.h"
 #include "data/kernel.h"
@@ -134,7 +140,7 @@ static bool parse_int(const struct column *c, struct dr_json_cell cell, int64_t 
 
 /* Up to 15 digits and a power of ten up to 22 are a double each, and their
  * quotient is rounded once: exact. */
-static bool parse_float_fast(const char *p, uint32_t n, double *ret)
+static __attribute__((noinline)) bool parse_float_fast(const char *p, uint32_t n, double *ret)
 {
     static const double power[] = { 1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                     1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
@@ -157,12 +163,12 @@ static bool parse_float_fast(const char *p, uint32_t n, double *ret)
     return true;
 }
 
-static bool parse_float(const struct column *c, struct dr_json_cell cell, double *ret)
+static inline bool parse_float(const struct column *c, struct dr_json_cell cell, double *ret)
 {
     const char *p = c->text + cell.at;
     uint32_t n = dr_cell_length(cell);
     if (dr_cell_kind(cell) == DR_JSON_NUMBER) {
-        if (parse_float_fast(p, n, ret))
+        if (dr_csv_fast_float((struct dr_str){ p, n }, ret) || parse_float_fast(p, n, ret))
             return true;
         bool exact = !c->field->found || dr_json_digits((struct dr_str){ p, n }) <= DR_JSON_DOUBLE_DIGITS;
         return exact && dr_parse_f64((struct dr_str){ p, n }, false, ret);
@@ -192,16 +198,20 @@ static bool parse_decimal(const struct column *c, struct dr_json_cell cell, dr_i
 
 static void fill_ints(const struct column *c, int64_t *values)
 {
-    for (int32_t i = 0; i < c->n; i++)
+    for (int32_t i = 0; i < c->n; i++) {
+        values[i] = 0;
         if (!is_missing(c->cells[i]) && !parse_int(c, c->cells[i], &values[i]))
             refuse(c, i, NULL);
+    }
 }
 
 static void fill_floats(const struct column *c, double *values)
 {
-    for (int32_t i = 0; i < c->n; i++)
+    for (int32_t i = 0; i < c->n; i++) {
+        values[i] = 0;
         if (!is_missing(c->cells[i]) && !parse_float(c, c->cells[i], &values[i]))
             refuse(c, i, NULL);
+    }
 }
 
 static void fill_bools(const struct column *c, uint8_t *bits)
@@ -217,23 +227,28 @@ static void fill_bools(const struct column *c, uint8_t *bits)
 
 static void fill_decimals(const struct column *c, dr_int128 *values)
 {
-    for (int32_t i = 0; i < c->n; i++)
+    for (int32_t i = 0; i < c->n; i++) {
+        values[i] = 0;
         if (!is_missing(c->cells[i]) && !parse_decimal(c, c->cells[i], &values[i]))
             refuse(c, i, NULL);
+    }
 }
 
 static void fill_dates(const struct column *c, int32_t *values)
 {
-    for (int32_t i = 0; i < c->n; i++)
+    for (int32_t i = 0; i < c->n; i++) {
+        values[i] = 0;
         if (!is_missing(c->cells[i]) &&
             !(is_string(c->cells[i]) && dr_parse_date(text_of(c, c->cells[i]), &values[i])))
             refuse(c, i, "a date (YYYY-MM-DD)");
+    }
 }
 
 static void fill_times(const struct column *c, int64_t *values, uint8_t *zone)
 {
     for (int32_t i = 0; i < c->n; i++) {
         bool zoned;
+        values[i] = 0;
         if (is_missing(c->cells[i]))
             continue;
         if (!is_string(c->cells[i]) || !dr_parse_timestamp(text_of(c, c->cells[i]), &values[i], &zoned)) {
@@ -257,41 +272,116 @@ static struct dr_str padded(struct dr_buf *scratch)
     return dr_buf_str(scratch);
 }
 
-/* Returns whether a code is not yet the dictionary's. */
-static bool fill_codes(const struct column *c, int32_t *codes, struct dr_csv_values *v)
+/* The code of any cell; 0 where it has none. */
+static __attribute__((noinline)) int32_t code_of(const struct column *c, int32_t i, struct dr_csv_values *v)
 {
-    int32_t seen = 0;
+    struct dr_json_cell cell = c->cells[i];
+    if (is_missing(cell))
+        return 0;
+    if (!kind_found(c, i)) {
+        refuse(c, i, "a string");
+        return 0;
+    }
+    struct dr_str s = text_of(c, cell);
+    if (!text_fits(c, i, s))
+        return 0;
+    if (s.n == 0)
+        return dr_csv_values_empty(v);
+    if (dr_cell_kind(cell) == DR_JSON_ESCAPED && !c->field->json)
+        s = padded(&c->w->scratch);
     struct dr_csv_finder finder = dr_csv_finder_of(v);
+    return dr_csv_code(v, &finder, s);
+}
+
+/* Whether the cell is a string as it lies there, not empty and short. */
+static inline bool is_short(struct dr_json_cell cell)
+{
+    return dr_cell_kind(cell) == DR_JSON_STRING && dr_cell_length(cell) - 1 < DR_CSV_SHORT;
+}
+
+/* Both return whether a code is not yet the dictionary's. */
+static inline __attribute__((always_inline)) bool codes_of_few(const struct column *c, int32_t *codes,
+                                                               struct dr_csv_values *v)
+{
+    struct dr_csv_finder finder = dr_csv_finder_of(v);
+    int32_t seen = 0;
     for (int32_t i = 0; i < c->n; i++) {
         struct dr_json_cell cell = c->cells[i];
-        if (is_missing(cell))
-            continue;
-        struct dr_str s = text_of(c, cell);
-        if (__builtin_expect(dr_cell_kind(cell) != DR_JSON_STRING, 0)) {
-            if (!kind_found(c, i)) {
-                refuse(c, i, "a string");
-                continue;
-            }
-            if (!text_fits(c, i, s))
-                continue;
-            if (dr_cell_kind(cell) == DR_JSON_ESCAPED && !c->field->json)
-                s = padded(&c->w->scratch);
+        if (__builtin_expect(is_short(cell), 1)) {
+            struct dr_str s = { c->text + cell.at, dr_cell_length(cell) };
+            struct dr_csv_key key = dr_csv_key_of(&finder, s.p, s.n);
+            codes[i] = dr_csv_code_of_key(v, &finder, s, &key);
+        } else {
+            codes[i] = code_of(c, i, v);
+            finder = dr_csv_finder_of(v);
         }
-        if (__builtin_expect(s.n == 0, 0))
-            codes[i] = dr_csv_values_empty(v);
-        else
-            codes[i] = dr_csv_code(v, &finder, s);
         seen |= codes[i];
     }
     return seen & DR_CSV_PROVISIONAL;
 }
 
+/* Of so many that finding one misses the cache: a group asks for its slots together. */
+static inline __attribute__((always_inline)) bool codes_of_many(const struct column *c, int32_t *codes,
+                                                                struct dr_csv_values *v)
+{
+    enum { GROUP = 32 };
+    struct dr_csv_finder finder = dr_csv_finder_of(v);
+    struct dr_csv_key keys[GROUP];
+    int32_t seen = 0;
+    for (int32_t from = 0; from < c->n; from += GROUP) {
+        int32_t n = c->n - from < GROUP ? c->n - from : GROUP;
+        const struct dr_json_cell *cells = c->cells + from;
+        for (int32_t i = 0; i < n; i++)
+            if (is_short(cells[i])) {
+                keys[i] = dr_csv_key_of(&finder, c->text + cells[i].at, dr_cell_length(cells[i]));
+                dr_csv_ask(&finder, &keys[i]);
+            }
+        for (int32_t i = 0; i < n; i++) {
+            struct dr_str s = { c->text + cells[i].at, dr_cell_length(cells[i]) };
+            if (__builtin_expect(is_short(cells[i]), 1)) {
+                codes[from + i] = dr_csv_code_past(v, &finder, s, &keys[i]);
+            } else {
+                codes[from + i] = code_of(c, from + i, v);
+                finder = dr_csv_finder_of(v);
+            }
+            seen |= codes[from + i];
+        }
+    }
+    return seen & DR_CSV_PROVISIONAL;
+}
+
+#define CODES(suffix, target)                                                                                \
+    target static bool fill_codes##suffix(const struct column *c, int32_t *codes, struct dr_csv_values *v)   \
+    {                                                                                                        \
+        return v->used > DR_CSV_MANY ? codes_of_many(c, codes, v) : codes_of_few(c, codes, v);               \
+    }
+CODES(_any, )
+CODES(_avx2, DR_CSV_AVX2_CODE)
+
+/* As JSON, where strings keep their quotes. */
+static bool fill_json(const struct column *c, int32_t *codes, struct dr_csv_values *v)
+{
+    int32_t seen = 0;
+    for (int32_t i = 0; i < c->n; i++)
+        seen |= codes[i] = code_of(c, i, v);
+    return seen & DR_CSV_PROVISIONAL;
+}
+
+static bool fill_codes(const struct column *c, int32_t *codes, struct dr_csv_values *v)
+{
+    if (c->field->json)
+        return fill_json(c, codes, v);
+    return (c->w->isa == DR_JSON_AVX2 ? fill_codes_avx2 : fill_codes_any)(c, codes, v);
+}
+
 static void fill_strings(const struct column *c, struct dr_array *a)
 {
-    int64_t *offsets = a->mem[1]->p, room = 0, used = 0;
+    int64_t *offsets = DR_UNCONST(int64_t, a->values), room = 0, used = 0;
     for (int32_t i = 0; i < c->n; i++)
         room += is_missing(c->cells[i]) ? 0 : dr_cell_length(c->cells[i]) + 2; /* quotes */
-    char *bytes = dr_array_make_bytes(a, (size_t)room);
+    char *bytes = dr_bulk_take(&c->w->memory, (size_t)room, &a->mem[2]);
+    a->bytes = bytes;
+    offsets[0] = 0;
     for (int32_t i = 0; i < c->n; i++) {
         if (!is_missing(c->cells[i])) {
             struct dr_str s = text_of(c, c->cells[i]);
@@ -313,21 +403,40 @@ static void mark_missing(const struct column *c, struct dr_array *a)
         missing += is_missing(c->cells[i]);
     if (missing == 0)
         return;
-    uint8_t *bits = dr_array_make_validity(a);
+    size_t bytes = (size_t)(c->n + 7) / 8;
+    uint8_t *bits = dr_bulk_take(&c->w->memory, bytes, &a->mem[0]);
+    memset(bits, 0, bytes);
+    a->valid = bits;
     for (int32_t i = 0; i < c->n; i++)
         if (!is_missing(c->cells[i]))
             dr_bit_set(bits, i);
 }
 
+/* The values are for the caller to write, all of them. */
+static struct dr_array *new_array(struct dr_json_worker *w, int32_t type, int32_t n, void **ret_values)
+{
+    struct dr_array *a = dr_calloc(1, sizeof *a);
+    size_t bytes = type == DR_TYPE_BOOL     ? (size_t)(n + 7) / 8
+                   : type == DR_TYPE_STRING ? ((size_t)n + 1) * sizeof(int64_t)
+                                            : (size_t)n * dr_type_width(type);
+    atomic_init(&a->refs, 1);
+    a->type = type;
+    a->n = n;
+    *ret_values = dr_bulk_take(&w->memory, bytes, &a->mem[1]);
+    a->values = *ret_values;
+    return a;
+}
+
 static struct dr_array *convert(const struct column *c, struct dr_csv_values *v, uint8_t *zone,
                                 bool *provisional)
 {
-    struct dr_array *a = dr_array_new(c->field->type, c->n, NULL);
-    void *values = a->mem[1] ? a->mem[1]->p : NULL;
+    void *values;
+    struct dr_array *a = new_array(c->w, c->field->type, c->n, &values);
     a->scale = c->field->scale;
     mark_missing(c, a);
     switch (c->field->type) {
     case DR_TYPE_BOOL:
+        memset(values, 0, (size_t)(c->n + 7) / 8);
         fill_bools(c, values);
         break;
     case DR_TYPE_INT64:
@@ -356,22 +465,24 @@ static struct dr_array *convert(const struct column *c, struct dr_csv_values *v,
 
 /* ---- blocks ------------------------------------------------------------------------------------------- */
 
-static struct dr_array *numbers(const int32_t *from, int32_t n, int64_t first)
+static struct dr_array *numbers(struct dr_json_worker *w, const int32_t *from, int32_t n, int64_t first)
 {
-    struct dr_array *a = dr_array_new(DR_TYPE_INT64, n, NULL);
-    int64_t *values = a->mem[1]->p;
+    void *p;
+    struct dr_array *a = new_array(w, DR_TYPE_INT64, n, &p);
+    int64_t *values = p;
     for (int32_t i = 0; i < n; i++)
         values[i] = from[i] + first;
-    return dr_array_seal(a);
+    return a;
 }
 
-static struct dr_array *line_numbers(const struct dr_json_span *spans, int32_t n)
+static struct dr_array *line_numbers(struct dr_json_worker *w, const struct dr_json_span *spans, int32_t n)
 {
-    struct dr_array *a = dr_array_new(DR_TYPE_INT64, n, NULL);
-    int64_t *values = a->mem[1]->p;
+    void *p;
+    struct dr_array *a = new_array(w, DR_TYPE_INT64, n, &p);
+    int64_t *values = p;
     for (int32_t i = 0; i < n; i++)
         values[i] = spans[i].line;
-    return dr_array_seal(a);
+    return a;
 }
 
 /* Room for one chunk more; returns it. */
@@ -403,10 +514,10 @@ static void convert_rows(struct dr_json_worker *w, int32_t t, int32_t from, int3
         to[i] = convert(&c, &w->values[t][i], &chunks->zones[i], &chunks->provisional[i]);
     }
     if (t == 0) {
-        to[table->n] = line_numbers(w->walk.spans + from, n);
+        to[table->n] = w->lines ? line_numbers(w, w->walk.spans + from, n) : NULL;
     } else {
-        to[table->n] = numbers(rows->record + from, n, u->tables[0].rows);
-        to[table->n + 1] = numbers(rows->position + from, n, 0);
+        to[table->n] = numbers(w, rows->record + from, n, u->tables[0].rows);
+        to[table->n + 1] = numbers(w, rows->position + from, n, 0);
     }
 }
 

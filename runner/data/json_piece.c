@@ -95,7 +95,9 @@ void dr_json_worker_done(struct dr_json_worker *w)
     }
     free(w->values);
     dr_json_walk_done(&w->walk);
+    dr_json_alike_done(&w->alike);
     dr_buf_done(&w->scratch);
+    dr_bulk_done(&w->memory);
     free(w->dead);
     free(w->buf);
     *w = (struct dr_json_worker){ 0 };
@@ -123,27 +125,40 @@ static struct dr_json_span line_around(const char *text, size_t n, size_t at, in
                                   lf ? (uint32_t)(lf - text) : (uint32_t)n, line };
 }
 
-/* What to do about a line that is no record. False: the reading ends. */
-static bool bad_line(struct dr_json_worker *w, struct dr_json_unit *u, struct dr_json_span span)
+/* Lines being read: those before `at` are done with. */
+struct lines {
+    struct dr_json_worker *w;
+    struct dr_json_unit *u;
+    size_t at, limit; /* past the last LF */
+    size_t tokens;    /* where the walk's next token is looked for */
+    int32_t line;
+};
+
+/* What to do about a line that is no record; about: an offset in it. */
+static void bad_line(struct lines *l, size_t about)
 {
+    struct dr_json_worker *w = l->w;
     struct dr_json_trouble *bad = &w->walk.bad;
-    const char *text = w->walk.tokens.text;
-    if (!dr_json_flush(w, u)) /* a record before it is worse */
-        return false;
+    const struct dr_json_tokens *tokens = &w->walk.tokens;
+    struct dr_json_span span = line_around(tokens->text, tokens->n, about, l->line);
+    if (!dr_json_flush(w, l->u)) /* a record before it is worse */
+        return;
     if (!w->forgiving || (bad->surprise && !w->final)) {
-        dr_json_unit_fail(u, bad->rc, span.line, (int64_t)bad->at - span.start + 1, bad->why);
-        u->surprise = bad->surprise && !w->final;
-        return false;
+        dr_json_unit_fail(l->u, bad->rc, span.line, (int64_t)bad->at - span.start + 1, bad->why);
+        l->u->surprise = bad->surprise && !w->final;
+        return;
     }
-    dr_json_unit_reject(u, span.line, dr_arena_strdup(&u->arena, bad->why),
-                        (struct dr_str){ text + span.start, span.end - span.start });
-    dr_json_walk_go(&w->walk, span.end < w->walk.tokens.n ? span.end + 1 : w->walk.tokens.n);
-    return true;
+    dr_json_unit_reject(l->u, span.line, dr_arena_strdup(&l->u->arena, bad->why),
+                        (struct dr_str){ tokens->text + span.start, span.end - span.start });
+    bool over = span.end >= tokens->n;
+    l->line += !over;
+    l->at = over ? tokens->n : (size_t)span.end + 1;
 }
 
 /* The record at `at`, up to the end of its line. */
-static bool read_line(struct dr_json_walk *walk, uint32_t at, int32_t *line)
+static bool read_line(struct lines *l, uint32_t at)
 {
+    struct dr_json_walk *walk = &l->w->walk;
     if (!dr_json_walk_record(walk, at))
         return false;
     uint32_t end = dr_json_take(&walk->tokens);
@@ -153,41 +168,55 @@ static bool read_line(struct dr_json_walk *walk, uint32_t at, int32_t *line)
         dr_json_walk_rollback(walk);
         return false;
     }
-    if (!dr_json_walk_commit(walk, (struct dr_json_span){ at, end, *line }))
+    if (!dr_json_walk_commit(walk, (struct dr_json_span){ at, end, l->line }))
         return false;
-    *line += !over;
+    if (!over && at == l->at && dr_json_alike_wants(&l->w->alike, walk))
+        dr_json_alike_learn(&l->w->alike, walk, walk->rows[0].n - 1, at, end);
+    l->line += !over;
+    l->at = l->tokens = over ? walk->tokens.n : (size_t)end + 1;
+    return true;
+}
+
+/* The next line by its tokens; false where there is none. */
+static bool walk_line(struct lines *l)
+{
+    struct dr_json_walk *walk = &l->w->walk;
+    if (l->tokens != l->at)
+        dr_json_walk_go(walk, l->at);
+    l->tokens = l->at;
+    uint32_t at = dr_json_take(&walk->tokens);
+    if (at >= walk->tokens.n && !walk->tokens.scan.refused)
+        return false;
+    if (dr_json_byte(&walk->tokens, at) == '\n') {
+        l->line++;
+        l->at = l->tokens = (size_t)at + 1;
+        return true;
+    }
+    bool fine = at < walk->tokens.n ? read_line(l, at) : dr_json_walk_expected(walk, at, "a record");
+    if (!fine)
+        bad_line(l, at < walk->tokens.n ? at : walk->bad.at);
     return true;
 }
 
 void dr_json_read_lines(struct dr_json_worker *w, const char *text, size_t n, struct dr_json_unit *u)
 {
-    struct dr_json_walk *walk = &w->walk;
-    int32_t line = 0;
+    const char *lf = memrchr(text, '\n', n);
+    struct lines l = { .w = w, .u = u, .limit = lf ? (size_t)(lf + 1 - text) : 0 };
+    bool more = true;
     w->before = 0;
     begin(w, u);
-    dr_json_walk_begin(walk, w->isa, true, text, n, 0);
-    while (!u->rc) {
-        uint32_t at = dr_json_take(&walk->tokens);
-        if (at >= n && !walk->tokens.scan.refused)
-            break;
-        if (at < n && text[at] == '\n') {
-            line++;
-            continue;
-        }
-        bool fine = at < n ? read_line(walk, at, &line) : dr_json_walk_expected(walk, at, "a record");
-        if (!fine) {
-            size_t about = at < n ? at : walk->bad.at;
-            struct dr_json_span span = line_around(text, n, about, line);
-            if (!bad_line(w, u, span))
-                break;
-            line += span.end < n;
-        }
-        if (dr_json_walk_full(walk))
+    dr_json_walk_begin(&w->walk, w->isa, true, text, n, 0);
+    dr_json_alike_begin(&w->alike);
+    while (more && !u->rc) {
+        l.at = dr_json_alike_read(&w->alike, &w->walk, w->isa, l.at, l.limit, &l.line);
+        if (dr_json_walk_full(&w->walk))
             dr_json_flush(w, u);
+        else
+            more = walk_line(&l);
     }
     if (!u->rc)
         dr_json_flush(w, u);
-    u->lines = line;
+    u->lines = l.line;
     u->end = u->start + (int64_t)n;
 }
 

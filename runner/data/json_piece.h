@@ -6,12 +6,13 @@
 #ifndef DR_JSON_PIECE_H
 #define DR_JSON_PIECE_H
 #include "data/csv_values.h"
-#include "data/json_walk.h"
+#include "data/bulk.h"
+#include "data/json_alike.h"
 
 enum dr_json_zone { DR_JSON_NO_TIME, DR_JSON_LOCAL, DR_JSON_ZONED };
 
-/* Chunks of one table: after its columns come, in table 0, the line of each row,
- * in others the number of its record in the unit and its position. */
+/* Chunks of one table: after its columns come, in table 0, the line of each row or,
+ * where they are not wanted, NULL; in others the number of its record in the unit and its position. */
 struct dr_json_chunks {
     struct dr_array **arrays; /* owned: n * columns, chunk after chunk */
     uint8_t *zones;           /* owned: enum dr_json_zone of each column */
@@ -51,8 +52,11 @@ struct dr_json_worker {
     bool forgiving, hide_text;
     bool final; /* what was found from the data stays: what does not fit it is wrong */
     struct dr_json_walk walk;
+    struct dr_json_alike alike;
     struct dr_csv_values **values; /* owned: of each DICT column of each table */
     struct dr_buf scratch;
+    struct dr_bulk memory;     /* that arrays are made of */
+    bool lines;                /* the line of each record is wanted */
     struct dr_json_unit *unit; /* being filled */
     const char **dead;         /* owned: of each record of the block, why it is refused */
     bool any_dead, surprised;

@@ -326,6 +326,8 @@ static int32_t begin(struct dr_json_reader *r, struct dr_err *err)
         dr_json_worker_init(w, &r->plan, r->tuning.isa);
         w->forgiving = r->opts.forgiving;
         w->hide_text = r->opts.hide_text;
+        w->lines = r->opts.line_column != NULL;
+        w->memory.large = r->in.size >= DR_BULK_INPUT;
         w->walk.max_record = r->opts.max_record;
         w->final = all || !r->hold || !r->in.seekable;
     }

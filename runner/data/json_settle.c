@@ -83,7 +83,9 @@ static void settle_table(struct dr_json_reader *r, struct dr_json_unit *u, int32
                 settle_codes(arrays[i], &u->from->values[t][i], r->dicts[t][i]);
             arrays[i]->dict = dr_dict_ref(r->dicts[t][i]);
         }
-        add_to(arrays[r->plan.tables[t].n], t == 0 ? r->lines_before + 1 : r->rows);
+        struct dr_array *numbers = arrays[r->plan.tables[t].n];
+        if (numbers)
+            add_to(numbers, t == 0 ? r->lines_before + 1 : r->rows);
     }
 }
 

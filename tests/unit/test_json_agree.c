@@ -132,6 +132,59 @@ static void test_pieces_and_instructions_do_not_matter(void **state)
     }
 }
 
+/* A record of one of three layouts, whose values are mostly plain ones; `odd`: one in so
+ * many is not, or is wrong. */
+static void put_alike(struct dr_buf *out, uint32_t layout, uint32_t odd)
+{
+    static const char *const before[3][5] = {
+        { "{\"id\":", ",\"name\":", ",\"x\":", ",\"flag\":", "}\n" },
+        { "{\"id\": ", ", \"in\": {\"name\": ", ", \"x\": ", "}, \"flag\": ", "}\r\n" },
+        { "{ \"list\" : [ ", ",{\"the name, which is longer than a block of bytes\":", "}], \"x\":",
+          ",\"e\":{},\"flag\":", " }\n" },
+    };
+    static const char *const values[] = { "0",
+                                          "-0",
+                                          "12",
+                                          "3.25",
+                                          "-17.5",
+                                          "123456789012345",
+                                          "null",
+                                          "true",
+                                          "\"\"",
+                                          "\"Ulm\"",
+                                          "\"\xC3\xA9\"",
+                                          "false",
+                                          "\"a text that is longer than the block of a search\"" };
+    static const char *const odds[] = {
+        "1e3",      "\"\\u00e9\"", "\"\xC3\"", "01", "1.", "-", "[1]", "{}",
+        "\"a\tb\"", "nul",         "\"a",      " 1", "1 ", "",  "+1",  "1234567890123456789",
+        "\"\\\"\""
+    };
+    for (int i = 0; i < 4; i++) {
+        bool plain = below(odd) != 0;
+        dr_buf_puts(out, before[layout][i]);
+        dr_buf_puts(out, plain ? values[below(sizeof values / sizeof *values)]
+                               : odds[below(sizeof odds / sizeof *odds)]);
+    }
+    dr_buf_puts(out, before[layout][4]);
+}
+
+static void test_records_written_alike_are_read_as_the_walk_reads_them(void **state)
+{
+    (void)state;
+    for (uint32_t round = 0; round < 60; round++) {
+        DR_AUTO_BUF text = { 0 };
+        struct dr_json_options opts = { .size = sizeof opts,
+                                        .line_column = "line",
+                                        .forgiving = round % 4 != 0 };
+        seed = round;
+        uint32_t odd = round % 5 ? 8 + below(200) : UINT32_MAX >> 8;
+        for (uint32_t i = 0, n = below(150); i < n; i++)
+            put_alike(&text, below(30) ? round % 3 : below(3), odd);
+        compare(dr_buf_str(&text), &opts);
+    }
+}
+
 static void test_a_text_cut_anywhere_is_read_the_same_in_any_pieces(void **state)
 {
     (void)state;
@@ -213,6 +266,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces_and_instructions_do_not_matter),
+        cmocka_unit_test(test_records_written_alike_are_read_as_the_walk_reads_them),
         cmocka_unit_test(test_a_text_cut_anywhere_is_read_the_same_in_any_pieces),
         cmocka_unit_test(test_cells_are_what_jansson_finds),
     };
