@@ -94,7 +94,8 @@ static void json_text(struct dr_arena *a, struct dr_str text)
     bool checked = dr_json_text_read(NULL, text, NULL), built = dr_json_text_read(a, text, &ours);
     require(checked || !built, "JSON was built that is none");
     require(!checked || built || text.n > 20000, "JSON was not built");
-    if (dr_json_parse(a, text, NULL, false, &theirs, NULL))
+    /* jansson loses a NUL byte that follows a name or a number. */
+    if (memchr(text.p, 0, text.n) || dr_json_parse(a, text, NULL, false, &theirs, NULL))
         return;
     require(built, "JSON that jansson reads is not read");
     require(same(ours, theirs), "JSON is read as another value");
