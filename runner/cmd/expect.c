@@ -12,14 +12,29 @@
 
 /* ---- reading ---- */
 
+static bool is_path(const char *word)
+{
+    struct dr_str s = dr_str_of(word);
+    return strchr(word, '/') || dr_str_ends(s, DR_LIT(".yaml")) || dr_str_ends(s, DR_LIT(".yml")) ||
+           dr_str_ends(s, DR_LIT(".json"));
+}
+
+static bool is_there(struct dr_cmd *c, const char *word)
+{
+    if (is_path(word))
+        return dr_path_exists(word);
+    const char *folder = c->home.expectations;
+    return dr_path_exists(dr_arena_printf(&c->arena, "%s/%s.yaml", folder, word)) ||
+           dr_path_exists(dr_arena_printf(&c->arena, "%s/%s.yml", folder, word));
+}
+
 /* A suite of the home by name, or a YAML file by path. */
 static int load_suite(struct dr_cmd *c, const char *word, const struct dr_suite **ret)
 {
     struct dr_diags found = { .arena = &c->arena };
     struct dr_err err = { 0 };
     struct dr_suite *suite;
-    if (strchr(word, '/') || dr_str_ends(dr_str_of(word), DR_LIT(".yaml")) ||
-        dr_str_ends(dr_str_of(word), DR_LIT(".yml")) || dr_str_ends(dr_str_of(word), DR_LIT(".json"))) {
+    if (is_path(word)) {
         suite = dr_suite_load_file(&c->arena, word, word, dr_expect_source(), &found);
     } else {
         if (dr_home_find(&c->arena, c->args.home, &c->home, &err))
@@ -29,7 +44,7 @@ static int load_suite(struct dr_cmd *c, const char *word, const struct dr_suite 
     if (found.n)
         dr_cmd_diags(c, &found);
     if (!suite)
-        return DR_EXIT_DEFINITION;
+        return is_there(c, word) ? DR_EXIT_DEFINITION : DR_EXIT_NOT_FOUND;
     *ret = suite;
     return 0;
 }
@@ -115,6 +130,10 @@ static int open_baseline(struct surroundings *s)
     struct dr_node *root;
     if (!path)
         return 0;
+    if (!dr_path_exists(path)) {
+        dr_fail(&err, DR_ENOTFOUND, "--baseline: there is no file '%s'", path);
+        return dr_cmd_fail(&err);
+    }
     if (dr_read_file(&s->c->arena, path, BASELINE_MAX, &text, &err) ||
         dr_json_parse(&s->c->arena, text, path, false, &root, &err))
         return dr_cmd_fail(&err);

@@ -68,7 +68,7 @@ expect_exit 0 dagrun expect good.yaml data/visits.csv
 it "a suite of the home goes by its name"
 mv good.yaml expectations/
 expect_exit 0 dagrun expect good data/visits.csv
-expect_exit 3 dagrun expect goof data/visits.csv
+expect_exit 4 dagrun expect goof data/visits.csv
 err_has "good"
 
 it "a suite that is wrong is shown with its place"
@@ -155,7 +155,7 @@ expect_exit 0 dagrun expect drift.yaml data/visits.csv --baseline before.json
 expect_exit 1 dagrun expect drift.yaml data/more.csv --baseline before.json
 out_has "missing: "
 out_has "-0.75"
-expect_exit 6 dagrun expect drift.yaml data/more.csv --baseline none.json
+expect_exit 4 dagrun expect drift.yaml data/more.csv --baseline none.json
 echo '{}' >empty.json
 expect_exit 2 dagrun expect drift.yaml data/more.csv --baseline empty.json
 
