@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include "base/date.h"
 
 struct dr_sql_stmt {
     struct dr_sql *db;               /* borrowed; outlives it */
@@ -108,11 +110,23 @@ static void configure(sqlite3 *handle, int busy_timeout_ms)
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
 }
 
-static int32_t set_journal(struct dr_sql *db, int flags, struct dr_err *err)
+/* Where two connections turn a new database to WAL at once, SQLite refuses one of them
+ * without asking its busy handler: it is asked again for as long as that would wait. */
+static int32_t turn_to_wal(struct dr_sql *db, int busy_timeout_ms, struct dr_err *err)
+{
+    static const struct timespec pause = { .tv_nsec = 1000000 };
+    int64_t end = dr_monotonic_us() + (int64_t)busy_timeout_ms * 1000;
+    int32_t rc;
+    while ((rc = dr_sql_exec(db, "PRAGMA journal_mode = WAL", err)) == DR_EBUSY && dr_monotonic_us() < end)
+        nanosleep(&pause, NULL);
+    return rc;
+}
+
+static int32_t set_journal(struct dr_sql *db, int flags, int busy_timeout_ms, struct dr_err *err)
 {
     if (flags & (DR_SQL_READONLY | DR_SQL_MEMORY))
         return DR_OK;
-    DR_TRY(dr_sql_exec(db, "PRAGMA journal_mode = WAL", err));
+    DR_TRY(turn_to_wal(db, busy_timeout_ms, err));
     return dr_sql_exec(
         db, flags & DR_SQL_FULL_SYNC ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", err);
 }
@@ -151,7 +165,7 @@ int32_t dr_sql_open(const char *path, int flags, int busy_timeout_ms, struct dr_
     db->handle = handle;
     int32_t rc = read_header(db, name, err);
     if (!rc)
-        rc = set_journal(db, flags, err);
+        rc = set_journal(db, flags, busy_timeout_ms, err);
     if (rc) {
         (void)dr_err_prefix(err, "cannot open database '%s'", name);
         dr_sql_close(db);

@@ -342,10 +342,38 @@ static void a_reader_finds_what_a_killed_writer_left_rolled_back(void **state)
     dr_sql_close(db);
 }
 
+static int32_t open_and_close(const char *path)
+{
+    struct dr_sql *db;
+    int32_t rc = dr_sql_open(path, 0, 5000, &db, NULL);
+    if (!rc)
+        dr_sql_close(db);
+    return rc;
+}
+
+static void a_new_database_may_be_opened_by_many_at_once(void **state)
+{
+    enum { TIMES = 60, OPENERS = 4 };
+    struct fixture *f = *state;
+    for (int i = 0; i < TIMES; i++) {
+        const char *path = dr_arena_printf(&f->arena, "%s/new%d.db", f->dir, i);
+        pid_t openers[OPENERS];
+        for (int k = 0; k < OPENERS; k++)
+            if ((openers[k] = fork()) == 0)
+                _exit(open_and_close(path));
+        for (int k = 0; k < OPENERS; k++) {
+            int status;
+            assert_int_equal(waitpid(openers[k], &status, 0), openers[k]);
+            assert_int_equal(status, 0);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_connection_is_opened_with_safe_settings, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_database_may_be_opened_by_many_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(every_type_comes_back_as_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(a_statement_is_prepared_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_prepared_statement_comes_without_old_bindings, setup, teardown),
