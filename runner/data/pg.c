@@ -240,10 +240,19 @@ static int32_t read_settings(struct settings *s, int32_t n, const char *const *k
     return DR_OK;
 }
 
+/* An address, not a name that begins like one. */
+static bool is_loopback(struct dr_str host)
+{
+    for (size_t i = 0; i < host.n; i++)
+        if (!strchr("0123456789.", host.p[i]))
+            return dr_str_eq(host, DR_LIT("::1"));
+    return dr_str_starts(host, DR_LIT("127."));
+}
+
 static bool is_local_host(struct dr_str host)
 {
     return host.n == 0 || host.p[0] == '/' || host.p[0] == '@' || dr_str_eq(host, DR_LIT("localhost")) ||
-           dr_str_starts(host, DR_LIT("127.")) || dr_str_eq(host, DR_LIT("::1"));
+           is_loopback(host);
 }
 
 static bool is_local(const char *hosts)
