@@ -107,6 +107,19 @@ static inline void dr_bit_clear(uint8_t *bits, int64_t i)
 {
     bits[i >> 3] &= (uint8_t) ~(1u << (i & 7));
 }
+/* Bits [i, i + m) of a bitmap of bytes, m <= 64. */
+static inline uint64_t dr_bits_window(const uint8_t *bits, int64_t i, int m)
+{
+    uint64_t w = 0;
+    int shift = (int)(i & 7);
+    const uint8_t *from = bits + (i >> 3);
+    size_t bytes = (size_t)(shift + m + 7) / 8;
+    memcpy(&w, from, bytes < 8 ? bytes : 8);
+    w >>= shift;
+    if (bytes > 8)
+        w |= (uint64_t)from[8] << (64 - shift);
+    return w & ~UINT64_C(0) >> (64 - m);
+}
 static inline bool dr_array_valid(const struct dr_array *a, int64_t i)
 {
     return !a->valid || dr_bit(a->valid, i);

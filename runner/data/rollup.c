@@ -2,11 +2,10 @@
  *
  *   add      rows to words, words to a hash, entries to the partition of the hash
  *   resolve  partition by partition: equal keys found in a table that fits the cache,
- *            the first selected row of each counted into its group
+ *            the first selected row of each counted into its group (rollup_resolve.c)
  *   finish   statistics group by group (rollup_groups.c)
  *
- * Entries carry the order of their rows, so that which row is the first does not
- * depend on who added it when. Without keys, rows go to their groups at once. */
+ * Without keys, rows go to their groups at once. */
 #include <math.h>
 #include <string.h>
 #include "base/num.h"
@@ -63,6 +62,18 @@ static int32_t add_value(struct dr_rollup *r, const struct dr_table *schema, con
     return DR_OK;
 }
 
+/* A word of its own only where all words are those of STRING. */
+static void place_flag(struct dr_rollup *r)
+{
+    for (int32_t f = 0; f < r->n_fields; f++) {
+        r->flag = r->fields[f].at;
+        if (r->fields[f].type != DR_TYPE_STRING)
+            return;
+    }
+    r->flag = r->words++;
+    r->flag_alone = true;
+}
+
 static int32_t plan(struct dr_rollup *r, const struct dr_table *schema, struct dr_err *err)
 {
     const struct dr_rollup_options *o = r->o;
@@ -82,8 +93,8 @@ static int32_t plan(struct dr_rollup *r, const struct dr_table *schema, struct d
     }
     for (int32_t i = 0; i < o->n_aggs; i++)
         DR_TRY(add_value(r, schema, &o->aggs[i], &r->agg_value[i], err));
-    r->order_bytes = o->max_order > 0 && o->max_order <= INT32_MAX ? 4 : 8;
-    r->entry = (size_t)r->n_values * sizeof(double) + (size_t)r->words * sizeof(uint32_t) + r->order_bytes;
+    place_flag(r);
+    r->entry = (size_t)r->n_values * sizeof(double) + (size_t)r->words * sizeof(uint32_t);
     r->dicts = dr_calloc((size_t)r->n_fields + 1, sizeof(struct dr_dict *));
     return DR_OK;
 }
@@ -121,6 +132,8 @@ static void worker_done(struct dr_rollup_worker *w, size_t parts)
     free(w->parts);
     free(w->at);
     free(w->room);
+    free(w->batches);
+    free(w->starts);
 }
 
 int32_t dr_rollup_new(const struct dr_rollup_options *o, const struct dr_table *schema,
@@ -172,14 +185,14 @@ static void fill_values(const struct dr_array *a, int64_t i, int64_t n, double *
                                             : ((const double *)a->values)[i + k];
         out[k] = v != v ? NAN : v;
     }
-    for (int64_t k = 0; a->valid && k < n; k++)
-        if (!dr_bit(a->valid, i + k))
-            memcpy(&out[k], &none, sizeof(none));
+    for (int64_t from = 0; a->valid && from < n; from += 64)
+        for (uint64_t nulls = dr_rollup_nulls(a, i + from, n - from); nulls; nulls &= nulls - 1)
+            memcpy(&out[from + __builtin_ctzll(nulls)], &none, sizeof(none));
 }
 
 /* A block of rows, all in one chunk. */
 struct rows {
-    int64_t n, order; /* order of the first */
+    int64_t n;
     const uint64_t *selected;
     int64_t bit; /* of the first row in selected */
 };
@@ -189,10 +202,23 @@ static bool is_selected(const struct rows *x, int64_t i)
     return !x->selected || (x->selected[(x->bit + i) >> 6] >> ((x->bit + i) & 63) & 1);
 }
 
-static uint64_t hash_step(uint64_t h, uint32_t word)
+static void hash_keys(const struct dr_rollup *r, const struct dr_rollup_worker *w, int64_t n, uint64_t *hash)
 {
-    h = (h ^ word) * 0x9E3779B97F4A7C15;
-    return h ^ h >> 32;
+    int32_t k = 0;
+    for (int64_t i = 0; i < n; i++)
+        hash[i] = DR_ROLLUP_HASH;
+    for (; k + 2 <= r->key_words; k += 2)
+        for (int64_t i = 0; i < n; i++)
+            hash[i] = dr_rollup_hash_step(hash[i], w->words[k][i] | (uint64_t)w->words[k + 1][i] << 32);
+    for (int64_t i = 0; k < r->key_words && i < n; i++)
+        hash[i] = dr_rollup_hash_step(hash[i], w->words[k][i]);
+}
+
+static void flag_selected(const struct dr_rollup *r, struct dr_rollup_worker *w, const struct rows *x)
+{
+    uint32_t *words = w->words[r->flag];
+    for (int64_t i = 0; i < x->n; i++)
+        words[i] |= (uint32_t)is_selected(x, i) << 31;
 }
 
 static int32_t next_block(struct dr_rollup_worker *w, uint32_t part, size_t entry, struct dr_err *err)
@@ -204,19 +230,14 @@ static int32_t next_block(struct dr_rollup_worker *w, uint32_t part, size_t entr
 }
 
 /* Where values and words are constants, as in most calls, this is a few moves. */
-static inline __attribute__((always_inline)) void write_entry(const struct dr_rollup *r,
-                                                              const struct dr_rollup_worker *w,
+static inline __attribute__((always_inline)) void write_entry(const struct dr_rollup_worker *w,
                                                               int32_t values, int32_t words, int64_t i,
-                                                              uint64_t order, char *to)
+                                                              char *to)
 {
     for (int32_t v = 0; v < values; v++, to += sizeof(double))
         memcpy(to, &w->values[v][i], sizeof(double));
     for (int32_t k = 0; k < words; k++, to += sizeof(uint32_t))
         memcpy(to, &w->words[k][i], sizeof(uint32_t));
-    if (r->order_bytes == sizeof(uint32_t))
-        memcpy(to, &(uint32_t){ (uint32_t)order }, sizeof(uint32_t));
-    else
-        memcpy(to, &order, sizeof(order));
 }
 
 static inline __attribute__((always_inline)) int32_t scatter_shape(const struct dr_rollup *r,
@@ -229,7 +250,7 @@ static inline __attribute__((always_inline)) int32_t scatter_shape(const struct 
         uint32_t part = r->part_bits ? (uint32_t)(hash[i] >> (64 - r->part_bits)) : 0;
         if (w->room[part] == 0)
             DR_TRY(next_block(w, part, r->entry, err));
-        write_entry(r, w, values, words, i, (uint64_t)(x->order + i) << 1 | is_selected(x, i), w->at[part]);
+        write_entry(w, values, words, i, w->at[part]);
         w->at[part] += r->entry;
         w->room[part]--;
     }
@@ -241,11 +262,8 @@ static int32_t scatter(const struct dr_rollup *r, struct dr_rollup_worker *w, co
                        struct dr_err *err)
 {
     uint64_t hash[DR_ROLLUP_BLOCK];
-    for (int64_t i = 0; i < x->n; i++)
-        hash[i] = 0x243F6A8885A308D3;
-    for (int32_t k = 0; k < r->key_words; k++)
-        for (int64_t i = 0; i < x->n; i++)
-            hash[i] = hash_step(hash[i], w->words[k][i]);
+    hash_keys(r, w, x->n, hash);
+    flag_selected(r, w, x);
     switch (r->n_values == 1 ? r->words : 0) {
     case 3:
         return scatter_shape(r, w, x, hash, 1, 3, err);
@@ -267,7 +285,7 @@ static int32_t group_at_once(const struct dr_rollup *r, struct dr_rollup_worker 
     for (int64_t i = 0; i < x->n; i++) {
         if (!is_selected(x, i))
             continue;
-        write_entry(r, w, r->n_values, r->words, i, 0, entry);
+        write_entry(w, r->n_values, r->words, i, entry);
         DR_TRY(dr_rollup_groups_add(&w->groups, &(const char *){ entry }, 1, err));
         w->counts.kept++;
     }
@@ -280,6 +298,8 @@ static int32_t add_block(struct dr_rollup *r, struct dr_rollup_worker *w, const 
     for (int32_t f = 0; f < r->n_fields; f++)
         DR_TRY(dr_rollup_fill(&r->fields[f], &r->texts, batch->columns[r->fields[f].column]->chunk[chunk], i,
                               x->n, w->words + r->fields[f].at, err));
+    if (r->flag_alone)
+        memset(w->words[r->flag], 0, sizeof(w->words[r->flag]));
     for (int32_t v = 0; v < r->n_values; v++)
         fill_values(batch->columns[r->value_column[v]]->chunk[chunk], i, x->n, w->values[v]);
     return r->o->n_keys > 0 ? scatter(r, w, x, err) : group_at_once(r, w, x, err);
@@ -299,22 +319,46 @@ static void keep_dicts(struct dr_rollup *r, const struct dr_table *batch)
     pthread_mutex_unlock(&r->texts.lock);
 }
 
+uint32_t dr_rollup_entries_before(const struct dr_rollup *r, const struct dr_rollup_worker *w, size_t part,
+                                  int32_t at)
+{
+    if (at < w->n_batches)
+        return w->starts[((size_t)at << r->part_bits) + part];
+    return (uint32_t)(w->parts[part].n * (w->pool.block / r->entry) - w->room[part]);
+}
+
+/* Entries of a partition lie in the order in which they came: what was there before a batch says
+ * which of them are the batch's. */
+static void begin_batch(const struct dr_rollup *r, struct dr_rollup_worker *w, int64_t first_row)
+{
+    size_t parts = (size_t)1 << r->part_bits;
+    if (r->o->n_keys == 0)
+        return;
+    if (w->n_batches == w->batches_cap) {
+        w->batches_cap = w->batches_cap ? w->batches_cap * 2 : 8;
+        w->batches = dr_realloc(w->batches, (size_t)w->batches_cap * sizeof(*w->batches));
+        w->starts = dr_realloc(w->starts, (size_t)w->batches_cap * parts * sizeof(*w->starts));
+    }
+    for (size_t p = 0; p < parts; p++)
+        w->starts[(size_t)w->n_batches * parts + p] = dr_rollup_entries_before(r, w, p, INT32_MAX);
+    w->batches[w->n_batches++] = first_row;
+}
+
 int32_t dr_rollup_add(struct dr_rollup *r, int32_t worker, int64_t first_row, const struct dr_table *batch,
                       const uint64_t *selected, struct dr_err *err)
 {
     struct dr_rollup_worker *w = &r->workers[worker];
     struct rows x = { .selected = selected };
-    int64_t most = r->order_bytes == 4 ? r->o->max_order : INT64_MAX / 2;
-    if (first_row < 0 || first_row > most - batch->rows)
-        return dr_fail(err, DR_EBUG, "the order of rows is out of its range");
+    if (w->n_batches > 0 && first_row < w->batches[w->n_batches - 1])
+        return dr_fail(err, DR_EBUG, "batches came in another order than that of their rows");
     keep_dicts(r, batch);
+    begin_batch(r, w, first_row);
     const struct dr_column *c = batch->n > 0 ? batch->columns[0] : NULL;
     for (int32_t chunk = 0; c && chunk < c->n; chunk++) {
         int64_t rows = c->chunk[chunk]->n;
         for (int64_t i = 0; i < rows; i += x.n) {
             x.n = rows - i < DR_ROLLUP_BLOCK ? rows - i : DR_ROLLUP_BLOCK;
             x.bit = c->start[chunk] + i;
-            x.order = first_row + x.bit;
             DR_TRY(add_block(r, w, batch, chunk, i, &x, err));
         }
     }
@@ -323,156 +367,7 @@ int32_t dr_rollup_add(struct dr_rollup *r, int32_t worker, int64_t first_row, co
     return DR_OK;
 }
 
-/* ---- resolving a partition --------------------------------------------------------------------- */
-
-/* The distinct keys of a partition, as the entry that counts; seen: how often, 2 for more. */
-struct distinct {
-    char *entries;
-    uint8_t *seen;
-    uint32_t *slots;
-    size_t n, cap, n_slots, slots_cap;
-    char *block;
-};
-
-static size_t key_at(const struct dr_rollup *r)
-{
-    return (size_t)r->n_values * sizeof(double);
-}
-
-static uint64_t order_of(const struct dr_rollup *r, const char *entry)
-{
-    uint64_t order = 0; /* little-endian, as all of Arrow's memory here */
-    memcpy(&order, entry + r->entry - r->order_bytes, r->order_bytes);
-    return order;
-}
-
-/* Rows that were selected come before those that were not, then in their order. */
-static bool is_better(uint64_t a, uint64_t b)
-{
-    return (a & 1) != (b & 1) ? a & 1 : a < b;
-}
-
-static void note_repeat(struct distinct *d, size_t at, struct dr_rollup_counts *counts)
-{
-    counts->duplicate_rows += d->seen[at] == 1 ? 2 : 1;
-    counts->duplicate_keys += d->seen[at] == 1;
-    d->seen[at] = 2;
-}
-
-static void take_entry(const struct dr_rollup *r, struct distinct *d, const char *entry,
-                       struct dr_rollup_counts *counts)
-{
-    size_t key = key_at(r);
-    uint64_t h = 0x243F6A8885A308D3;
-    for (int32_t k = 0; k < r->key_words; k++) {
-        uint32_t word;
-        memcpy(&word, entry + key + (size_t)k * sizeof(word), sizeof(word));
-        h = hash_step(h, word);
-    }
-    size_t s = (size_t)h & (d->n_slots - 1);
-    for (; d->slots[s]; s = (s + 1) & (d->n_slots - 1)) {
-        char *known = d->entries + (size_t)(d->slots[s] - 1) * r->entry;
-        if (!dr_rollup_same(known + key, entry + key, r->key_words))
-            continue;
-        note_repeat(d, d->slots[s] - 1, counts);
-        if (is_better(order_of(r, entry), order_of(r, known)))
-            memcpy(known, entry, r->entry);
-        return;
-    }
-    memcpy(d->entries + d->n * r->entry, entry, r->entry);
-    d->seen[d->n] = 1;
-    d->slots[s] = (uint32_t)++d->n;
-}
-
-static size_t part_rows(const struct dr_rollup *r, size_t part)
-{
-    size_t n = 0;
-    for (int32_t i = 0; i < r->o->workers; i++) {
-        const struct dr_rollup_worker *w = &r->workers[i];
-        n += w->parts[part].n * (w->pool.block / r->entry) - w->room[part];
-    }
-    return n;
-}
-
-static int32_t make_room(struct distinct *d, const struct dr_rollup *r, size_t rows, struct dr_err *err)
-{
-    if (rows >= UINT32_MAX / 2)
-        return dr_fail(err, DR_ELIMIT, "too many rows for as many partitions; state how many rows to expect");
-    d->n = 0;
-    d->n_slots = 1024;
-    while (d->n_slots < rows + rows / 2)
-        d->n_slots *= 2;
-    if (rows > d->cap) {
-        d->cap = rows + rows / 4;
-        free(d->entries);
-        free(d->seen);
-        d->entries = dr_malloc(d->cap * r->entry);
-        d->seen = dr_malloc(d->cap);
-    }
-    if (d->n_slots > d->slots_cap) {
-        free(d->slots);
-        d->slots_cap = d->n_slots;
-        d->slots = dr_malloc(d->slots_cap * sizeof(*d->slots));
-    }
-    memset(d->slots, 0, d->n_slots * sizeof(*d->slots));
-    return DR_OK;
-}
-
-/* All entries of a partition, whoever added them; their blocks go to this worker. */
-static int32_t take_part(struct dr_rollup *r, struct dr_rollup_worker *me, struct distinct *d, size_t part,
-                         struct dr_err *err)
-{
-    DR_TRY(make_room(d, r, part_rows(r, part), err));
-    for (int32_t i = 0; i < r->o->workers; i++) {
-        struct dr_rollup_worker *w = &r->workers[i];
-        struct dr_rollup_list *l = &w->parts[part];
-        l->used = (uint32_t)(w->pool.block - w->room[part] * r->entry);
-        for (uint32_t b = 0; b < l->n; b++) {
-            const char *p;
-            size_t n;
-            DR_TRY(dr_rollup_list_block(l, &w->pool, b, d->block, &p, &n, err));
-            for (size_t at = 0; at < n; at += r->entry)
-                take_entry(r, d, p + at, &me->counts);
-            dr_rollup_list_drop(l, &me->pool, b);
-        }
-    }
-    return DR_OK;
-}
-
-static int32_t count_groups(const struct dr_rollup *r, struct dr_rollup_worker *me, const struct distinct *d,
-                            struct dr_err *err)
-{
-    const char *some[DR_ROLLUP_AT_ONCE];
-    int32_t n = 0;
-    for (size_t i = 0; i < d->n; i++) {
-        const char *entry = d->entries + i * r->entry;
-        if (!(order_of(r, entry) & 1))
-            continue;
-        me->counts.kept++;
-        some[n++] = entry;
-        if (n < DR_ROLLUP_AT_ONCE)
-            continue;
-        n = 0;
-        if (!r->only_counts)
-            DR_TRY(dr_rollup_groups_add(&me->groups, some, DR_ROLLUP_AT_ONCE, err));
-    }
-    return r->only_counts ? DR_OK : dr_rollup_groups_add(&me->groups, some, n, err);
-}
-
-static void resolve_some(void *ctx, int64_t worker)
-{
-    struct dr_rollup *r = ctx;
-    struct dr_rollup_worker *me = &r->workers[worker];
-    struct distinct d = { .block = dr_malloc(ENTRY_BLOCK) };
-    int64_t part, parts = INT64_C(1) << r->part_bits;
-    while (me->err.rc == DR_OK && (part = atomic_fetch_add(&r->next_part, 1)) < parts)
-        if (take_part(r, me, &d, (size_t)part, &me->err) == DR_OK)
-            (void)count_groups(r, me, &d, &me->err);
-    free(d.entries);
-    free(d.seen);
-    free(d.slots);
-    free(d.block);
-}
+/* ---- the end ------------------------------------------------------------------------------ */
 
 int32_t dr_rollup_finish(struct dr_rollup *r, struct dr_table **ret, struct dr_rollup_counts *ret_counts,
                          struct dr_err *err)
@@ -480,14 +375,9 @@ int32_t dr_rollup_finish(struct dr_rollup *r, struct dr_table **ret, struct dr_r
     struct dr_rollup_counts sum = { 0 };
     r->only_counts = !ret;
     if (r->o->n_keys > 0)
-        dr_pool_run(r->o->workers, resolve_some, r);
+        DR_TRY(dr_rollup_resolve(r, err));
     for (int32_t i = 0; i < r->o->workers; i++) {
         const struct dr_rollup_worker *w = &r->workers[i];
-        if (w->err.rc) {
-            if (err)
-                *err = w->err;
-            return w->err.rc;
-        }
         sum.rows += w->counts.rows;
         sum.selected += w->counts.selected;
         sum.duplicate_rows += w->counts.duplicate_rows;

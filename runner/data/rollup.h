@@ -23,7 +23,6 @@ struct dr_rollup_options {
     const struct dr_agg *aggs;
     int32_t workers;          /* how many threads may add at once */
     int64_t expected_rows;    /* about; 0: unknown */
-    int64_t max_order;        /* first_row + rows of a batch is never more; 0: unknown */
     size_t memory_limit;      /* bytes of working memory; beyond it a temporary file is used; 0: none */
     const char *spill_folder; /* NULL: TMPDIR, or /tmp */
 };
@@ -35,7 +34,7 @@ DR_CHECK int32_t dr_rollup_new(const struct dr_rollup_options *o, const struct d
                                struct dr_rollup **ret, struct dr_err *err);
 void dr_rollup_free(struct dr_rollup *r); /* NULL is fine */
 /* Add a batch of the stream; DICT columns of all batches share their dictionaries.
- * first_row: an order that grows from batch to batch, at least by their rows. selected: a
+ * first_row: says of any two batches which comes first; each worker's grow. selected: a
  * bit for each row that may be kept, or NULL for all. Threads may add at once, each as
  * another worker in [0, workers). */
 DR_CHECK int32_t dr_rollup_add(struct dr_rollup *r, int32_t worker, int64_t first_row,

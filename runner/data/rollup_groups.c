@@ -34,16 +34,6 @@ void dr_rollup_groups_done(struct dr_rollup_groups *g)
     *g = (struct dr_rollup_groups){ 0 };
 }
 
-static uint32_t hash_words(const uint32_t *words, int32_t n)
-{
-    uint64_t h = 0x243F6A8885A308D3;
-    for (int32_t w = 0; w < n; w++) {
-        h = (h ^ words[w]) * 0x9E3779B97F4A7C15;
-        h ^= h >> 32;
-    }
-    return (uint32_t)h;
-}
-
 static void widen_slots(struct dr_rollup_groups *g)
 {
     int32_t n = g->r->group_words;
@@ -51,7 +41,7 @@ static void widen_slots(struct dr_rollup_groups *g)
     g->n_slots *= 4;
     g->slots = dr_calloc(g->n_slots, sizeof(*g->slots));
     for (uint32_t i = 0; i < g->n; i++) {
-        uint32_t s = hash_words(g->words + (size_t)i * (size_t)n, n) & (g->n_slots - 1);
+        uint32_t s = (uint32_t)dr_rollup_hash(g->words + (size_t)i * (size_t)n, n) & (g->n_slots - 1);
         while (g->slots[s])
             s = (s + 1) & (g->n_slots - 1);
         g->slots[s] = i + 1;
@@ -78,7 +68,7 @@ static uint32_t add_group(struct dr_rollup_groups *g, const uint32_t *words)
 static uint32_t find_group(struct dr_rollup_groups *g, const uint32_t *words)
 {
     int32_t n = g->r->group_words;
-    uint32_t s = hash_words(words, n) & (g->n_slots - 1);
+    uint32_t s = (uint32_t)dr_rollup_hash(words, n) & (g->n_slots - 1);
     for (; g->slots[s]; s = (s + 1) & (g->n_slots - 1))
         if (dr_rollup_same((const char *)(g->words + (size_t)(g->slots[s] - 1) * (size_t)n),
                            (const char *)words, n))
@@ -113,6 +103,7 @@ static void group_words(const struct dr_rollup *r, const char *entry, uint32_t *
 {
     uint32_t all[DR_ROLLUP_WORDS];
     memcpy(all, entry + (size_t)r->n_values * sizeof(double), (size_t)r->words * sizeof(*all));
+    all[r->flag] &= ~DR_ROLLUP_FLAG;
     for (int32_t i = 0; i < r->o->n_groups; i++) {
         const struct dr_rollup_field *f = &r->fields[r->group_field[i]];
         dr_rollup_group_words(f, all + f->at, r->o->groups[i].month, words + r->group_at[i]);

@@ -2,15 +2,17 @@
  *
  *   rollup_words.c    the key of a row as 32-bit words
  *   rollup_store.c    entries by partition, in memory and beyond a limit in a file
+ *   rollup.c          adding: rows to entries, entries to partitions
+ *   rollup_resolve.c  equal keys of a partition
  *   rollup_groups.c   groups, the values of each, and the result
- *   rollup.c          the three phases: add, resolve partitions, finish groups
  *
  * An entry is what remains of a row:
  *
- *     double values[V] | uint32_t key[K] | uint32_t other group words | uint32_t order
+ *     double values[V] | uint32_t key[K] | uint32_t other group words
  *
- * without padding, so it is read and written by memcpy. The lowest bit of order says
- * whether the row was selected. */
+ * without padding, so it is read and written by memcpy. The highest bit of one word, which the
+ * word itself never needs, says whether the row was selected. Where the row was is told by
+ * where its entry lies: see struct dr_rollup_worker. */
 #ifndef DR_ROLLUP_IMPL_H
 #define DR_ROLLUP_IMPL_H
 #include <pthread.h>
@@ -19,7 +21,8 @@
 #include "data/rollup.h"
 
 enum { DR_ROLLUP_BLOCK = 1024, DR_ROLLUP_WORDS = 48, DR_ROLLUP_VALUES = 16, DR_ROLLUP_AT_ONCE = 32 };
-#define DR_ROLLUP_MISSING UINT32_MAX                    /* the word of a missing value */
+#define DR_ROLLUP_MISSING UINT32_C(0x60000000) /* the word of a missing value */
+#define DR_ROLLUP_FLAG UINT32_C(0x80000000)    /* never set in the first word of a field but STRING */
 #define DR_ROLLUP_NO_VALUE UINT64_C(0x7FF8DA60DA60DA60) /* the bits of a value that is not there */
 
 /* Texts that have no word of their own: long ones, and those that spell no value. */
@@ -128,27 +131,64 @@ DR_CHECK int32_t dr_rollup_groups_add(struct dr_rollup_groups *g, const char *co
 /* Merge what the workers met and make the result. */
 DR_CHECK int32_t dr_rollup_result(struct dr_rollup *r, struct dr_table **ret, struct dr_err *err);
 
+static inline uint64_t dr_rollup_load8(const void *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof(word));
+    return word;
+}
+static inline uint32_t dr_rollup_load4(const void *p)
+{
+    uint32_t word;
+    memcpy(&word, p, sizeof(word));
+    return word;
+}
+#define DR_ROLLUP_HASH UINT64_C(0x243F6A8885A308D3) /* the hash of no words */
+static inline uint64_t dr_rollup_hash_step(uint64_t h, uint64_t words)
+{
+    h = (h ^ words) * UINT64_C(0x9E3779B97F4A7C15);
+    return h ^ h >> 32;
+}
+/* Two words at a time. */
+static inline uint64_t dr_rollup_hash(const uint32_t *words, int32_t n)
+{
+    uint64_t h = DR_ROLLUP_HASH;
+    for (; n >= 2; n -= 2, words += 2)
+        h = dr_rollup_hash_step(h, dr_rollup_load8(words));
+    return n == 0 ? h : dr_rollup_hash_step(h, *words);
+}
 /* Whether n words are equal, wherever they lie. */
 static inline bool dr_rollup_same(const char *a, const char *b, int32_t n)
 {
     for (; n >= 2; n -= 2, a += 8, b += 8) {
-        uint64_t x, y;
-        memcpy(&x, a, 8);
-        memcpy(&y, b, 8);
-        if (x != y)
+        if (dr_rollup_load8(a) != dr_rollup_load8(b))
             return false;
     }
-    return n == 0 || memcmp(a, b, 4) == 0;
+    return n == 0 || dr_rollup_load4(a) == dr_rollup_load4(b);
+}
+/* The missing values of rows [i, i + n) of an array, of the first 64 at most. */
+static inline uint64_t dr_rollup_nulls(const struct dr_array *a, int64_t i, int64_t n)
+{
+    int m = n < 64 ? (int)n : 64;
+    return ~dr_bits_window(a->valid, i, m) & ~UINT64_C(0) >> (64 - m);
 }
 
 /* ---- the whole ---- */
 
+/* A batch that was added: its worker, and its place among that worker's. */
+struct dr_rollup_mark {
+    int64_t first_row;
+    int32_t worker, at;
+};
 struct dr_rollup_worker {
     uint32_t (*words)[DR_ROLLUP_BLOCK]; /* owned */
     double (*values)[DR_ROLLUP_BLOCK];  /* owned */
     struct dr_rollup_list *parts;       /* owned, one for each partition */
     char **at;                          /* owned: where the next entry of each partition goes */
     uint32_t *room;                     /* owned: entries that still fit there */
+    int64_t *batches;                   /* owned: first rows */
+    uint32_t *starts;                   /* owned: for each batch and partition, the entries before it */
+    int32_t n_batches, batches_cap;
     struct dr_rollup_pool pool;
     struct dr_rollup_groups groups;
     struct dr_rollup_counts counts;
@@ -158,20 +198,28 @@ struct dr_rollup {
     const struct dr_rollup_options *o; /* borrowed */
     int32_t n_fields;                  /* key columns, then other columns of groups */
     struct dr_rollup_field *fields;    /* owned */
-    int32_t key_words, words;          /* of an entry; without order */
+    int32_t key_words, words;          /* of an entry */
+    int32_t flag;                      /* the word that says whether the row was selected */
     int32_t *group_field;              /* owned: each group's field */
     int32_t *group_at;                 /* owned: each group's first word among those of a group */
     int32_t group_words;
     int32_t n_values;
     int32_t value_column[DR_ROLLUP_VALUES];
-    int32_t *agg_value;        /* owned: each aggregate's value, or -1 */
-    size_t entry, order_bytes; /* bytes of all, of its end */
+    int32_t *agg_value; /* owned: each aggregate's value, or -1 */
+    size_t entry;       /* bytes */
     int32_t part_bits;
     struct dr_dict **dicts; /* owned references, for each field; the largest that was seen */
     struct dr_rollup_texts texts;
     struct dr_rollup_store store;
     struct dr_rollup_worker *workers; /* owned */
-    atomic_int_least64_t next_part;
+    bool flag_alone; /* which says nothing else */
     bool only_counts;
 };
+
+/* ---- rollup.c ---- */
+/* Entries of a worker in a partition that were added before its batch `at`, or all. */
+uint32_t dr_rollup_entries_before(const struct dr_rollup *r, const struct dr_rollup_worker *w, size_t part,
+                                  int32_t at);
+/* ---- rollup_resolve.c ---- */
+DR_CHECK int32_t dr_rollup_resolve(struct dr_rollup *r, struct dr_err *err);
 #endif

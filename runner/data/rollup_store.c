@@ -66,16 +66,16 @@ void dr_rollup_pool_done(struct dr_rollup_pool *p)
 
 static void add_slab(struct dr_rollup_pool *p)
 {
-    size_t n = p->slab > p->block ? p->slab - p->slab % p->block : p->block;
+    size_t n = p->slab > p->block ? p->slab : p->block;
     void *slab = NULL;
     if (posix_memalign(&slab, n >= HUGE_PAGE ? HUGE_PAGE : 64, n) != 0)
         dr_die_oom(n);
     if (n >= HUGE_PAGE)
-        (void)madvise(slab, n - n % HUGE_PAGE, MADV_HUGEPAGE);
+        (void)madvise(slab, n, MADV_HUGEPAGE);
     dr_arena_defer(&p->slabs, free, slab);
     atomic_fetch_add_explicit(&p->store->used, n, memory_order_relaxed);
     p->at = slab;
-    p->end = p->at + n;
+    p->end = p->at + n / p->block * p->block;
     p->slab = p->slab < SLAB_MAX ? p->slab * 2 : SLAB_MAX;
 }
 

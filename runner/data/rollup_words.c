@@ -7,14 +7,15 @@
  *   INT64, FLOAT64,   tag, low and high half; -0 counts as 0, every NaN as one
  *   TIMESTAMP
  *
- * Valid UTF-8 has no byte 0xFF, so no short text ends in LONG or MISSING. */
+ * Valid UTF-8 has no byte 0xFF, so no short text ends in LONG or MISSING. The first word of all
+ * but STRING leaves its highest bit free: days are of 31 bits. */
 #include <math.h>
 #include "data/kernel.h"
 #include "data/refused.h"
 #include "data/rollup_impl.h"
 
 enum { TAG_VALUE, TAG_MISSING, TAG_TEXT };
-#define TEXT 0x60000000u /* a date's or bool's word: the text with the number below it */
+#define TEXT 0x40000000u /* a date's or bool's word: the text with the number below it */
 #define TEXT_IDS 0x20000000u
 #define DAYS_MAX 0x10000000
 #define DAYS_NEAR 1000000                  /* the algorithm is exact for more than these */
@@ -89,7 +90,7 @@ static int32_t fill_days(struct dr_rollup_texts *t, const struct dr_array *a, in
     const int32_t *days = (const int32_t *)a->values + i;
     uint32_t strange = 0;
     for (int64_t k = 0; k < n; k++) {
-        words[k] = (uint32_t)days[k];
+        words[k] = (uint32_t)days[k] & ~DR_ROLLUP_FLAG;
         strange |= ((uint32_t)days[k] + DAYS_MAX) >> 29;
     }
     for (int64_t k = 0; strange && k < n; k++) {
@@ -149,14 +150,14 @@ static void fill_halves(const struct dr_array *a, int64_t i, int64_t n, uint32_t
 static void fill_missing(const struct dr_rollup_field *f, const struct dr_array *a, int64_t i, int64_t n,
                          uint32_t (*words)[DR_ROLLUP_BLOCK])
 {
-    for (int64_t k = 0; k < n; k++) {
-        if (dr_array_valid(a, i + k))
-            continue;
-        words[0][k] = f->n == 1 ? DR_ROLLUP_MISSING : f->n == 2 ? 0 : TAG_MISSING;
-        if (f->n == 2)
-            words[1][k] = SHORT_MISSING;
-        if (f->n == 3)
-            words[1][k] = words[2][k] = 0;
+    static const uint32_t missing[][3] = { { DR_ROLLUP_MISSING },
+                                           { 0, SHORT_MISSING },
+                                           { TAG_MISSING, 0, 0 } };
+    for (int64_t from = 0; from < n; from += 64) {
+        uint64_t nulls = dr_rollup_nulls(a, i + from, n - from);
+        for (; nulls; nulls &= nulls - 1)
+            for (int32_t w = 0; w < f->n; w++)
+                words[w][from + __builtin_ctzll(nulls)] = missing[f->n - 1][w];
     }
 }
 
@@ -201,7 +202,8 @@ int32_t dr_rollup_fill(const struct dr_rollup_field *f, struct dr_rollup_texts *
             words[0][k] = dr_bit(a->values, i + k);
         break;
     case DR_TYPE_NULL:
-        memset(words[0], 0xFF, (size_t)n * sizeof(uint32_t));
+        for (int64_t k = 0; k < n; k++)
+            words[0][k] = DR_ROLLUP_MISSING;
         return DR_OK;
     default:
         fill_halves(a, i, n, words);
@@ -227,13 +229,17 @@ static bool is_missing(const struct dr_rollup_field *f, const uint32_t *words)
                        : words[0] == TAG_MISSING;
 }
 
+static int32_t days_of(uint32_t word)
+{
+    return (int32_t)(word << 1) >> 1;
+}
+
 /* Months since the year 0. The arithmetic of Neri and Schneider (Euclidean affine functions
  * and their application to calendar algorithms, 2022), for the days of a calendar's 400-year
  * cycles around 1970; dr_civil_from_days for those far away. */
-static uint32_t month_of(uint32_t days)
+static uint32_t month_of(int32_t day)
 {
     struct dr_civil c;
-    int32_t day = (int32_t)days;
     if (day >= -DAYS_NEAR && day <= DAYS_NEAR) {
         uint32_t n = 4 * (uint32_t)(day + CYCLE_START) + 3, century = n / 146097,
                  rest = n % 146097 / 4 * 4 + 3;
@@ -256,7 +262,7 @@ void dr_rollup_group_words(const struct dr_rollup_field *f, const uint32_t *word
     for (int32_t w = 0; w < f->n; w++)
         ret[w] = from[w];
     if (month && !is_missing(f, ret))
-        ret[0] = month_of(words[0]);
+        ret[0] = month_of(days_of(words[0]));
 }
 
 static void put_month(int32_t word, struct dr_builder *b)
@@ -306,7 +312,7 @@ void dr_rollup_put(const struct dr_rollup_field *f, const struct dr_rollup_texts
     else if (f->type == DR_TYPE_STRING)
         put_string(t, words, b);
     else if (f->n == 1)
-        dr_builder_append_int(b, (int32_t)words[0]);
+        dr_builder_append_int(b, days_of(words[0]));
     else
         put_halves(f->type, words, b);
 }

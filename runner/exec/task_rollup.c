@@ -33,7 +33,6 @@ struct pass {
     struct dr_reader *reader;
     struct turn turns[WORKERS_MAX];
     int32_t workers;
-    bool is_csv;
     int64_t rows;
 };
 
@@ -112,7 +111,6 @@ static int32_t open_reader(struct pass *p, const char *path)
     if (dr_str_ends(name, DR_LIT(".tsv")) && csv.delimiter == 0)
         csv.delimiter = '\t';
     choose_types(p, &csv);
-    p->is_csv = true;
     int32_t rc = dr_csv_open(path, &csv, &p->rejects, &p->reader, &p->t->err);
     if (rc == DR_ENOTFOUND && csv.n_types > 0 && dr_path_exists(path)) /* a column */
         (void)dr_err_prefix(&p->t->err, "suite %s has columns that the file lacks; correct either",
@@ -129,13 +127,6 @@ static int64_t expected_rows(const struct dr_reader *r)
     return r->total > 0 ? (int64_t)((double)r->total * each) + 1 : 0;
 }
 
-/* Every record of a CSV takes a byte for each field. Of an Arrow file, where a row may take no
- * bytes at all, and of a pipe nothing is known. */
-static int64_t max_order(const struct pass *p, int32_t columns)
-{
-    return p->is_csv && p->reader->total > 0 ? p->reader->total / columns + 1 : 0;
-}
-
 static int32_t start_rollup(struct pass *p, const struct dr_table *first)
 {
     uint64_t limit = (uint64_t)p->o->memory;
@@ -150,7 +141,6 @@ static int32_t start_rollup(struct pass *p, const struct dr_table *first)
         .aggs = p->o->aggs,
         .workers = p->workers,
         .expected_rows = expected_rows(p->reader),
-        .max_order = max_order(p, first->n),
         .memory_limit = (size_t)limit,
         .spill_folder = p->t->info.work_dir,
     };

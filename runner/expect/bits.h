@@ -76,18 +76,4 @@ static inline int64_t dr_rows_next(const uint64_t *set, int64_t rows, int64_t ro
     }
     return w * 64 + __builtin_ctzll(word);
 }
-
-/* Bits [i, i + m) of a bitmap of bytes, m <= 64. */
-static inline uint64_t dr_bits_window(const uint8_t *bits, int64_t i, int m)
-{
-    uint64_t w = 0;
-    int shift = (int)(i & 7);
-    const uint8_t *from = bits + (i >> 3);
-    size_t bytes = (size_t)(shift + m + 7) / 8;
-    memcpy(&w, from, bytes < 8 ? bytes : 8);
-    w >>= shift;
-    if (bytes > 8)
-        w |= (uint64_t)from[8] << (64 - shift);
-    return w & ~UINT64_C(0) >> (64 - m);
-}
 #endif

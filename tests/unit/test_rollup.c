@@ -287,7 +287,6 @@ static void beyond_the_limit_a_file_takes_what_memory_cannot(void **state)
     struct dr_rollup_options o = options(6, 2, 2);
     o.memory_limit = 100000;
     o.expected_rows = 100000;
-    o.max_order = 60000;
     compare(5, 60000, &o);
     dr_pool_done();
 }
