@@ -13,7 +13,7 @@
 #include "data/pool.h"
 #include "data/rollup_impl.h"
 
-enum { ENTRY_BLOCK = 16 << 10, ROWS_IN_PART = 40000, PART_BITS_MAX = 12, PART_BITS_UNKNOWN = 6 };
+enum { ENTRY_BLOCK = 16 << 10, ROWS_IN_PART = 20000, PART_BITS_MAX = 12, PART_BITS_UNKNOWN = 6 };
 
 /* ---- what is wanted ------------------------------------------------------------------ */
 
@@ -115,8 +115,7 @@ static void worker_init(struct dr_rollup_worker *w, struct dr_rollup *r)
     w->words = dr_malloc(sizeof(*w->words) * ((size_t)r->words + 1));
     w->values = dr_malloc(sizeof(*w->values) * ((size_t)r->n_values + 1));
     w->parts = dr_calloc(parts, sizeof(*w->parts));
-    w->at = dr_calloc(parts, sizeof(*w->at));
-    w->room = dr_calloc(parts, sizeof(*w->room));
+    w->rooms = dr_calloc(parts, sizeof(*w->rooms));
     dr_rollup_pool_init(&w->pool, &r->store, ENTRY_BLOCK / r->entry * r->entry, NULL);
     dr_rollup_groups_init(&w->groups, r, &w->pool);
 }
@@ -130,8 +129,7 @@ static void worker_done(struct dr_rollup_worker *w, size_t parts)
     free(w->words);
     free(w->values);
     free(w->parts);
-    free(w->at);
-    free(w->room);
+    free(w->rooms);
     free(w->batches);
     free(w->starts);
 }
@@ -221,11 +219,12 @@ static void flag_selected(const struct dr_rollup *r, struct dr_rollup_worker *w,
         words[i] |= (uint32_t)is_selected(x, i) << 31;
 }
 
-static int32_t next_block(struct dr_rollup_worker *w, uint32_t part, size_t entry, struct dr_err *err)
+static int32_t next_block(struct dr_rollup_worker *w, uint32_t part, struct dr_err *err)
 {
+    struct dr_rollup_room *room = &w->rooms[part];
     w->parts[part].used = (uint32_t)w->pool.block;
-    DR_TRY(dr_rollup_list_grow(&w->parts[part], &w->pool, &w->at[part], err));
-    w->room[part] = (uint32_t)(w->pool.block / entry);
+    DR_TRY(dr_rollup_list_grow(&w->parts[part], &w->pool, &room->at, err));
+    room->end = room->at + w->pool.block;
     return DR_OK;
 }
 
@@ -234,9 +233,16 @@ static inline __attribute__((always_inline)) void write_entry(const struct dr_ro
                                                               int32_t values, int32_t words, int64_t i,
                                                               char *to)
 {
+    int32_t k = 0;
+#pragma GCC unroll 4
     for (int32_t v = 0; v < values; v++, to += sizeof(double))
         memcpy(to, &w->values[v][i], sizeof(double));
-    for (int32_t k = 0; k < words; k++, to += sizeof(uint32_t))
+#pragma GCC unroll 4
+    for (; k + 2 <= words; k += 2, to += sizeof(uint64_t)) {
+        uint64_t two = w->words[k][i] | (uint64_t)w->words[k + 1][i] << 32;
+        memcpy(to, &two, sizeof(two));
+    }
+    if (k < words)
         memcpy(to, &w->words[k][i], sizeof(uint32_t));
 }
 
@@ -246,13 +252,14 @@ static inline __attribute__((always_inline)) int32_t scatter_shape(const struct 
                                                                    int32_t values, int32_t words,
                                                                    struct dr_err *err)
 {
+    size_t entry = (size_t)values * sizeof(double) + (size_t)words * sizeof(uint32_t);
     for (int64_t i = 0; i < x->n; i++) {
         uint32_t part = r->part_bits ? (uint32_t)(hash[i] >> (64 - r->part_bits)) : 0;
-        if (w->room[part] == 0)
-            DR_TRY(next_block(w, part, r->entry, err));
-        write_entry(w, values, words, i, w->at[part]);
-        w->at[part] += r->entry;
-        w->room[part]--;
+        struct dr_rollup_room *room = &w->rooms[part];
+        if (room->at == room->end)
+            DR_TRY(next_block(w, part, err));
+        write_entry(w, values, words, i, room->at);
+        room->at += entry;
     }
     return DR_OK;
 }
@@ -324,7 +331,7 @@ uint32_t dr_rollup_entries_before(const struct dr_rollup *r, const struct dr_rol
 {
     if (at < w->n_batches)
         return w->starts[((size_t)at << r->part_bits) + part];
-    return (uint32_t)(w->parts[part].n * (w->pool.block / r->entry) - w->room[part]);
+    return (uint32_t)((w->parts[part].n * w->pool.block - dr_rollup_room_left(w, part)) / r->entry);
 }
 
 /* Entries of a partition lie in the order in which they came: what was there before a batch says

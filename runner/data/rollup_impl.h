@@ -153,6 +153,7 @@ static inline uint64_t dr_rollup_hash_step(uint64_t h, uint64_t words)
 static inline uint64_t dr_rollup_hash(const uint32_t *words, int32_t n)
 {
     uint64_t h = DR_ROLLUP_HASH;
+#pragma GCC unroll 8
     for (; n >= 2; n -= 2, words += 2)
         h = dr_rollup_hash_step(h, dr_rollup_load8(words));
     return n == 0 ? h : dr_rollup_hash_step(h, *words);
@@ -160,6 +161,7 @@ static inline uint64_t dr_rollup_hash(const uint32_t *words, int32_t n)
 /* Whether n words are equal, wherever they lie. */
 static inline bool dr_rollup_same(const char *a, const char *b, int32_t n)
 {
+#pragma GCC unroll 8
     for (; n >= 2; n -= 2, a += 8, b += 8) {
         if (dr_rollup_load8(a) != dr_rollup_load8(b))
             return false;
@@ -180,12 +182,15 @@ struct dr_rollup_mark {
     int64_t first_row;
     int32_t worker, at;
 };
+/* Where the next entry of a partition goes, and the end of the block. */
+struct dr_rollup_room {
+    char *at, *end;
+};
 struct dr_rollup_worker {
     uint32_t (*words)[DR_ROLLUP_BLOCK]; /* owned */
     double (*values)[DR_ROLLUP_BLOCK];  /* owned */
     struct dr_rollup_list *parts;       /* owned, one for each partition */
-    char **at;                          /* owned: where the next entry of each partition goes */
-    uint32_t *room;                     /* owned: entries that still fit there */
+    struct dr_rollup_room *rooms;       /* owned, likewise */
     int64_t *batches;                   /* owned: first rows */
     uint32_t *starts;                   /* owned: for each batch and partition, the entries before it */
     int32_t n_batches, batches_cap;
@@ -194,6 +199,10 @@ struct dr_rollup_worker {
     struct dr_rollup_counts counts;
     struct dr_err err;
 };
+static inline size_t dr_rollup_room_left(const struct dr_rollup_worker *w, size_t part)
+{
+    return (size_t)(w->rooms[part].end - w->rooms[part].at);
+}
 struct dr_rollup {
     const struct dr_rollup_options *o; /* borrowed */
     int32_t n_fields;                  /* key columns, then other columns of groups */
@@ -212,7 +221,7 @@ struct dr_rollup {
     struct dr_rollup_texts texts;
     struct dr_rollup_store store;
     struct dr_rollup_worker *workers; /* owned */
-    bool flag_alone; /* which says nothing else */
+    bool flag_alone;                  /* which says nothing else */
     bool only_counts;
 };
 

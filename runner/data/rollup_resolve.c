@@ -89,6 +89,7 @@ static int32_t make_room(struct distinct *d, const struct dr_rollup *r, size_t r
 static inline __attribute__((always_inline)) void load_key(const struct distinct *d, const char *p,
                                                            int32_t words, uint32_t *key)
 {
+#pragma GCC unroll 8
     for (int32_t k = 0; k < words; k++)
         key[k] = dr_rollup_load4(p + (size_t)k * sizeof(*key)) & d->mask[k];
 }
@@ -222,7 +223,7 @@ static int32_t take_part(struct resolver *x, const struct resolution *whole, siz
     size_t rows = 0;
     for (int32_t i = 0; i < x->r->o->workers; i++) {
         struct dr_rollup_worker *w = &x->r->workers[i];
-        w->parts[part].used = (uint32_t)(w->pool.block - w->room[part] * x->r->entry);
+        w->parts[part].used = (uint32_t)(w->pool.block - dr_rollup_room_left(w, part));
         x->cursors[i] = (struct cursor){ .buf = x->cursors[i].buf };
         rows += dr_rollup_entries_before(x->r, w, part, INT32_MAX);
     }
