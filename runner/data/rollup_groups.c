@@ -31,6 +31,7 @@ void dr_rollup_groups_done(struct dr_rollup_groups *g)
     free(g->words);
     free(g->rows);
     free(g->values);
+    free(g->tails);
     *g = (struct dr_rollup_groups){ 0 };
 }
 
@@ -56,19 +57,21 @@ static uint32_t add_group(struct dr_rollup_groups *g, const uint32_t *words)
         g->words = dr_realloc(g->words, (g->cap * n + 1) * sizeof(*g->words));
         g->rows = dr_realloc(g->rows, g->cap * sizeof(*g->rows));
         g->values = dr_realloc(g->values, (g->cap * values + 1) * sizeof(*g->values));
+        g->tails = dr_realloc(g->tails, (g->cap * values + 1) * sizeof(*g->tails));
     }
     if (n > 0)
         memcpy(g->words + g->n * n, words, n * sizeof(*words));
-    if (values > 0)
-        memset(g->values + g->n * values, 0, values * sizeof(*g->values));
+    memset(g->values + g->n * values, 0, values * sizeof(*g->values));
+    memset(g->tails + g->n * values, 0, values * sizeof(*g->tails));
     g->rows[g->n] = 0;
     return g->n++;
 }
 
-static uint32_t find_group(struct dr_rollup_groups *g, const uint32_t *words)
+static inline __attribute__((always_inline)) uint32_t find_group(struct dr_rollup_groups *g,
+                                                                 const uint32_t *words, int32_t n,
+                                                                 uint32_t hash)
 {
-    int32_t n = g->r->group_words;
-    uint32_t s = (uint32_t)dr_rollup_hash(words, n) & (g->n_slots - 1);
+    uint32_t s = hash & (g->n_slots - 1);
     for (; g->slots[s]; s = (s + 1) & (g->n_slots - 1))
         if (dr_rollup_same((const char *)(g->words + (size_t)(g->slots[s] - 1) * (size_t)n),
                            (const char *)words, n))
@@ -80,67 +83,89 @@ static uint32_t find_group(struct dr_rollup_groups *g, const uint32_t *words)
     return id;
 }
 
-static int32_t more_room(struct dr_rollup_groups *g, struct dr_rollup_values *v, struct dr_err *err)
+/* The groups of a few keys, of words that are a constant for most callers. */
+static inline __attribute__((always_inline)) void find_some(struct dr_rollup_groups *g, const uint32_t *words,
+                                                            int32_t n_words, int32_t n, uint32_t *ids)
 {
-    if (!v->tail) {
-        v->tail = dr_arena_array(&g->arena, FEW, sizeof(double));
-        v->room = FEW;
+    uint32_t hash[DR_ROLLUP_AT_ONCE];
+    for (int32_t i = 0; i < n; i++)
+        hash[i] = (uint32_t)dr_rollup_hash(words + (size_t)i * (size_t)n_words, n_words);
+    for (int32_t i = 0; i < n; i++)
+        ids[i] = find_group(g, words + (size_t)i * (size_t)n_words, n_words, hash[i]);
+}
+
+static void find_groups(struct dr_rollup_groups *g, const uint32_t *words, int32_t n, uint32_t *ids)
+{
+    switch (g->r->group_words) {
+    case 1:
+        find_some(g, words, 1, n, ids);
+        break;
+    case 2:
+        find_some(g, words, 2, n, ids);
+        break;
+    case 3:
+        find_some(g, words, 3, n, ids);
+        break;
+    default:
+        find_some(g, words, g->r->group_words, n, ids);
+    }
+}
+
+static int32_t more_room(struct dr_rollup_groups *g, size_t at, struct dr_err *err)
+{
+    struct dr_rollup_values *v = &g->values[at];
+    struct dr_rollup_tail *tail = &g->tails[at];
+    if (!tail->at) {
+        tail->at = v->start = dr_arena_array(&g->arena, FEW, sizeof(double));
+        tail->end = tail->at + FEW;
         return DR_OK;
     }
-    const double *few = v->blocks.n == 0 ? v->tail : NULL;
+    const double *few = v->blocks.n == 0 ? v->start : NULL;
     char *block;
     DR_TRY(dr_rollup_list_grow(&v->blocks, &g->pool, &block, err));
-    v->tail = (double *)(void *)block;
-    v->room = VALUES_IN_BLOCK;
+    tail->at = v->start = (double *)(void *)block;
+    tail->end = tail->at + VALUES_IN_BLOCK;
     if (few)
-        memcpy(v->tail, few, FEW * sizeof(double));
-    else
-        v->n = 0;
+        tail->at = mempcpy(tail->at, few, FEW * sizeof(double));
     return DR_OK;
 }
 
-static void group_words(const struct dr_rollup *r, const char *entry, uint32_t *words)
+/* Value i of each entry goes to its group. */
+static int32_t append_column(struct dr_rollup_groups *g, int32_t i, const char *const *entries,
+                             const uint32_t *ids, int32_t n, struct dr_err *err)
 {
-    uint32_t all[DR_ROLLUP_WORDS];
-    memcpy(all, entry + (size_t)r->n_values * sizeof(double), (size_t)r->words * sizeof(*all));
-    all[r->flag] &= ~DR_ROLLUP_FLAG;
-    for (int32_t i = 0; i < r->o->n_groups; i++) {
-        const struct dr_rollup_field *f = &r->fields[r->group_field[i]];
-        dr_rollup_group_words(f, all + f->at, r->o->groups[i].month, words + r->group_at[i]);
-    }
-}
-
-static int32_t append_values_of(struct dr_rollup_groups *g, uint32_t id, const char *entry,
-                                struct dr_err *err)
-{
-    const struct dr_rollup *r = g->r;
-    for (int32_t i = 0; i < r->n_values; i++) {
-        struct dr_rollup_values *v = &g->values[(size_t)id * (size_t)r->n_values + (size_t)i];
-        uint64_t bits;
-        memcpy(&bits, entry + (size_t)i * sizeof(double), sizeof(bits));
+    size_t values = (size_t)g->r->n_values;
+    for (int32_t k = 0; k < n; k++) {
+        size_t at = (size_t)ids[k] * values + (size_t)i;
+        struct dr_rollup_tail *tail = &g->tails[at];
+        uint64_t bits = dr_rollup_load8(entries[k] + (size_t)i * sizeof(double));
         if (bits == DR_ROLLUP_NO_VALUE)
             continue;
-        if (v->n == v->room)
-            DR_TRY(more_room(g, v, err));
-        memcpy(&v->tail[v->n++], &bits, sizeof(bits));
+        if (tail->at == tail->end)
+            DR_TRY(more_room(g, at, err));
+        memcpy(tail->at++, &bits, sizeof(bits));
     }
     return DR_OK;
 }
 
-/* Three loops over a few entries rather than one: no step then waits for the one before
- * of the same entry only. */
+/* Loops over a few entries rather than one: no step then waits for the one before of the same
+ * entry only. */
 int32_t dr_rollup_groups_add(struct dr_rollup_groups *g, const char *const *entries, int32_t n,
                              struct dr_err *err)
 {
-    uint32_t words[DR_ROLLUP_AT_ONCE][DR_ROLLUP_WORDS], ids[DR_ROLLUP_AT_ONCE];
-    for (int32_t i = 0; i < n; i++)
-        group_words(g->r, entries[i], words[i]);
-    for (int32_t i = 0; i < n; i++) {
-        ids[i] = find_group(g, words[i]);
-        g->rows[ids[i]]++;
+    const struct dr_rollup *r = g->r;
+    uint32_t words[DR_ROLLUP_AT_ONCE * DR_ROLLUP_WORDS], ids[DR_ROLLUP_AT_ONCE];
+    for (int32_t i = 0; i < r->o->n_groups; i++) {
+        const struct dr_rollup_field *f = &r->fields[r->group_field[i]];
+        size_t offset = (size_t)r->n_values * sizeof(double) + (size_t)f->at * sizeof(uint32_t);
+        dr_rollup_group_words(f, r->o->groups[i].month, entries, n, offset, words + r->group_at[i],
+                              (size_t)r->group_words);
     }
+    find_groups(g, words, n, ids);
     for (int32_t i = 0; i < n; i++)
-        DR_TRY(append_values_of(g, ids[i], entries[i], err));
+        g->rows[ids[i]]++;
+    for (int32_t i = 0; i < r->n_values; i++)
+        DR_TRY(append_column(g, i, entries, ids, n, err));
     return DR_OK;
 }
 
@@ -170,7 +195,8 @@ static void merge_groups(struct whole *x)
         const struct dr_rollup_groups *g = &r->workers[w].groups;
         x->of[w] = dr_calloc(most + 1, sizeof(**x->of));
         for (uint32_t i = 0; i < g->n; i++) {
-            uint32_t id = find_group(&x->all, g->words + (size_t)i * (size_t)r->group_words);
+            uint32_t id;
+            find_groups(&x->all, g->words + (size_t)i * (size_t)r->group_words, 1, &id);
             x->all.rows[id] += g->rows[i];
             x->of[w][id] = i + 1;
         }
@@ -184,9 +210,11 @@ struct layout {
     size_t n, cap;
 };
 
-static int32_t append_values(struct layout *l, const struct dr_rollup_groups *g,
-                             const struct dr_rollup_values *v, struct dr_err *err)
+static int32_t append_values(struct layout *l, const struct dr_rollup_groups *g, size_t at,
+                             struct dr_err *err)
 {
+    const struct dr_rollup_values *v = &g->values[at];
+    size_t n = (size_t)(g->tails[at].at - v->start);
     size_t most = (size_t)v->blocks.n * VALUES_IN_BLOCK + FEW;
     if (l->n + most > l->cap) {
         l->cap = (l->n + most) * 3 / 2;
@@ -200,9 +228,9 @@ static int32_t append_values(struct layout *l, const struct dr_rollup_groups *g,
         memcpy(l->values + l->n, p, bytes);
         l->n += VALUES_IN_BLOCK;
     }
-    if (v->n > 0)
-        memcpy(l->values + l->n, v->tail, v->n * sizeof(double));
-    l->n += v->n;
+    if (n > 0)
+        memcpy(l->values + l->n, v->start, n * sizeof(double));
+    l->n += n;
     return DR_OK;
 }
 
@@ -215,7 +243,7 @@ static int32_t lay_out(const struct whole *x, uint32_t group, int32_t value, str
         if (x->of[w][group] == 0)
             continue;
         size_t at = (size_t)(x->of[w][group] - 1) * (size_t)x->r->n_values + (size_t)value;
-        DR_TRY(append_values(l, g, &g->values[at], err));
+        DR_TRY(append_values(l, g, at, err));
     }
     return DR_OK;
 }

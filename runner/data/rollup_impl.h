@@ -46,9 +46,11 @@ int32_t dr_rollup_field_words(int32_t type); /* 0: a type that cannot be a key *
 /* The words of rows [i, i + n) of an array, n <= DR_ROLLUP_BLOCK. DR_ELIMIT past 2^29 texts. */
 int32_t dr_rollup_fill(const struct dr_rollup_field *f, struct dr_rollup_texts *t, const struct dr_array *a,
                        int64_t i, int64_t n, uint32_t (*words)[DR_ROLLUP_BLOCK], struct dr_err *err);
-/* The words of a group: those of the value, or of its month. What spells no value counts
- * as missing here. */
-void dr_rollup_group_words(const struct dr_rollup_field *f, const uint32_t *words, bool month, uint32_t *ret);
+/* The words of a group: those of the value, or of its month, for n entries that have the field's
+ * words at an offset; those of entry i go to ret[i * stride]. What spells no value counts as
+ * missing here. */
+void dr_rollup_group_words(const struct dr_rollup_field *f, bool month, const char *const *entries, int32_t n,
+                           size_t offset, uint32_t *ret, size_t stride);
 /* Append the value behind a group's words to a builder of the column's type, or of DICT where f
  * is text; as a month where asked. */
 void dr_rollup_put(const struct dr_rollup_field *f, const struct dr_rollup_texts *t,
@@ -102,10 +104,13 @@ void dr_rollup_list_done(struct dr_rollup_list *l);
 
 /* ---- rollup_groups.c ---- */
 
-/* The values of one group in one column: a few in place, then in blocks. */
+/* The values of one group in one column: a few in place, then in blocks. The newest lie in
+ * [start, tail.at). */
+struct dr_rollup_tail {
+    double *at, *end;
+};
 struct dr_rollup_values {
-    double *tail;     /* the newest ones */
-    uint32_t n, room; /* in tail */
+    double *start;
     struct dr_rollup_list blocks;
 };
 
@@ -118,6 +123,7 @@ struct dr_rollup_groups {
     uint32_t *words;                 /* owned: n rows of the group's words */
     int64_t *rows;                   /* owned: kept rows of each group */
     struct dr_rollup_values *values; /* owned: for each group and value column */
+    struct dr_rollup_tail *tails;    /* owned, likewise */
     struct dr_rollup_pool pool;
     struct dr_arena arena; /* the first tails */
 };

@@ -24,6 +24,11 @@ enum { TAG_VALUE, TAG_MISSING, TAG_TEXT };
 #define LONG UINT32_MAX                    /* second word of a STRING: the first is a text's number */
 #define SHORT_MISSING (UINT32_MAX - 1)     /* likewise: there is no value */
 
+/* Of fields of one, two and three words. */
+static const uint32_t missing_words[][3] = { { DR_ROLLUP_MISSING },
+                                             { 0, SHORT_MISSING },
+                                             { TAG_MISSING, 0, 0 } };
+
 /* ---- texts by number ---------------------------------------------------------- */
 
 void dr_rollup_texts_init(struct dr_rollup_texts *t)
@@ -150,14 +155,11 @@ static void fill_halves(const struct dr_array *a, int64_t i, int64_t n, uint32_t
 static void fill_missing(const struct dr_rollup_field *f, const struct dr_array *a, int64_t i, int64_t n,
                          uint32_t (*words)[DR_ROLLUP_BLOCK])
 {
-    static const uint32_t missing[][3] = { { DR_ROLLUP_MISSING },
-                                           { 0, SHORT_MISSING },
-                                           { TAG_MISSING, 0, 0 } };
     for (int64_t from = 0; from < n; from += 64) {
         uint64_t nulls = dr_rollup_nulls(a, i + from, n - from);
         for (; nulls; nulls &= nulls - 1)
             for (int32_t w = 0; w < f->n; w++)
-                words[w][from + __builtin_ctzll(nulls)] = missing[f->n - 1][w];
+                words[w][from + __builtin_ctzll(nulls)] = missing_words[f->n - 1][w];
     }
 }
 
@@ -215,13 +217,6 @@ int32_t dr_rollup_fill(const struct dr_rollup_field *f, struct dr_rollup_texts *
 
 /* ---- words to values ------------------------------------------------------------- */
 
-static bool is_text_id(const struct dr_rollup_field *f, const uint32_t *words)
-{
-    if (f->n == 3)
-        return words[0] == TAG_TEXT;
-    return f->n == 1 && f->type != DR_TYPE_DICT && words[0] >= TEXT && words[0] < TEXT + TEXT_IDS;
-}
-
 static bool is_missing(const struct dr_rollup_field *f, const uint32_t *words)
 {
     return f->n == 1   ? words[0] == DR_ROLLUP_MISSING
@@ -253,16 +248,43 @@ static uint32_t month_of(int32_t day)
     return (uint32_t)(c.year * 12 + c.month - 1);
 }
 
-void dr_rollup_group_words(const struct dr_rollup_field *f, const uint32_t *words, bool month, uint32_t *ret)
+static void month_words(const char *const *entries, int32_t n, size_t offset, uint32_t *ret, size_t stride)
 {
-    static const uint32_t missing[][3] = { { DR_ROLLUP_MISSING },
-                                           { 0, SHORT_MISSING },
-                                           { TAG_MISSING, 0, 0 } };
-    const uint32_t *from = is_text_id(f, words) ? missing[f->n - 1] : words;
-    for (int32_t w = 0; w < f->n; w++)
-        ret[w] = from[w];
-    if (month && !is_missing(f, ret))
-        ret[0] = month_of(days_of(words[0]));
+    for (int32_t i = 0; i < n; i++) {
+        uint32_t word = dr_rollup_load4(entries[i] + offset) & ~DR_ROLLUP_FLAG;
+        bool none = word - TEXT < DR_ROLLUP_MISSING + 1 - TEXT;
+        ret[(size_t)i * stride] = none ? DR_ROLLUP_MISSING : month_of(days_of(word));
+    }
+}
+
+static void single_words(bool texts, const char *const *entries, int32_t n, size_t offset, uint32_t *ret,
+                         size_t stride)
+{
+    uint32_t first = texts ? TEXT : DR_ROLLUP_MISSING; /* of those that are no value */
+    for (int32_t i = 0; i < n; i++) {
+        uint32_t word = dr_rollup_load4(entries[i] + offset) & ~DR_ROLLUP_FLAG;
+        ret[(size_t)i * stride] = word - first < DR_ROLLUP_MISSING - first ? DR_ROLLUP_MISSING : word;
+    }
+}
+
+void dr_rollup_group_words(const struct dr_rollup_field *f, bool month, const char *const *entries, int32_t n,
+                           size_t offset, uint32_t *ret, size_t stride)
+{
+    if (month) {
+        month_words(entries, n, offset, ret, stride);
+        return;
+    }
+    if (f->n == 1) {
+        single_words(f->type != DR_TYPE_DICT, entries, n, offset, ret, stride);
+        return;
+    }
+    for (int32_t i = 0; i < n; i++, ret += stride) {
+        memcpy(ret, entries[i] + offset, (size_t)f->n * sizeof(*ret));
+        if (f->n == 3)
+            ret[0] &= ~DR_ROLLUP_FLAG;
+        if (f->n == 3 && ret[0] == TAG_TEXT)
+            memcpy(ret, missing_words[2], sizeof(missing_words[2]));
+    }
 }
 
 static void put_month(int32_t word, struct dr_builder *b)
