@@ -13,7 +13,7 @@
 #include "data/pool.h"
 #include "data/rollup_impl.h"
 
-enum { ENTRY_BLOCK = 16 << 10, ROWS_IN_PART = 20000, PART_BITS_MAX = 12, PART_BITS_UNKNOWN = 6 };
+enum { ENTRY_BLOCK = 8 << 10, ROWS_IN_PART = 20000, PART_BITS_MAX = 12, PART_BITS_UNKNOWN = 6 };
 
 /* ---- what is wanted ------------------------------------------------------------------ */
 
@@ -116,7 +116,7 @@ static void worker_init(struct dr_rollup_worker *w, struct dr_rollup *r)
     w->values = dr_malloc(sizeof(*w->values) * ((size_t)r->n_values + 1));
     w->parts = dr_calloc(parts, sizeof(*w->parts));
     w->rooms = dr_calloc(parts, sizeof(*w->rooms));
-    dr_rollup_pool_init(&w->pool, &r->store, ENTRY_BLOCK / r->entry * r->entry, NULL);
+    dr_rollup_pool_init(&w->pool, &r->store, ENTRY_BLOCK, r->entry, NULL);
     dr_rollup_groups_init(&w->groups, r, &w->pool);
 }
 
@@ -222,9 +222,9 @@ static void flag_selected(const struct dr_rollup *r, struct dr_rollup_worker *w,
 static int32_t next_block(struct dr_rollup_worker *w, uint32_t part, struct dr_err *err)
 {
     struct dr_rollup_room *room = &w->rooms[part];
-    w->parts[part].used = (uint32_t)w->pool.block;
+    w->parts[part].used = (uint32_t)w->pool.full;
     DR_TRY(dr_rollup_list_grow(&w->parts[part], &w->pool, &room->at, err));
-    room->end = room->at + w->pool.block;
+    room->end = room->at + w->pool.full;
     return DR_OK;
 }
 
@@ -331,7 +331,7 @@ uint32_t dr_rollup_entries_before(const struct dr_rollup *r, const struct dr_rol
 {
     if (at < w->n_batches)
         return w->starts[((size_t)at << r->part_bits) + part];
-    return (uint32_t)((w->parts[part].n * w->pool.block - dr_rollup_room_left(w, part)) / r->entry);
+    return (uint32_t)((w->parts[part].n * w->pool.full - dr_rollup_room_left(w, part)) / r->entry);
 }
 
 /* Entries of a partition lie in the order in which they came: what was there before a batch says

@@ -18,7 +18,7 @@ void dr_rollup_groups_init(struct dr_rollup_groups *g, struct dr_rollup *r, stru
 {
     *g = (struct dr_rollup_groups){ .r = r, .n_slots = 256 };
     g->slots = dr_calloc(g->n_slots, sizeof(*g->slots));
-    dr_rollup_pool_init(&g->pool, &r->store, VALUES_IN_BLOCK * sizeof(double), entries);
+    dr_rollup_pool_init(&g->pool, &r->store, VALUES_IN_BLOCK * sizeof(double), sizeof(double), entries);
 }
 
 void dr_rollup_groups_done(struct dr_rollup_groups *g)

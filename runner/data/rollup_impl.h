@@ -70,7 +70,7 @@ struct dr_rollup_store {
 /* Blocks of one size cut from slabs, for one thread. */
 struct dr_rollup_pool {
     struct dr_rollup_store *store; /* borrowed */
-    size_t block;                  /* bytes */
+    size_t block, full;            /* bytes; those that items fill */
     char *free;                    /* list through the first word */
     char *at, *end;                /* of the newest slab */
     size_t slab;                   /* bytes of the next one */
@@ -79,7 +79,7 @@ struct dr_rollup_pool {
 };
 void dr_rollup_store_init(struct dr_rollup_store *s, size_t limit, const char *folder);
 void dr_rollup_store_done(struct dr_rollup_store *s);
-void dr_rollup_pool_init(struct dr_rollup_pool *p, struct dr_rollup_store *s, size_t block,
+void dr_rollup_pool_init(struct dr_rollup_pool *p, struct dr_rollup_store *s, size_t block, size_t item,
                          struct dr_rollup_pool *from);
 void dr_rollup_pool_done(struct dr_rollup_pool *p);
 char *dr_rollup_pool_get(struct dr_rollup_pool *p);

@@ -223,7 +223,7 @@ static int32_t take_part(struct resolver *x, const struct resolution *whole, siz
     size_t rows = 0;
     for (int32_t i = 0; i < x->r->o->workers; i++) {
         struct dr_rollup_worker *w = &x->r->workers[i];
-        w->parts[part].used = (uint32_t)(w->pool.block - dr_rollup_room_left(w, part));
+        w->parts[part].used = (uint32_t)(w->pool.full - dr_rollup_room_left(w, part));
         x->cursors[i] = (struct cursor){ .buf = x->cursors[i].buf };
         rows += dr_rollup_entries_before(x->r, w, part, INT32_MAX);
     }

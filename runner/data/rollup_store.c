@@ -3,15 +3,15 @@
  * A list is written at its end only, so all blocks but the last are finished. Where
  * memory in use passes the limit, a finished block goes to the end of a file that has
  * no name, and its memory takes what comes next: a list then costs eight bytes for each
- * block. Blocks come from slabs of huge pages, since touching fresh pages costs more
- * than filling them; slabs begin small, as most streams are. */
+ * block. Blocks come from slabs of the pages that kernels pass on to each other, since touching
+ * fresh ones costs more than filling them; slabs begin small, as most streams are. */
 #include <errno.h>
-#include <sys/mman.h>
 #include <unistd.h>
+#include "data/pages.h"
 #include "data/rollup_impl.h"
 #include "data/scratch.h"
 
-enum { SLAB_MIN = 64 << 10, HUGE_PAGE = 2 << 20, SLAB_MAX = 8 << 20 };
+enum { SLAB_MIN = 64 << 10, SLAB_MAX = 2 << 20 };
 
 void dr_rollup_store_init(struct dr_rollup_store *s, size_t limit, const char *folder)
 {
@@ -53,10 +53,11 @@ static int32_t write_block(struct dr_rollup_store *s, const char *block, size_t 
 
 /* ---- memory ---------------------------------------------------------------------- */
 
-void dr_rollup_pool_init(struct dr_rollup_pool *p, struct dr_rollup_store *s, size_t block,
+void dr_rollup_pool_init(struct dr_rollup_pool *p, struct dr_rollup_store *s, size_t block, size_t item,
                          struct dr_rollup_pool *from)
 {
     *p = (struct dr_rollup_pool){ .store = s, .block = block, .slab = SLAB_MIN, .from = from };
+    p->full = block / item * item;
 }
 
 void dr_rollup_pool_done(struct dr_rollup_pool *p)
@@ -64,18 +65,26 @@ void dr_rollup_pool_done(struct dr_rollup_pool *p)
     dr_arena_done(&p->slabs);
 }
 
+struct slab {
+    void *p;
+    size_t n;
+};
+
+static void give_back(void *slab)
+{
+    const struct slab *s = slab;
+    dr_pages_put(s->p, s->n);
+}
+
 static void add_slab(struct dr_rollup_pool *p)
 {
     size_t n = p->slab > p->block ? p->slab : p->block;
-    void *slab = NULL;
-    if (posix_memalign(&slab, n >= HUGE_PAGE ? HUGE_PAGE : 64, n) != 0)
-        dr_die_oom(n);
-    if (n >= HUGE_PAGE)
-        (void)madvise(slab, n, MADV_HUGEPAGE);
-    dr_arena_defer(&p->slabs, free, slab);
-    atomic_fetch_add_explicit(&p->store->used, n, memory_order_relaxed);
-    p->at = slab;
-    p->end = p->at + n / p->block * p->block;
+    struct slab *slab = dr_arena_alloc(&p->slabs, sizeof(*slab));
+    slab->p = dr_pages_get(n, &slab->n);
+    dr_arena_defer(&p->slabs, give_back, slab);
+    atomic_fetch_add_explicit(&p->store->used, slab->n, memory_order_relaxed);
+    p->at = slab->p;
+    p->end = p->at + slab->n / p->block * p->block;
     p->slab = p->slab < SLAB_MAX ? p->slab * 2 : SLAB_MAX;
 }
 
@@ -128,7 +137,7 @@ static int32_t grow_by_block(struct dr_rollup_list *l, struct dr_rollup_pool *p,
     if (l->n > 0 && is_full(p)) {
         int64_t at = 0;
         block = (char *)(uintptr_t)l->refs[l->n - 1];
-        DR_TRY(write_block(p->store, block, p->block, &at, err));
+        DR_TRY(write_block(p->store, block, p->full, &at, err));
         l->refs[l->n - 1] = (uint64_t)at << 1 | 1;
     }
     l->refs[l->n++] = (uint64_t)(uintptr_t)(block ? block : dr_rollup_pool_get(p));
@@ -147,7 +156,7 @@ int32_t dr_rollup_list_grow(struct dr_rollup_list *l, struct dr_rollup_pool *p, 
 int32_t dr_rollup_list_block(const struct dr_rollup_list *l, const struct dr_rollup_pool *p, uint32_t i,
                              char *buf, const char **ret, size_t *ret_n, struct dr_err *err)
 {
-    *ret_n = i + 1 == l->n ? l->used : p->block;
+    *ret_n = i + 1 == l->n ? l->used : p->full;
     if (!is_in_file(l->refs[i])) {
         *ret = (const char *)(uintptr_t)l->refs[i];
         return DR_OK;

@@ -3,7 +3,7 @@
  *
  *   reader --batches--> checks (expect/batches.h) --refused rows--> rollup (data/rollup.h)
  *
- * As many batches as there are workers are taken from the reader and worked on at once;
+ * Some batches for each thread are taken from the reader, and the threads share them out;
  * nothing of a batch is kept but what those two keep. */
 #include "exec/task_impl.h"
 #include "base/file.h"
@@ -13,7 +13,7 @@
 #include "data/stream.h"
 #include "expect/batches.h"
 
-enum { WORKERS_PER_THREAD = 2, WORKERS_MAX = 64 };
+enum { TURNS_PER_WORKER = 2, TURNS_MAX = 64 };
 
 struct turn {
     struct dr_table *batch;
@@ -31,7 +31,9 @@ struct pass {
     struct dr_csv_type *types;
     struct dr_rejects rejects;
     struct dr_reader *reader;
-    struct turn turns[WORKERS_MAX];
+    struct turn turns[TURNS_MAX];
+    struct dr_share share; /* of the turns at hand */
+    int32_t n_turns;       /* at once */
     int32_t workers;
     int64_t rows;
 };
@@ -158,10 +160,8 @@ static void turn_over(uint64_t *bits, int64_t rows)
         bits[rows / 64] &= (UINT64_C(1) << rows % 64) - 1;
 }
 
-static void work_on_batch(void *ctx, int64_t worker)
+static void work_on_batch(struct pass *p, struct turn *turn, int64_t worker)
 {
-    struct pass *p = ctx;
-    struct turn *turn = &p->turns[worker];
     int64_t rows = turn->batch->rows;
     DR_AUTO_FREE uint64_t *bits = p->checks ? dr_malloc((size_t)rows / 8 + 16) : NULL;
     int32_t rc = DR_OK;
@@ -175,10 +175,18 @@ static void work_on_batch(void *ctx, int64_t worker)
     turn->err.rc = rc;
 }
 
+static void work_on_some(void *ctx, int64_t worker)
+{
+    struct pass *p = ctx;
+    for (int64_t i; (i = dr_share_next(&p->share)) >= 0;)
+        work_on_batch(p, &p->turns[i], worker);
+}
+
 static int32_t work_on(struct pass *p, int32_t n)
 {
     int32_t rc = DR_OK;
-    dr_pool_run(n, work_on_batch, p);
+    dr_share_start(&p->share, n);
+    dr_pool_run(n < p->workers ? n : p->workers, work_on_some, p);
     for (int32_t i = 0; i < n; i++) {
         if (p->turns[i].err.rc && !rc) {
             p->t->err = p->turns[i].err;
@@ -192,7 +200,7 @@ static int32_t work_on(struct pass *p, int32_t n)
 
 static int32_t take_batches(struct pass *p, int32_t *ret_n, bool *ret_more)
 {
-    for (*ret_n = 0; *ret_n < p->workers;) {
+    for (*ret_n = 0; *ret_n < p->n_turns;) {
         struct dr_table *batch;
         int32_t rc = dr_task_cancelled(p->t) ? dr_fail(&p->t->err, DR_ECANCEL, "asked to stop")
                                              : p->reader->next(p->reader, &batch, &p->t->err);
@@ -269,8 +277,9 @@ int32_t dr_task_rollup(struct dr_task *t, const char *input, int32_t i, struct d
     struct pass *p = dr_calloc(1, sizeof(*p));
     p->t = t;
     p->o = o;
-    p->workers = dr_pool_threads() > 1 ? dr_pool_threads() * WORKERS_PER_THREAD : 1;
-    p->workers = p->workers < WORKERS_MAX ? p->workers : WORKERS_MAX;
+    p->workers = dr_pool_threads() < TURNS_MAX ? dr_pool_threads() : TURNS_MAX;
+    p->n_turns = p->workers > 1 ? p->workers * TURNS_PER_WORKER : 1;
+    p->n_turns = p->n_turns < TURNS_MAX ? p->n_turns : TURNS_MAX;
     int32_t rc = load_checks(p);
     if (!rc)
         rc = open_reader(p, f->path);
