@@ -9,6 +9,7 @@
 #include "data/quantile.h"
 #include "data/rollup_impl.h"
 #include "data/row_keys.h"
+#include "data/stats.h"
 
 enum { FEW = 14, VALUES_IN_BLOCK = 256 };
 
@@ -203,11 +204,19 @@ static void merge_groups(struct whole *x)
     }
 }
 
-/* Lay the values of a group out one after the other. */
+static double value_of(uint64_t word)
+{
+    double v;
+    memcpy(&v, &word, sizeof(v));
+    return v;
+}
+
+/* The values of a group one after the other, as words. */
 struct layout {
-    double *values, *block;
-    uint64_t *ordered;
+    uint64_t *words;
+    char *block;
     size_t n, cap;
+    struct dr_quantile *quantiles; /* one for each aggregate that is one */
 };
 
 static int32_t append_values(struct layout *l, const struct dr_rollup_groups *g, size_t at,
@@ -218,18 +227,17 @@ static int32_t append_values(struct layout *l, const struct dr_rollup_groups *g,
     size_t most = (size_t)v->blocks.n * VALUES_IN_BLOCK + FEW;
     if (l->n + most > l->cap) {
         l->cap = (l->n + most) * 3 / 2;
-        l->values = dr_realloc(l->values, l->cap * sizeof(double));
-        l->ordered = dr_realloc(l->ordered, l->cap * sizeof(uint64_t));
+        l->words = dr_realloc(l->words, l->cap * sizeof(*l->words));
     }
     for (uint32_t i = 0; i + 1 < v->blocks.n; i++) {
         const char *p;
         size_t bytes;
-        DR_TRY(dr_rollup_list_block(&v->blocks, &g->pool, i, (char *)l->block, &p, &bytes, err));
-        memcpy(l->values + l->n, p, bytes);
+        DR_TRY(dr_rollup_list_block(&v->blocks, &g->pool, i, l->block, &p, &bytes, err));
+        memcpy(l->words + l->n, p, bytes);
         l->n += VALUES_IN_BLOCK;
     }
     if (n > 0)
-        memcpy(l->values + l->n, v->start, n * sizeof(double));
+        memcpy(l->words + l->n, v->start, n * sizeof(double));
     l->n += n;
     return DR_OK;
 }
@@ -248,39 +256,21 @@ static int32_t lay_out(const struct whole *x, uint32_t group, int32_t value, str
     return DR_OK;
 }
 
-struct moments {
-    double sum, mean, variance, min, max;
-};
-
-/* Two passes: the second sums squares of differences from the mean of the first, with the
- * correction for that mean's own rounding (Chan, Golub and LeVeque 1983). Four sums
- * side by side, which also loses less. */
-static struct moments moments_of(const double *v, size_t n)
+static bool is_quantile(int32_t fn)
 {
-    struct moments m = { .min = INFINITY, .max = -INFINITY };
-    double sum[4] = { 0 }, squares[4] = { 0 }, rest[4] = { 0 };
-    bool nan = false;
-    for (size_t i = 0; i < n; i++) {
-        sum[i & 3] += v[i];
-        m.min = v[i] < m.min ? v[i] : m.min;
-        m.max = v[i] > m.max ? v[i] : m.max;
-        nan |= v[i] != v[i];
+    return fn == DR_AGG_MEDIAN || fn == DR_AGG_QUANTILE;
+}
+
+static int32_t stats_wanted(const struct dr_rollup *r, int32_t value)
+{
+    int32_t want = 0;
+    for (int32_t i = 0; i < r->o->n_aggs; i++) {
+        int32_t fn = r->agg_value[i] == value ? r->o->aggs[i].fn : DR_AGG_COUNT;
+        want |= fn == DR_AGG_SUM || fn == DR_AGG_MEAN ? DR_STATS_SUM : 0;
+        want |= fn == DR_AGG_STDDEV || fn == DR_AGG_VARIANCE ? DR_STATS_SPREAD : 0;
+        want |= fn == DR_AGG_MIN || fn == DR_AGG_MAX ? DR_STATS_EXTREMES : 0;
     }
-    m.sum = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-    m.mean = m.sum / (double)n;
-    for (size_t i = 0; i < n; i++) {
-        double d = v[i] - m.mean;
-        squares[i & 3] += d * d;
-        rest[i & 3] += d;
-    }
-    double off = (rest[0] + rest[1]) + (rest[2] + rest[3]);
-    m.variance =
-        ((squares[0] + squares[1]) + (squares[2] + squares[3]) - off * off / (double)n) / (double)(n - 1);
-    if (nan) /* NaN sorts above every number */
-        m.max = NAN;
-    if (nan && m.min == INFINITY)
-        m.min = NAN;
-    return m;
+    return want;
 }
 
 static int by_word(const void *a, const void *b)
@@ -289,70 +279,80 @@ static int by_word(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double count_distinct(const uint64_t *words, size_t n, uint64_t *scratch)
+static double count_distinct(uint64_t *words, size_t n)
 {
     size_t distinct = 0;
-    memcpy(scratch, words, n * sizeof(*words));
-    qsort(scratch, n, sizeof(*scratch), by_word);
+    qsort(words, n, sizeof(*words), by_word);
     for (size_t i = 0; i < n; i++)
-        distinct += i == 0 || scratch[i] != scratch[i - 1];
+        distinct += i == 0 || words[i] != words[i - 1];
     return (double)distinct;
 }
 
-static double number_of(const struct dr_agg *agg, const struct moments *m, struct layout *l)
+static double number_of(int32_t fn, const struct dr_stats *s, const struct layout *l)
 {
-    switch (agg->fn) {
+    switch (fn) {
     case DR_AGG_SUM:
-        return m->sum;
+        return dr_stats_sum(s);
     case DR_AGG_MEAN:
-        return m->mean;
+        return dr_stats_sum(s) / (double)l->n;
     case DR_AGG_STDDEV:
-        return sqrt(m->variance);
+        return sqrt(s->m2 / (double)(l->n - 1));
     case DR_AGG_VARIANCE:
-        return m->variance;
+        return s->m2 / (double)(l->n - 1);
     case DR_AGG_MIN:
-        return m->min;
+        return value_of(s->min);
     case DR_AGG_MAX:
-        return m->max;
-    case DR_AGG_COUNT_DISTINCT: {
-        DR_AUTO_FREE uint64_t *scratch = dr_malloc(l->n * sizeof(*scratch));
-        return count_distinct(l->ordered, l->n, scratch);
-    }
-    default: {
-        struct dr_quantile q = { .q = agg->fn == DR_AGG_MEDIAN ? 0.5 : agg->arg, .definition = 7 };
-        dr_quantiles(l->ordered, (int64_t)l->n, &q, 1);
-        return q.result;
-    }
+        return value_of(s->max);
+    default:
+        return (double)l->n;
     }
 }
 
-static bool wants_order(const struct dr_agg *agg)
+/* All quantiles at once, then the number of values: both want ordered words, and the latter is
+ * free to sort them. */
+static void find_ranks(const struct whole *x, int32_t value, double *numbers, struct layout *l)
 {
-    return agg->fn == DR_AGG_MEDIAN || agg->fn == DR_AGG_QUANTILE || agg->fn == DR_AGG_COUNT_DISTINCT;
+    const struct dr_rollup_options *o = x->r->o;
+    int32_t n = 0;
+    for (int32_t i = 0; i < o->n_aggs; i++)
+        if (x->r->agg_value[i] == value && is_quantile(o->aggs[i].fn))
+            l->quantiles[n++] =
+                (struct dr_quantile){ .q = o->aggs[i].fn == DR_AGG_MEDIAN ? 0.5 : o->aggs[i].arg,
+                                      .definition = 7 };
+    for (size_t k = 0; k < l->n; k++)
+        l->words[k] = dr_float_to_ordered(value_of(l->words[k]));
+    if (n > 0)
+        dr_quantiles(l->words, (int64_t)l->n, l->quantiles, n);
+    n = 0;
+    for (int32_t i = 0; i < o->n_aggs; i++) {
+        if (x->r->agg_value[i] == value && is_quantile(o->aggs[i].fn))
+            numbers[i] = l->quantiles[n++].result;
+        else if (x->r->agg_value[i] == value && o->aggs[i].fn == DR_AGG_COUNT_DISTINCT)
+            numbers[i] = count_distinct(l->words, l->n);
+    }
 }
 
 static void aggregate_value(const struct whole *x, uint32_t group, int32_t value, struct layout *l)
 {
     const struct dr_rollup_options *o = x->r->o;
-    struct moments m = l->n > 0 ? moments_of(l->values, l->n) : (struct moments){ 0 };
-    bool ordered = false;
+    size_t at = (size_t)group * (size_t)o->n_aggs;
+    struct dr_stats s = { 0 };
+    bool ranks = false;
+    int32_t want = stats_wanted(x->r, value);
+    if (l->n > 0 && want)
+        dr_stats_of(&s, l->words, (int64_t)l->n, true, want);
     for (int32_t i = 0; i < o->n_aggs; i++) {
-        size_t at = (size_t)group * (size_t)o->n_aggs + (size_t)i;
         int32_t fn = o->aggs[i].fn;
         if (x->r->agg_value[i] != value)
             continue;
-        bool is_count = fn == DR_AGG_COUNT || fn == DR_AGG_COUNT_DISTINCT;
+        bool count = fn == DR_AGG_COUNT || fn == DR_AGG_COUNT_DISTINCT;
         bool two = fn == DR_AGG_STDDEV || fn == DR_AGG_VARIANCE;
-        x->present[at] = is_count || l->n > (two ? 1 : 0);
-        if (!x->present[at] || fn == DR_AGG_COUNT || l->n == 0) {
-            x->numbers[at] = (double)l->n;
-            continue;
-        }
-        for (size_t k = 0; wants_order(&o->aggs[i]) && !ordered && k < l->n; k++)
-            l->ordered[k] = dr_float_to_ordered(l->values[k]);
-        ordered |= wants_order(&o->aggs[i]);
-        x->numbers[at] = number_of(&o->aggs[i], &m, l);
+        x->present[at + (size_t)i] = count || l->n > (two ? 1 : 0);
+        x->numbers[at + (size_t)i] = number_of(fn, &s, l);
+        ranks |= is_quantile(fn) || fn == DR_AGG_COUNT_DISTINCT;
     }
+    if (ranks && l->n > 0)
+        find_ranks(x, value, x->numbers + at, l);
 }
 
 static int32_t aggregate_group(const struct whole *x, uint32_t group, struct layout *l, struct dr_err *err)
@@ -375,11 +375,12 @@ static void aggregate_some(void *ctx, int64_t thread)
 {
     struct whole *x = ctx;
     struct layout l = { .block = dr_malloc(VALUES_IN_BLOCK * sizeof(double)) };
+    l.quantiles = dr_malloc((size_t)(x->r->o->n_aggs + 1) * sizeof(*l.quantiles));
     int64_t group;
     while (x->errs[thread].rc == DR_OK && (group = atomic_fetch_add(&x->next, 1)) < x->all.n)
         (void)aggregate_group(x, (uint32_t)group, &l, &x->errs[thread]);
-    free(l.values);
-    free(l.ordered);
+    free(l.words);
+    free(l.quantiles);
     free(l.block);
 }
 
