@@ -2,6 +2,7 @@
  * a character that means itself, \d, a backslash before punctuation, or a class of
  * characters and ranges in brackets, all ASCII. */
 #include "expect/pattern.h"
+#include <endian.h>
 
 enum { KINDS = 8 };
 
@@ -129,6 +130,42 @@ static bool parse_step(struct parser *x)
     return true;
 }
 
+/* The one range of characters that a kind is. */
+static bool range_of(const struct dr_pattern *p, uint8_t kind, unsigned *ret_low, unsigned *ret_high)
+{
+    unsigned low = 0, high;
+    while (low < 128 && !(p->members[low] & kind))
+        low++;
+    for (high = low; high < 127 && p->members[high + 1] & kind; high++)
+        ;
+    for (unsigned c = high + 1; c < 128; c++)
+        if (p->members[c] & kind)
+            return false;
+    *ret_low = low;
+    *ret_high = high;
+    return true;
+}
+
+/* Characters [at, at + n) of the pattern in a word, the first in the lowest byte. */
+static bool pack_ranges(struct dr_pattern *p, int32_t at, int32_t n, int which)
+{
+    p->low[which] = p->high[which] = 0;
+    for (int32_t i = 0; i < n; i++) {
+        unsigned low, high;
+        if (!range_of(p, p->kind[at + i], &low, &high))
+            return false;
+        p->low[which] |= (uint64_t)low << 8 * i;
+        p->high[which] |= (uint64_t)(0x7F - high) << 8 * i;
+    }
+    return true;
+}
+
+static void find_ranges(struct dr_pattern *p)
+{
+    int32_t size = p->n < 8 ? 4 : 8;
+    p->ranges = p->n >= 4 && p->n <= 16 && pack_ranges(p, 0, size, 0) && pack_ranges(p, p->n - size, size, 1);
+}
+
 bool dr_pattern_parse(const char *pattern, struct dr_pattern *ret)
 {
     *ret = (struct dr_pattern){ 0 };
@@ -141,13 +178,45 @@ bool dr_pattern_parse(const char *pattern, struct dr_pattern *ret)
         if (!parse_step(&x))
             return false;
     ret->to_end = *x.at == '$';
+    find_ranges(ret);
     return true;
+}
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Whether all bytes, which are below 0x80, lie in their ranges; bytes of 0 with ranges of 0 do. */
+static inline bool in_ranges(uint64_t bytes, uint64_t low, uint64_t high)
+{
+    uint64_t above = bytes + high, from_low = (bytes | EACH(0x80)) - low;
+    return ((above | ~from_low) & EACH(0x80)) == 0;
+}
+
+static inline uint64_t load(const char *p, size_t n)
+{
+    uint64_t word = 0;
+    memcpy(&word, p, n);
+    return le64toh(word);
+}
+
+/* The first n bytes of a text, n of the pattern, as two words that may overlap: 1, 0, or -1 where
+ * they are not ASCII. */
+static inline int match_ranges(const struct dr_pattern *p, const char *text)
+{
+    size_t n = (size_t)p->n;
+    uint64_t first = n < 8 ? load(text, 4) : load(text, 8);
+    uint64_t last = n < 8 ? load(text + n - 4, 4) : load(text + n - 8, 8);
+    if ((first | last) & EACH(0x80))
+        return -1;
+    return in_ranges(first, p->low[0], p->high[0]) && in_ranges(last, p->low[1], p->high[1]);
 }
 
 int dr_pattern_match(const struct dr_pattern *p, struct dr_str text)
 {
     size_t n = (size_t)p->n;
-    for (size_t i = 0; i < n && i < text.n; i++) {
+    int known = p->ranges && text.n >= n ? match_ranges(p, text.p) : -1;
+    if (known == 0)
+        return 0;
+    for (size_t i = 0; known < 0 && i < n && i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
         if (!(p->members[c] & p->kind[i]))
             return c < 0x80 ? 0 : -1;

@@ -14,6 +14,10 @@ struct dr_pattern {
     bool from_start, to_end;      /* ^, $ */
     uint8_t kind[DR_PATTERN_MAX]; /* of each character: a bit of members */
     uint8_t members[256];         /* kinds that a byte belongs to */
+    /* Where each character is of one range, such as 0-9, and there are 4 to 16 of them: the ranges,
+     * less 1 and up to 0x7F, of the first four or eight and of the last. */
+    bool ranges;
+    uint64_t low[2], high[2];
 };
 /* Whether the pattern is of this kind; *ret is its meaning then. */
 bool dr_pattern_parse(const char *pattern, struct dr_pattern *ret);

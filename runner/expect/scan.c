@@ -81,6 +81,34 @@ static void ask_rows(void *ctx, int64_t block, int64_t from, int64_t to)
     }
 }
 
+/* Of a STRING: the texts as they lie there, 64 rows at a time. */
+struct text_run {
+    struct asking *q;
+    struct dr_err err;
+};
+
+static void ask_run(void *ctx, const struct dr_array *a, int64_t i, int m, int64_t row)
+{
+    struct text_run *run = ctx;
+    const struct asking *q = run->q;
+    const int64_t *offsets = (const int64_t *)a->values + i;
+    uint64_t null = q->s->null ? q->s->null[row >> 6] >> (row & 63) : 0, hits = 0;
+    for (int j = 0; j < m && !run->err.rc; j++) {
+        struct dr_str text = { a->bytes + offsets[j], (size_t)(offsets[j + 1] - offsets[j]) };
+        int hit = null >> j & 1 ? 0 : q->fn(q->ctx, text, &run->err);
+        hits |= (uint64_t)(hit > 0) << j;
+    }
+    q->hits[row >> 6] |= hits << (row & 63);
+}
+
+static void ask_texts(void *ctx, int64_t block, int64_t from, int64_t to)
+{
+    struct text_run run = { .q = ctx };
+    dr_each_run(run.q->s->raw, from, to, ask_run, &run);
+    if (run.err.rc)
+        note_failure(run.q, block, &run.err);
+}
+
 #define CODE_BLOCK 4096 /* a multiple of 64 */
 
 static void ask_codes(void *ctx, int64_t block)
@@ -114,7 +142,7 @@ int32_t dr_scan_text(struct dr_plan *p, struct dr_source *s, dr_text_fn fn, void
         q.hits = dr_codes_bits(s->codes);
         dr_pool_run((s->codes->n + CODE_BLOCK - 1) / CODE_BLOCK, ask_codes, &q);
     } else {
-        dr_each_block(s->rows, ask_rows, &q);
+        dr_each_block(s->rows, s->raw->type == DR_TYPE_STRING ? ask_texts : ask_rows, &q);
     }
     pthread_mutex_destroy(&q.lock);
     if (by_code) {

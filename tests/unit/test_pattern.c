@@ -92,12 +92,46 @@ static void a_plain_pattern_matches_what_the_engine_matches(void **state)
     }
 }
 
+/* Of 4 to 16 characters of one range each, which are compared several at a time: every place
+ * decides for itself. */
+static void one_wrong_character_is_enough(void **state)
+{
+    (void)state;
+    for (int n = 4; n <= 17; n++) {
+        char pattern[40], text[20];
+        struct dr_pattern p;
+        snprintf(pattern, sizeof(pattern), "^[B-Y][3-7]{%d}Z$", n - 2);
+        snprintf(text, sizeof(text), "%cZ", 'C');
+        memset(text + 1, '5', (size_t)n - 2);
+        text[n - 1] = 'Z';
+        assert_true(dr_pattern_parse(pattern, &p));
+        assert_int_equal(1, dr_pattern_match(&p, (struct dr_str){ text, (size_t)n }));
+        assert_int_equal(0, dr_pattern_match(&p, (struct dr_str){ text, (size_t)n - 1 }));
+        for (int at = 0; at < n; at++) {
+            char right = text[at],
+                 low = at == 0      ? 'B'
+                       : at < n - 1 ? '3'
+                                    : 'Z',
+                 high = at == 0      ? 'Y'
+                        : at < n - 1 ? '7'
+                                     : 'Z';
+            for (int c = 0; c < 256; c++) {
+                text[at] = (char)c;
+                int wanted = c >= 0x80 ? -1 : c >= low && c <= high;
+                assert_int_equal(wanted, dr_pattern_match(&p, (struct dr_str){ text, (size_t)n }));
+            }
+            text[at] = right;
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fixed_sequences_are_plain),
         cmocka_unit_test(anything_else_is_left_to_an_engine),
         cmocka_unit_test(a_plain_pattern_matches_what_the_engine_matches),
+        cmocka_unit_test(one_wrong_character_is_enough),
     };
     return cmocka_run_group_tests_name("pattern", tests, NULL, NULL);
 }
