@@ -2,7 +2,7 @@
 #include "data/bulk.h"
 #include "data/pages.h"
 
-enum { BLOCK = 8 << 20, ALIGN = 64, SLACK = 32 };
+enum { BLOCK = 4 << 20, ALIGN = 64, SLACK = 32 };
 
 static void give_back(struct dr_mem *m)
 {
