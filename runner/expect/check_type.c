@@ -288,7 +288,7 @@ static const struct dr_expect_arg type_args[] = { DR_ARG_COLUMN,
                                                   DR_ARG_FORMAT };
 static const struct dr_expect_arg list_args[] = { DR_ARG_COLUMN,
                                                   { "type_list", "list of strings", NULL,
-                                                    "The types allowed; null allows any.", true },
+                                                    "The types allowed; none given allows any.", false },
                                                   DR_ARG_MOSTLY,
                                                   DR_ARG_CONDITION,
                                                   DR_ARG_FORMAT };

@@ -141,7 +141,9 @@ static void append_number(struct dr_builder *b, const struct dr_node *v, int32_t
         dr_builder_append_int(b, dr_node_kind(v) == DR_NODE_INT ? dr_node_int(v, 0) : (int64_t)f);
 }
 
-static struct dr_column *make_column(const struct dr_node *values, enum want want, bool *ret_mixed)
+/* spelled: pandas makes the text "None" of a missing value where a column is declared to be text. */
+static struct dr_column *make_column(const struct dr_node *values, enum want want, bool spelled,
+                                     bool *ret_mixed)
 {
     struct found f = look(values);
     int32_t type = column_type(&f, want, ret_mixed);
@@ -149,7 +151,9 @@ static struct dr_column *make_column(const struct dr_node *values, enum want wan
     bool zoned = false;
     for (int64_t i = 0; i < dr_node_size(values); i++) {
         const struct dr_node *v = dr_node_at(values, i);
-        if (dr_node_kind(v) == DR_NODE_NULL)
+        if (dr_node_kind(v) == DR_NODE_NULL && spelled && want == WANT_TEXT)
+            dr_builder_append_bytes(b, "None", 4);
+        else if (dr_node_kind(v) == DR_NODE_NULL)
             dr_builder_append_null(b);
         else if (type == DR_TYPE_DICT)
             append_text(b, v, *ret_mixed);
@@ -172,9 +176,12 @@ static struct dr_column *row_numbers(int64_t n)
     return dr_builder_finish(b);
 }
 
-static int32_t make_table(struct test_tables *t, const struct dr_node *columns, const struct dr_node *types,
-                          const char *row_key, struct dr_table **ret, struct dr_err *err)
+static int32_t make_table(struct test_tables *t, const struct dr_node *columns, const struct dr_node *c,
+                          struct dr_table **ret, struct dr_err *err)
 {
+    const struct dr_node *types = dr_node_get(c, "types");
+    const char *row_key = dr_node_str(dr_node_get(c, "row_key"), NULL);
+    bool pandas = dr_streq(dr_node_str(dr_node_get(c, "backend"), ""), "pandas");
     const char *names[COLUMNS_MAX];
     struct dr_column *made[COLUMNS_MAX];
     int32_t n = 0;
@@ -182,7 +189,7 @@ static int32_t make_table(struct test_tables *t, const struct dr_node *columns, 
         bool mixed;
         names[n] = dr_node_key(columns, i);
         made[n] = make_column(dr_node_at(columns, i), wanted(dr_node_str(dr_node_get(types, names[n]), NULL)),
-                              &mixed);
+                              pandas, &mixed);
         if (mixed && t->n_mixed < COLUMNS_MAX)
             t->mixed[t->n_mixed++] = names[n];
         n++;
@@ -209,10 +216,9 @@ static const struct dr_table *table_named(void *ctx, const char *name)
 static int32_t make_tables(struct test_tables *t, const struct dr_node *c, struct dr_err *err)
 {
     const struct dr_node *tables = dr_node_get(c, "tables");
-    const char *row_key = dr_node_str(dr_node_get(c, "row_key"), NULL);
     for (int64_t i = 0; i < dr_node_size(tables) && t->n < TABLES_MAX; i++) {
         t->names[t->n] = dr_node_key(tables, i);
-        DR_TRY(make_table(t, dr_node_at(tables, i), dr_node_get(c, "types"), row_key, &t->tables[t->n], err));
+        DR_TRY(make_table(t, dr_node_at(tables, i), c, &t->tables[t->n], err));
         t->n++;
     }
     return DR_OK;
