@@ -151,8 +151,11 @@ const struct dr_column *dr_source_dict(struct dr_source *s);
 /* Whether two rows have the same raw value; missing ones do. */
 bool dr_source_same(const struct dr_source *s, int64_t x, int64_t y);
 void dr_repeat_tables_done(struct dr_repeat_tables *t); /* NULL is fine */
-/* Equal where the raw values of the columns are. */
-uint64_t dr_rows_hash(int32_t n, struct dr_source *const *columns, int64_t row);
+/* fn for each row of `in`, ascending, on the caller's thread. Rows with the same raw values,
+ * missing ones among them, have the same hash; exact: other rows have not. */
+typedef void (*dr_hash_fn)(void *ctx, int64_t row, uint64_t hash, bool exact);
+void dr_each_hash(struct dr_plan *p, int32_t n, struct dr_source *const *columns, const uint64_t *in,
+                  dr_hash_fn fn, void *ctx);
 const char *dr_class_name(enum dr_class c); /* "numbers", "text", ... */
 /* All rows as their type: raw, or the cast to the declared type. */
 const struct dr_column *dr_source_typed(struct dr_source *s);

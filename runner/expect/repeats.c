@@ -23,8 +23,7 @@
 #define BITS_PER_ROW 32
 #define TABLE_BITS_MIN (INT64_C(1) << 12)
 #define TABLE_BITS_MAX (INT64_C(1) << 28)
-#define DENSE 12      /* of 64 rows: so many are hashed together, with their neighbours */
-#define HASHED_MAX 16 /* columns that dr_rows_hash looks at */
+#define DENSE 12 /* of 64 rows: so many are hashed together, with their neighbours */
 #define MISSING UINT64_C(0x9d39247e33776d41) /* an arbitrary number */
 
 /* Two tables of bits, kept from one question to the next: fresh memory costs
@@ -380,16 +379,6 @@ static void compare_rows(struct repeats *r, const uint64_t *in, int64_t n, uint6
     }
 }
 
-uint64_t dr_rows_hash(int32_t n, struct dr_source *const *columns, int64_t row)
-{
-    struct repeats r = { .columns = columns, .n = n };
-    uint64_t h;
-    int32_t hints[HASHED_MAX] = { 0 };
-    r.n = n < HASHED_MAX ? n : HASHED_MAX;
-    hash_run(&r, row, 1, hints, &h);
-    return h;
-}
-
 /* How many digits each column needs: its codes and one for missing. */
 static uint64_t *radices(struct dr_plan *p, int32_t n, struct dr_source *const *columns)
 {
@@ -403,6 +392,37 @@ static uint64_t *radices(struct dr_plan *p, int32_t n, struct dr_source *const *
     }
     return radix;
 }
+
+/* ---- hashes for others ---- */
+
+struct hash_visit {
+    struct pass_run run;
+    dr_hash_fn fn;
+    void *ctx;
+};
+
+static void visit_run(void *ctx, const struct dr_array *a, int64_t i, int m, int64_t row)
+{
+    const struct hash_visit *v = ctx;
+    uint64_t h[64];
+    (void)a;
+    (void)i;
+    for (uint64_t bits = rows_of_run(&v->run, row, m, h); bits; bits &= bits - 1)
+        v->fn(v->ctx, row + __builtin_ctzll(bits), h[__builtin_ctzll(bits)], v->run.r->radix != NULL);
+}
+
+void dr_each_hash(struct dr_plan *p, int32_t n, struct dr_source *const *columns, const uint64_t *in,
+                  dr_hash_fn fn, void *ctx)
+{
+    struct repeats r = { .plan = p, .columns = columns, .n = n, .rows = p->table->rows, .in = in };
+    DR_AUTO_FREE int32_t *hints = dr_calloc((size_t)n + 1, sizeof *hints);
+    struct hash_visit v = { { &r, hints }, fn, ctx };
+    r.radix = radices(p, n, columns);
+    if (r.rows)
+        dr_each_run(n ? columns[0]->raw : p->table->columns[0], 0, r.rows, visit_run, &v);
+}
+
+/* ---- entry ---- */
 
 static bool holds(int32_t n, struct dr_source *const *columns, const struct dr_source *s)
 {

@@ -13,6 +13,7 @@ static bool is_number(const struct dr_source *s)
 
 struct counted {
     int64_t row, count, at; /* first row with the value; order of appearance */
+    uint64_t hash;
     const struct dr_eval *e;
 };
 
@@ -90,55 +91,108 @@ static void sort_as_python(struct counted *v, int64_t n)
     }
 }
 
-/* Whether a row's values equal another row's. A missing number equals nothing,
- * not even another missing one, as NaN does not in Great Expectations. */
-static bool same_values(const struct dr_eval *e, int64_t x, int64_t y)
+/* ---- counting ---- */
+
+struct counter {
+    struct dr_eval *e;
+    struct counted *list;        /* distinct values, by their first row; n of room */
+    int64_t n, room, left, lone; /* lone: rows that equal nothing */
+    int64_t *slot;               /* open-addressed: index into list + 1, or 0 */
+    uint64_t slots;
+};
+
+/* A missing number equals nothing, not even another missing one, as NaN does
+ * not in Great Expectations. */
+static bool equals_nothing(const struct dr_eval *e, int64_t row)
 {
     for (int32_t k = 0; k < e->n_columns; k++) {
         const struct dr_source *s = e->columns[k];
-        bool lone = is_number(s) && s->null && dr_row_get(s->null, x);
-        if (lone || !dr_source_same(s, x, y))
-            return false;
+        if (s->null && is_number(s) && dr_row_get(s->null, row))
+            return true;
     }
+    return false;
+}
+
+static bool same_values(const struct dr_eval *e, int64_t x, int64_t y)
+{
+    for (int32_t k = 0; k < e->n_columns; k++)
+        if (!dr_source_same(e->columns[k], x, y))
+            return false;
     return true;
 }
 
-static uint64_t hash_values(const struct dr_eval *e, int64_t row)
+static int64_t *slot_of(const struct counter *c, uint64_t hash, int64_t row, bool exact)
 {
-    uint64_t h = dr_rows_hash(e->n_columns, e->columns, row);
-    for (int32_t k = 0; k < e->n_columns; k++) {
-        const struct dr_source *s = e->columns[k];
-        if (is_number(s) && s->null && dr_row_get(s->null, row))
-            h += (uint64_t)row * UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t at = hash & (c->slots - 1);
+    for (; c->slot[at]; at = (at + 1) & (c->slots - 1)) {
+        const struct counted *known = &c->list[c->slot[at] - 1];
+        if (known->hash == hash && (exact || same_values(c->e, known->row, row)))
+            break;
     }
-    return h;
+    return &c->slot[at];
 }
 
-/* Counts by value in an open-addressed table of indices into *ret. */
+static void grow_slots(struct counter *c)
+{
+    free(c->slot);
+    c->slots = c->slots ? c->slots * 4 : 256;
+    c->slot = dr_calloc(c->slots, sizeof *c->slot);
+    for (int64_t k = 0; k < c->n; k++) {
+        uint64_t at = c->list[k].hash & (c->slots - 1);
+        while (c->slot[at])
+            at = (at + 1) & (c->slots - 1);
+        c->slot[at] = k + 1;
+    }
+}
+
+static int64_t add_entry(struct counter *c, int64_t row, uint64_t hash, int64_t count)
+{
+    if (c->n == c->room) {
+        c->room = c->room * 2 + 64;
+        c->list = dr_realloc(c->list, (size_t)c->room * sizeof *c->list);
+    }
+    c->list[c->n] = (struct counted){ row, count, c->n, hash, c->e };
+    return ++c->n;
+}
+
+static void count_row(void *ctx, int64_t row, uint64_t hash, bool exact)
+{
+    struct counter *c = ctx;
+    if (c->left-- <= 0)
+        return;
+    if (equals_nothing(c->e, row)) {
+        if (c->lone++ < c->e->format.partial)
+            (void)add_entry(c, row, hash, 1);
+        return;
+    }
+    if ((uint64_t)c->n * 2 >= c->slots)
+        grow_slots(c);
+    int64_t *slot = slot_of(c, hash, row, exact);
+    if (!*slot)
+        *slot = add_entry(c, row, hash, 0);
+    c->list[*slot - 1].count++;
+}
+
+/* Without those that occur once, but for the first `keep` of them: no more can be shown. */
+static int64_t drop_lone(struct counted *list, int64_t n, int64_t keep)
+{
+    int64_t left = 0;
+    for (int64_t k = 0; k < n; k++)
+        if (list[k].count > 1 || keep-- > 0)
+            list[left++] = list[k];
+    return left;
+}
+
+/* Distinct unexpected values, in order of appearance. */
 static int64_t count_values(struct dr_eval *e, const uint64_t *unexpected, struct counted **ret)
 {
-    int64_t rows = e->plan->table->rows, left = e->check->unexpected_count, n = 0;
-    size_t cap = 64;
-    if (e->format.level != DR_RESULT_COMPLETE && left > COUNTED_ROWS_MAX)
-        left = COUNTED_ROWS_MAX;
-    while (cap < (size_t)left * 2)
-        cap *= 2;
-    int64_t *slot = dr_calloc(cap, sizeof *slot); /* index + 1 */
-    struct counted *list = dr_malloc(((size_t)left + 1) * sizeof *list);
-    for (int64_t r = dr_rows_next(unexpected, rows, 0); r >= 0 && left-- > 0;
-         r = dr_rows_next(unexpected, rows, r + 1)) {
-        size_t at = hash_values(e, r) & (cap - 1);
-        while (slot[at] && !same_values(e, list[slot[at] - 1].row, r))
-            at = (at + 1) & (cap - 1);
-        if (!slot[at]) {
-            list[n] = (struct counted){ r, 0, n, e };
-            slot[at] = ++n;
-        }
-        list[slot[at] - 1].count++;
-    }
-    free(slot);
-    *ret = list;
-    return n;
+    struct counter c = { .e = e, .left = e->check->unexpected_count };
+    if (e->format.level != DR_RESULT_COMPLETE && c.left > COUNTED_ROWS_MAX)
+        c.left = COUNTED_ROWS_MAX;
+    dr_each_hash(e->plan, e->n_columns, e->columns, unexpected, count_row, &c);
+    free(c.slot);
+    *ret = c.list;
+    return drop_lone(c.list, c.n, e->format.partial);
 }
 
 struct dr_node *dr_eval_value_counts(struct dr_eval *e, const uint64_t *unexpected)
