@@ -2,8 +2,8 @@
 #include "data/slab.h"
 #include "data/pages.h"
 
-#define LARGE ((size_t)2 * DR_HUGE_PAGE) /* from here on a slab pays */
-#define SLACK ((size_t)64)               /* readable past the end */
+#define LARGE (DR_HUGE_PAGE * 3 / 2) /* from here on a slab pays */
+#define SLACK ((size_t)64)           /* readable past the end */
 
 static void give_back(struct dr_mem *m)
 {
@@ -31,14 +31,14 @@ void dr_slab_done(struct dr_slab *s)
 struct dr_array *dr_slab_array(const struct dr_slab *s, const struct dr_column *c, int64_t k, int64_t n)
 {
     struct dr_array *a;
-    if (s->mem) {
+    if (s->width) {
         a = dr_calloc(1, sizeof *a);
         atomic_init(&a->refs, 1);
         a->type = c->type;
         a->n = n;
         a->dict = c->dict ? dr_dict_ref(c->dict) : NULL;
-        a->mem[1] = dr_mem_ref(s->mem);
-        a->values = (const char *)s->mem->p + (size_t)k * DR_CHUNK_ROWS * s->width;
+        a->mem[1] = s->mem ? dr_mem_ref(s->mem) : dr_mem_new((size_t)n * s->width);
+        a->values = (const char *)a->mem[1]->p + (s->mem ? (size_t)k * DR_CHUNK_ROWS * s->width : 0);
     } else {
         a = dr_array_new(c->type, n, c->dict);
     }

@@ -17,27 +17,43 @@ static int without_threads(void **state)
     return 0;
 }
 
+/* Of 20 rows about `share` stay. */
+static void check_filter(uint64_t *seed, int64_t rows, int64_t share)
+{
+    struct dr_table *t = few_table(seed, rows), *f = NULL;
+    uint8_t *bits = calloc((size_t)rows / 8 + 1, 1);
+    int64_t at = 0;
+    assert_non_null(bits);
+    for (int64_t i = 0; i < t->rows; i++)
+        if (random_below(seed, 20) < share)
+            dr_bit_set(bits, i);
+    assert_int_equal(dr_table_filter(t, bits, &f, NULL), DR_OK);
+    check_table(f);
+    assert_int_equal(f->rows, dr_bits_count(bits, t->rows));
+    for (int64_t i = 0; i < t->rows; i++)
+        if (dr_bit(bits, i))
+            check_same_row(t, i, f, at++);
+    dr_table_unref(t);
+    dr_table_unref(f);
+    free(bits);
+}
+
 static void filter_keeps_exactly_the_rows_marked(void **state)
 {
+    static const int64_t shares[] = { 0, 1, 10, 19, 20 };
     (void)state;
     uint64_t seed = 1;
     for (int round = 0; round < 5; round++)
-        for (int s = 0; s < N_SIZES; s++) {
-            struct dr_table *t = few_table(&seed, few_sizes[s]), *f = NULL;
-            uint8_t bits[40] = { 0 };
-            int64_t share = random_below(&seed, 3), at = 0;
-            for (int64_t i = 0; i < t->rows; i++)
-                if (random_below(&seed, 2) < share)
-                    dr_bit_set(bits, i);
-            assert_int_equal(dr_table_filter(t, bits, &f, NULL), DR_OK);
-            check_table(f);
-            assert_int_equal(f->rows, dr_bits_count(bits, t->rows));
-            for (int64_t i = 0; i < t->rows; i++)
-                if (dr_bit(bits, i))
-                    check_same_row(t, i, f, at++);
-            dr_table_unref(t);
-            dr_table_unref(f);
-        }
+        for (int s = 0; s < N_SIZES; s++)
+            check_filter(&seed, few_sizes[s], shares[round]);
+}
+
+static void filter_copies_runs_across_chunks(void **state)
+{
+    (void)state;
+    uint64_t seed = 2;
+    check_filter(&seed, DR_CHUNK_ROWS + 5000, 19);
+    check_filter(&seed, 3000, 19);
 }
 
 static void take_gives_the_rows_asked_for(void **state)
@@ -313,6 +329,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(filter_keeps_exactly_the_rows_marked),
+        cmocka_unit_test(filter_copies_runs_across_chunks),
         cmocka_unit_test(take_gives_the_rows_asked_for),
         cmocka_unit_test(take_refuses_rows_that_are_not_there),
         cmocka_unit_test(take_of_a_column_gives_null_for_minus_one),
