@@ -127,12 +127,23 @@ int64_t dr_codes_rows(const struct dr_codes *c, const uint64_t *set)
 
 /* ---- spreading ---- */
 
+/* Eight at a time: shifts by a constant cost a third of the others. */
+static inline uint64_t eight_codes(const uint8_t *by_code, const int32_t *code)
+{
+    return (uint64_t)(by_code[code[0]] | by_code[code[1]] << 1 | by_code[code[2]] << 2 |
+                      by_code[code[3]] << 3 | by_code[code[4]] << 4 | by_code[code[5]] << 5 |
+                      by_code[code[6]] << 6 | by_code[code[7]] << 7);
+}
+
 static uint64_t codes_word(const struct dr_array *a, int64_t i, int m, const void *ctx)
 {
     const uint8_t *by_code = ctx;
     const int32_t *codes = (const int32_t *)a->values + i;
     uint64_t w = 0;
-    for (int j = 0; j < m; j++)
+    int j = 0;
+    for (; j + 8 <= m; j += 8)
+        w |= eight_codes(by_code, codes + j) << j;
+    for (; j < m; j++)
         w |= (uint64_t)by_code[codes[j]] << j;
     return w;
 }

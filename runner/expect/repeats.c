@@ -107,14 +107,18 @@ static void mix_array(const struct dr_array *a, int64_t i, int m, uint64_t *h)
     }
 }
 
+static inline uint64_t nulls_of_run(const struct dr_source *s, int64_t row, int m)
+{
+    return s->null ? s->null[row >> 6] >> (row & 63) & ~UINT64_C(0) >> (64 - m) : 0;
+}
+
 /* The codes of a row as digits of one number: no two rows with different codes
  * share it, and it costs less than mixing. */
 static void pack_codes(const struct repeats *r, int64_t row, int m, int32_t *hints, uint64_t *h)
 {
     for (int32_t k = 0; k < r->n; k++) {
         const struct dr_source *s = r->columns[k];
-        uint64_t null = s->null ? s->null[row >> 6] >> (row & 63) & ~UINT64_C(0) >> (64 - m) : 0;
-        uint64_t radix = r->radix[k];
+        uint64_t radix = r->radix[k], null = nulls_of_run(s, row, m);
         int64_t i;
         const struct dr_array *a = dr_column_at(s->raw, row, &hints[k], &i);
         const int32_t *codes = (const int32_t *)a->values + i;
@@ -125,21 +129,41 @@ static void pack_codes(const struct repeats *r, int64_t row, int m, int32_t *hin
             h[j] += radix - 1 - (uint64_t)codes[j];
         }
     }
-    for (int j = 0; j < m; j++)
-        h[j] = finish(h[j] ^ r->seed << 62);
 }
 
-static void hash_run(const struct repeats *r, int64_t row, int m, int32_t *hints, uint64_t *h)
+#define AHEAD 4 /* words of 64 rows: as long as a line of memory takes to come */
+
+/* Rows far apart lie in lines that the processor cannot foresee. */
+static void prefetch_codes(const struct repeats *r, const int32_t *codes, int64_t row)
 {
-    for (int j = 0; j < m; j++)
-        h[j] = r->radix ? 0 : r->seed;
-    if (r->radix) {
-        pack_codes(r, row, m, hints, h);
-        return;
-    }
+    int64_t word = (row >> 6) + AHEAD;
+    for (uint64_t bits = word < dr_words(r->rows) ? r->in[word] : 0; bits; bits &= bits - 1)
+        __builtin_prefetch((const char *)((uintptr_t)codes + AHEAD * 64 * sizeof *codes +
+                                          (uintptr_t)__builtin_ctzll(bits) * sizeof *codes));
+}
+
+/* The same for the rows of a run whose bit is set. */
+static void pack_some(const struct repeats *r, int64_t row, uint64_t bits, int32_t *hints, uint64_t *h)
+{
     for (int32_t k = 0; k < r->n; k++) {
         const struct dr_source *s = r->columns[k];
-        uint64_t null = s->null ? s->null[row >> 6] >> (row & 63) & ~UINT64_C(0) >> (64 - m) : 0;
+        uint64_t radix = r->radix[k], null = nulls_of_run(s, row, 64);
+        int64_t i;
+        const struct dr_array *a = dr_column_at(s->raw, row, &hints[k], &i);
+        const int32_t *codes = (const int32_t *)a->values + i;
+        prefetch_codes(r, codes, row);
+        for (uint64_t left = bits; left; left &= left - 1) {
+            int j = __builtin_ctzll(left);
+            h[j] = h[j] * radix + (null >> j & 1 ? radix - 1 : (uint64_t)codes[j]);
+        }
+    }
+}
+
+static void mix_values(const struct repeats *r, int64_t row, int m, int32_t *hints, uint64_t *h)
+{
+    for (int32_t k = 0; k < r->n; k++) {
+        const struct dr_source *s = r->columns[k];
+        uint64_t null = nulls_of_run(s, row, m);
         int64_t i;
         const struct dr_array *a = dr_column_at(s->raw, row, &hints[k], &i);
         uint64_t before[64];
@@ -156,8 +180,34 @@ static void hash_run(const struct repeats *r, int64_t row, int m, int32_t *hints
             h[j] = mix(before[j], MISSING);
         }
     }
+}
+
+static void hash_run(const struct repeats *r, int64_t row, int m, int32_t *hints, uint64_t *h)
+{
     for (int j = 0; j < m; j++)
-        h[j] = finish(h[j]);
+        h[j] = r->radix ? 0 : r->seed;
+    if (r->radix)
+        pack_codes(r, row, m, hints, h);
+    else
+        mix_values(r, row, m, hints, h);
+    for (int j = 0; j < m; j++)
+        h[j] = finish(r->radix ? h[j] ^ r->seed << 62 : h[j]);
+}
+
+/* The same for the rows of a run whose bit is set. */
+static void hash_some(const struct repeats *r, int64_t row, uint64_t bits, int32_t *hints, uint64_t *h)
+{
+    for (uint64_t left = bits; left; left &= left - 1) {
+        int j = __builtin_ctzll(left);
+        h[j] = 0;
+        if (!r->radix)
+            hash_run(r, row + j, 1, hints, &h[j]);
+    }
+    if (!r->radix)
+        return;
+    pack_some(r, row, bits, hints, h);
+    for (uint64_t left = bits; left; left &= left - 1)
+        h[__builtin_ctzll(left)] = finish(h[__builtin_ctzll(left)] ^ r->seed << 62);
 }
 
 /* ---- texts ---- */
@@ -202,11 +252,12 @@ static uint64_t rows_of_run(const struct pass_run *run, int64_t row, int m, uint
 {
     const struct repeats *r = run->r;
     uint64_t bits = r->in[row >> 6] >> (row & 63) & ~UINT64_C(0) >> (64 - m);
+    if (!bits)
+        return 0;
     if (__builtin_popcountll(bits) >= DENSE)
         hash_run(r, row, m, run->hints, h);
     else
-        for (uint64_t left = bits; left; left &= left - 1)
-            hash_run(r, row + __builtin_ctzll(left), 1, run->hints, &h[__builtin_ctzll(left)]);
+        hash_some(r, row, bits, run->hints, h);
     for (uint64_t left = r->shares > 1 ? bits : 0; left; left &= left - 1) {
         int j = __builtin_ctzll(left);
         if ((h[j] >> 40) % r->shares != r->share)

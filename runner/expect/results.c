@@ -171,30 +171,47 @@ static int64_t add_set(struct quarantine *q, struct dr_str bits)
     return q->n_sets++;
 }
 
-static int64_t set_of_row(struct quarantine *q, int64_t row, uint8_t *bits, size_t size)
+static int64_t number_of_set(struct quarantine *q, struct dr_str bits)
 {
-    memset(bits, 0, size);
-    for (int32_t k = 0; k < q->n; k++)
-        if (dr_bit(q->checks[k]->unexpected, row))
-            dr_bit_set(bits, k);
-    struct dr_str key = { (const char *)bits, size };
-    int64_t *known = dr_map_get(&q->sets, key);
+    int64_t *known = dr_map_get(&q->sets, bits);
     if (known)
         return *known;
-    int64_t at = add_set(q, key);
-    *dr_map_put(&q->sets, (struct dr_str){ dr_arena_dup(&q->arena, key.p, key.n), key.n }, NULL) = at;
+    int64_t at = add_set(q, bits);
+    *dr_map_put(&q->sets, (struct dr_str){ dr_arena_dup(&q->arena, bits.p, bits.n), bits.n }, NULL) = at;
     return at;
+}
+
+/* The checks that refuse each of 64 rows: `width` words a row. Most rows break few
+ * rules, so that their bits are set one by one. */
+static void turn_word(const struct quarantine *q, int64_t w, uint64_t *of_row, size_t width)
+{
+    memset(of_row, 0, 64 * width * sizeof *of_row);
+    for (int32_t k = 0; k < q->n; k++) {
+        uint64_t word;
+        memcpy(&word, q->checks[k]->unexpected + w * 8, sizeof word);
+        for (; word; word &= word - 1)
+            of_row[(size_t)__builtin_ctzll(word) * width + (size_t)k / 64] |= UINT64_C(1) << k % 64;
+    }
 }
 
 /* The set of each quarantined row, in order. */
 static int32_t *sets_of_rows(struct quarantine *q)
 {
     int32_t *of = dr_malloc(((size_t)q->n_bad + 1) * sizeof *of);
-    size_t size = (size_t)(q->n + 7) / 8;
-    uint8_t *bits = dr_arena_alloc(&q->arena, size + 1);
+    size_t width = ((size_t)q->n + 63) / 64, size = width * sizeof(uint64_t);
+    uint64_t *of_row = dr_arena_array(&q->arena, 64 * width + 1, sizeof *of_row);
     int64_t n = 0;
-    for (int64_t r = dr_rows_next(q->bad, q->rows, 0); r >= 0; r = dr_rows_next(q->bad, q->rows, r + 1))
-        of[n++] = (int32_t)set_of_row(q, r, bits, size);
+    for (int64_t w = 0; w < dr_words(q->rows); w++) {
+        uint64_t left = q->bad[w];
+        if (left)
+            turn_word(q, w, of_row, width);
+        for (const uint64_t *last = NULL, *bits; left; left &= left - 1, n++, last = bits) {
+            bits = of_row + (size_t)__builtin_ctzll(left) * width;
+            bool again = last && memcmp(bits, last, size) == 0; /* as neighbours often do */
+            of[n] =
+                again ? of[n - 1] : (int32_t)number_of_set(q, (struct dr_str){ (const char *)bits, size });
+        }
+    }
     return of;
 }
 

@@ -124,6 +124,22 @@ static void only_the_most_common_values_are_counted_out(void **state)
     assert_field(f, "partial_unexpected_list", "[\"a\", \"b\"]");
 }
 
+static void many_single_values_do_not_hide_the_one_that_repeats(void **state)
+{
+    struct fixture *f = *state;
+    struct dr_buf text = { 0 };
+    (void)dr_buf_puts(&text, "{\"n\": [");
+    for (int k = 0; k < 600; k++)
+        (void)dr_buf_printf(&text, "\"v%03d\", ", k == 599 ? 500 : k);
+    (void)dr_buf_puts(&text, "\"ok\"]}");
+    given(f, dr_buf_cstr(&text));
+    f->options.partial_unexpected_count = 2;
+    verdict(f, "expect_column_values_to_be_in_set", "{\"column\": \"n\", \"value_set\": [\"ok\"]}", false);
+    assert_field(f, "partial_unexpected_counts",
+                 "[{\"value\": \"v500\", \"count\": 2}, {\"value\": \"v000\", \"count\": 1}]");
+    dr_buf_done(&text);
+}
+
 static void sensitive_values_are_masked_everywhere(void **state)
 {
     static const char *const types[] = { "expect_column_values_to_be_in_set",
@@ -227,6 +243,7 @@ int main(void)
         TEST(the_suites_key_and_the_line_name_rows),
         TEST(value_counts_put_the_most_common_first),
         TEST(only_the_most_common_values_are_counted_out),
+        TEST(many_single_values_do_not_hide_the_one_that_repeats),
         TEST(sensitive_values_are_masked_everywhere),
         TEST(sentences_read_well),
         TEST(what_cannot_be_evaluated_is_a_result_of_its_own),
