@@ -125,6 +125,7 @@ bench_feed() {
     mkdir -p "$home/build"
     rm -rf "$home/dags" "$home/migrations"
     mkdir "$home/dags" "$home/migrations"
+    cp -r expectations "$home"
     cp -r dags/medical_feed* "$home/dags"
     cp -r migrations/medical_feed "$home/migrations"
     ln -sfn "$build/tasks" "$home/build/tasks"

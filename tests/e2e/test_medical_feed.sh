@@ -6,6 +6,7 @@
 new_home feed
 cp "$source_dir"/dags/medical_feed.yaml dags/
 cp -R "$source_dir/dags/medical_feed" dags/
+cp "$source_dir"/expectations/feed_*.yaml expectations/
 mkdir migrations
 cp -R "$source_dir/migrations/medical_feed" migrations/
 cp -R "$source_dir/data/medical_feed" sample
@@ -70,6 +71,9 @@ e.json|labs is not a list of events
 f.json|labs is not a list of events
 g.json|no person
 h.json|no version"
+
+sql_is var/dagrun.db "SELECT dataset || ' ' || coalesce(unexpected_count, '') || ' ' || severity FROM v_failed_expectation ORDER BY run_key DESC, dataset LIMIT 2" "feed_files 2 warning
+feed_refused  warning"
 
 it "a reader that holds its view keeps no run waiting"
 sqlite3 -batch var/warehouse.db "BEGIN; $persons; SELECT 1 FROM (WITH RECURSIVE n (i) AS
