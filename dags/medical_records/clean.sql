@@ -133,4 +133,5 @@ SELECT source, rule, action, count(*) AS rows FROM (
   UNION ALL SELECT source, 'unit is missing or not the feature''s', 'as text only' FROM kept
     WHERE number IS NOT NULL AND unit IS NULL
   UNION ALL SELECT source, 'unit ' || unit_text || ' for ' || unit, 'converted' FROM kept WHERE value <> number)
-GROUP BY source, rule, action ORDER BY source, action, rule;
+GROUP BY source, rule, action
+ORDER BY source, CASE action WHEN 'kept' THEN 1 WHEN 'removed' THEN 2 ELSE 3 END, action, rule;

@@ -1,6 +1,6 @@
 /* exports.c - see exports.h. A dataset is one of rows set apart where it has a
- * column _reasons, and one of statistics where it has the columns that
- * monthly_stats writes; what its task is called does not matter. */
+ * column _reasons, one of statistics where it has the columns that monthly_stats writes, and one of
+ * decisions where it has `rule`, `action` and `rows`; what its task is called does not matter. */
 #include "report/exports.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -78,20 +78,36 @@ static int32_t mask_table(struct dr_table **table, const struct dr_map *sensitiv
 
 /* ---- which datasets ---- */
 
-static bool is_statistics(const struct dr_table *t)
+static bool has_columns(const struct dr_table *t, const char *const needed[])
 {
-    static const char *const needed[] = { "month", "n", "mean", "median", NULL };
     for (int i = 0; needed[i]; i++)
         if (dr_table_find(t, needed[i]) < 0)
             return false;
-    return dr_table_find(t, "month") == 0;
+    return true;
+}
+
+/* False where the table is of no kind. */
+static bool find_kind(const struct dr_table *t, enum dr_export_kind *ret)
+{
+    static const char *const statistics[] = { "month", "n", "mean", "median", NULL };
+    static const char *const decisions[] = { "rule", "action", "rows", NULL };
+    if (dr_table_find(t, "_reasons") >= 0)
+        *ret = DR_EXPORT_SET_APART;
+    else if (dr_table_find(t, "month") == 0 && has_columns(t, statistics))
+        *ret = DR_EXPORT_STATISTICS;
+    else if (has_columns(t, decisions))
+        *ret = DR_EXPORT_DECISIONS;
+    else
+        return false;
+    return true;
 }
 
 /* What a schema in the run store says, before a file is opened for it. */
 static bool may_matter(const struct dr_dataset_record *d)
 {
     return d->output && d->path && dr_str_ends(dr_str_of(d->path), DR_LIT(".arrow")) && dr_name_ok(d->name) &&
-           (!d->schema || strstr(d->schema, "\"_reasons\"") || strstr(d->schema, "\"month\""));
+           (!d->schema || strstr(d->schema, "\"_reasons\"") || strstr(d->schema, "\"month\"") ||
+            strstr(d->schema, "\"rule\""));
 }
 
 static void release_table(void *table)
@@ -126,9 +142,7 @@ static bool export_dataset(const struct dr_facts *f, const char *dir, const stru
         e->problem = dr_arena_strdup(f->a, problem.msg);
         return row->d.schema != NULL;
     }
-    bool set_apart = dr_table_find(table, "_reasons") >= 0;
-    bool wanted = set_apart || is_statistics(table);
-    e->kind = set_apart ? DR_EXPORT_SET_APART : DR_EXPORT_STATISTICS;
+    bool wanted = find_kind(table, &e->kind);
     if (wanted && write_export(f, dir, sensitive, e, &table, &problem))
         e->problem = dr_arena_strdup(f->a, problem.msg);
     dr_table_unref(table);

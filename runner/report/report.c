@@ -11,7 +11,7 @@
 
 static bool has_rows(const struct dr_page *p)
 {
-    return p->f->n_accounts > 0 || p->exports->n > 0 || p->exports->withheld;
+    return p->f->n_accounts > 0 || dr_has_rows_apart(p) || p->exports->withheld;
 }
 
 static bool has_checks(const struct dr_page *p)
@@ -38,6 +38,7 @@ static const struct {
     { "verdict", "Verdict", dr_section_verdict, NULL },
     { "failures", "Failures", dr_section_failures, NULL },
     { "rows", "Rows", dr_section_rows, has_rows },
+    { "decisions", "Decisions", dr_section_decisions, dr_has_decisions },
     { "history", "History", dr_section_history, has_checks },
     { "monthly", "Monthly", dr_section_monthly, has_monthly },
     { "run", "Run", dr_section_run, NULL },

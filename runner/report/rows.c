@@ -116,12 +116,17 @@ static void put_group(struct dr_page *p, const struct dr_account *d, const struc
     dr_html_close(p->h, "tr");
 }
 
-static void put_files(struct dr_page *p)
+bool dr_has_rows_apart(const struct dr_page *p)
 {
     bool any = false;
     for (int32_t i = 0; i < p->exports->n; i++)
         any |= p->exports->items[i].kind == DR_EXPORT_SET_APART;
-    if (!any)
+    return any;
+}
+
+static void put_files(struct dr_page *p)
+{
+    if (!dr_has_rows_apart(p))
         return;
     dr_html_leaf(p->h, "h3", "Rows set apart", NULL);
     dr_page_table(p->h, "The rows that were set apart, each with its reasons; sensitive columns are masked",
@@ -150,7 +155,9 @@ void dr_section_rows(struct dr_page *p)
     const struct dr_facts *f = p->f;
     dr_page_section(
         p->h, "rows", "Flow of rows",
-        "Every raw row is clean, quarantined or a duplicate: raw = clean + quarantined + duplicates.");
+        f->n_accounts
+            ? "Every raw row is clean, quarantined or a duplicate: raw = clean + quarantined + duplicates."
+            : "What was set apart. No task of this run says where all rows have gone.");
     for (int32_t i = 0; i < f->n_accounts; i++) {
         const struct dr_account *d = &f->accounts[i];
         dr_html_open(p->h, "div", "class", "card", NULL);

@@ -95,9 +95,9 @@ const char *const dr_page_style[] = {
     "details{margin-top:10px}summary{cursor:pointer;color:var(--link);font-weight:550;padding:3px 0}"
     "details details{margin-left:0}figure{margin:0}figcaption{font-size:.82rem;color:var(--soft)}",
 
-    ".flow th,.flow td{padding:5px 9px}.flow{display:grid;grid-template-columns:minmax(0,1fr);gap:4px 20px;"
-    "align-items:center}.drawing svg{padding:14px;box-sizing:content-box;max-width:calc(100% - 28px)}"
-    "@media (min-width:980px){.flow{grid-template-columns:410px minmax(0,1fr)}}"
+    ".flow th,.flow td{padding:5px 9px}.flow{display:flex;flex-wrap:wrap;gap:4px 20px;align-items:center}"
+    ".flow figure{flex:0 1 410px}.flow .scroll{flex:1 1 640px;min-width:0}"
+    ".drawing svg{padding:14px;box-sizing:content-box;max-width:calc(100% - 28px)}"
     "svg{display:block;max-width:100%;height:auto}svg text{fill:var(--ink);font-size:11px;"
     "font-family:inherit}svg .soft{fill:var(--soft)}svg .axis{stroke:var(--line);stroke-width:1;fill:none}"
     "svg .strong{font-weight:650}.f-good{fill:var(--good)}.f-note{fill:var(--note)}.f-warn{fill:var(--warn)}"

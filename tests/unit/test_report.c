@@ -339,6 +339,31 @@ static void monthly_statistics_are_drawn_and_tabled(void **state)
     assert_true(dr_path_exists(in_home(f, "reports/healthcare/scheduled__001/vitals_monthly.csv")));
 }
 
+static void decisions_are_a_table_of_their_own(void **state)
+{
+    struct fixture *f = *state;
+    struct dr_builder *rows = dr_builder_new(DR_TYPE_INT64);
+    dr_builder_append_int(rows, 1234);
+    dr_builder_append_int(rows, 5);
+    struct dr_column *columns[] = { texts(2, (const char *const[]){ "labs", "labs" }),
+                                    texts(2, (const char *const[]){ "every other row", "<b>twice</b>" }),
+                                    texts(2, (const char *const[]){ "kept", NULL }),
+                                    dr_builder_finish(rows) };
+    begin_run(f, 1);
+    begin_task(f, TRANSFORM_LABS, T0);
+    put_dataset(f, TRANSFORM_LABS, "lab_decisions", 4,
+                (const char *const[]){ "source", "rule", "action", "rows" }, columns);
+    end_task(f, TRANSFORM_LABS, DR_TASK_SUCCESS, NULL, T0 + 5 * MS);
+    end_run(f, DR_RUN_SUCCESS);
+    const char *page = write_report(f);
+    assert_has(page, "<a href=\"#decisions\">Decisions</a>");
+    assert_has(page, "<tr><td>labs</td><td>every other row</td><td>kept</td><td class=\"n\">1,234</td></tr>");
+    assert_has(page, "<td>&lt;b&gt;twice&lt;/b&gt;</td><td>\u2013</td>");
+    assert_has(page, "href=\"lab_decisions.csv\"");
+    assert_lacks(page, "<a href=\"#rows\">"); /* nothing was set apart */
+    assert_true(dr_path_exists(in_home(f, "reports/healthcare/scheduled__001/lab_decisions.csv")));
+}
+
 /* ---- the run ---- */
 
 static void the_critical_path_is_what_decided_the_end(void **state)
@@ -472,6 +497,7 @@ int main(void)
         TEST(without_the_suite_nothing_is_exported),
         TEST(a_dataset_whose_file_is_gone_is_told),
         TEST(monthly_statistics_are_drawn_and_tabled),
+        TEST(decisions_are_a_table_of_their_own),
         TEST(the_critical_path_is_what_decided_the_end),
         TEST(attempts_link_to_their_logs),
         TEST(latest_is_a_relative_link_to_the_newest_report),
