@@ -196,6 +196,36 @@ sql_is $warehouse "SELECT value_text, value IS NULL, report_date FROM labs WHERE
 <|1|2024-05-08"
 sql_is $warehouse "SELECT length(feature) FROM labs WHERE report_date = '2024-05-09'" 3000
 
+it "the ends of the windows: both days themselves count"
+(
+    pipeline_home edges
+    cd data/medical_records || exit 1
+    head='person_id,encounter_id,feature,value,unit,report_date'
+    # The latest day of all tables decides: it is in tests, and most encounters are elsewhere.
+    printf '%s\n' "$head" G,g1,diet,mixed,,2023-12-15 G,g2,diet,mixed,,2023-12-14 G,g1,diet,mixed,,2024-01-20 \
+        G,,diet,mixed,,2024-01-21 G,g7,diet,mixed,, >lifestyle.csv
+    printf '%s\n' "$head,drug_name,rxnorm" G,g3,prescription,1,,2024-03-17,Prazosin, G,g3,prescription,1,,2024-03-16,Metformin, \
+        M,m0,prescription,1,,2023-06-29,Terazosin, K,k0,prescription,1,,2023-06-15,Silodosin, >rx.csv
+    printf '%s\n' "$head,icd_code" G,g4,diagnosis,x,,2024-06-15,I10 M,m1,diagnosis,x,,2023-12-31,I10 M,m2,diagnosis,x,,2023-12-30,I10 \
+        A,a1,diagnosis,x,,2024-03-02,I10 A,a2,diagnosis,x,,2024-03-01,I10 >conditions.csv
+    printf '%s\n' "$head" K,k1,glucose,200,mg/dL,2023-06-15 K,k2,glucose,300,mg/dL,2023-06-14 K,k3,glucose,90,mg/dL,2024-06-15 >labs.csv
+    printf '%s\n' "$head" G,g1,"heart rate",70,/min,2024-06-15 M,m3,"heart rate",70,/min,2024-06-30 \
+        A,a3,"heart rate",70,/min,2024-08-31 >tests.csv
+) || note "the home cannot be made"
+cd "$scratch/edges" || exit 1
+run 0
+# G to 15 June, from 15 December: g1 (of three tables) once, g3, g4; not g2, g7, nor a row without encounter.
+is "encounters from the same day" "$(features G encounters_6_months)" 3
+# M to 30 June, from 30 December.
+is "encounters from the day itself" "$(features M encounters_6_months)" 3
+# A to 31 August; there is no 31 February, which is 2 March in a leap year.
+is "encounters where the day is none of that month" "$(features A encounters_6_months)" 2
+is "90 days before 15 June is 17 March" "$(features G drugs_90_days)" 1
+is "a drug of the day a year ago" "$(features K alpha_blocker_now alpha_blocker_ever)" "1|1"
+is "one of a day more" "$(features M alpha_blocker_now alpha_blocker_ever)" "0|1"
+is "laboratory values from the day a year ago" "$(features K labs_1_year abnormal_lab_share)" "2|0.5"
+cd "$scratch/hand" || exit 1
+
 it "a table without one of the columns fails, says which, and leaves the database as it was"
 sql $warehouse "SELECT * FROM person_resources" >"$scratch/before"
 sed -i '1s/value/valeu/' data/medical_records/tests.csv
