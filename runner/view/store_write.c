@@ -98,8 +98,9 @@ static int32_t delete_rows(struct dr_fhir_store *s, struct dr_str type, struct d
     return DR_OK;
 }
 
-/* As the column stores it. What does not fit is bound as text, which the database refuses. */
-static void bind_cell(struct dr_sql_stmt *q, int at, enum dr_view_store store, const struct dr_batch *b,
+/* As the column stores it. What does not fit is bound as text, which the database refuses. But a number
+ * that is too large for REAL is refused here: the database would store infinity. */
+static bool bind_cell(struct dr_sql_stmt *q, int at, enum dr_view_store store, const struct dr_batch *b,
                       const struct dr_batch_cell *c)
 {
     struct dr_str text = dr_batch_text(b, c);
@@ -107,7 +108,7 @@ static void bind_cell(struct dr_sql_stmt *q, int at, enum dr_view_store store, c
     int64_t i;
     double f;
     if (c->kind == DR_VIEW_NULL)
-        return;
+        return true;
     if (c->kind == DR_VIEW_BOOL && store != DR_STORE_TEXT)
         dr_sql_bind_int(q, at, c->truth);
     else if (c->kind == DR_VIEW_BOOL)
@@ -117,8 +118,11 @@ static void bind_cell(struct dr_sql_stmt *q, int at, enum dr_view_store store, c
         dr_sql_bind_int(q, at, i);
     else if (store == DR_STORE_REAL && dr_parse_f64(text, false, &f))
         dr_sql_bind_float(q, at, f);
+    else if (store == DR_STORE_REAL && dr_parse_f64(text, true, &f))
+        return false;
     else
         dr_sql_bind_static(q, at, text);
+    return true;
 }
 
 static int32_t insert_row(struct dr_fhir_store *s, const struct dr_batch *b, const struct dr_batch_row *row,
@@ -129,7 +133,11 @@ static int32_t insert_row(struct dr_fhir_store *s, const struct dr_batch *b, con
     struct dr_sql_stmt *q;
     DR_TRY(dr_sql_prepare(s->db, s->inserts[row->table], &q, err));
     for (int32_t i = 0; i < n; i++)
-        bind_cell(q, i + 1, t->stores[i], b, &b->cells[row->first_cell + (size_t)i]);
+        if (!bind_cell(q, i + 1, t->stores[i], b, &b->cells[row->first_cell + (size_t)i])) {
+            dr_sql_reset(q);
+            return dr_fail(err, DR_EINPUT, "column '%s': the number is too large for REAL",
+                           t->view->columns[i].name);
+        }
     if (!t->single)
         dr_sql_bind_int(q, n + 1, number);
     return dr_sql_run(q, NULL, err);
@@ -248,7 +256,7 @@ static struct dr_fhir_count *count_of(struct dr_fhir_counts *counts, struct dr_s
     return c;
 }
 
-/* Replace the rows, all or none. A refusal of the database goes to *ret_refused. */
+/* Replace the rows, all or none. Whether values were refused goes to *ret_refused. */
 static int32_t replace(struct dr_fhir_store *s, const struct dr_batch *b, const struct dr_batch_resource *r,
                        bool there, bool *ret_refused, struct dr_err *err)
 {
@@ -261,7 +269,7 @@ static int32_t replace(struct dr_fhir_store *s, const struct dr_batch *b, const 
         rc = insert_rows(s, b, r, err);
     if (!rc)
         rc = record(s, r, err);
-    *ret_refused = rc == DR_EDB && dr_sql_refused(s->db);
+    *ret_refused = rc == DR_EINPUT || (rc == DR_EDB && dr_sql_refused(s->db));
     if (rc && !*ret_refused)
         return rc;
     struct dr_err undo = { 0 };

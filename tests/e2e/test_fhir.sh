@@ -225,6 +225,53 @@ sed -i 's/path: status,/path: "status.frist()",/' dags/fhir_ingest/views/claim.y
 expect_exit 1 load
 case $(reason_of load_bundles) in *"did you mean 'first'?"*) ;; *) note "the reason: $(reason_of load_bundles)" ;; esac
 
+fhir_home hostile
+rm data/fhir/*
+bundle() { # RESOURCE...: a bundle of them on standard output
+    local IFS=,
+    printf '{"resourceType": "Bundle", "entry": [%s]}' "${*/#/{\"resource\": }"
+}
+patient() { printf '{"resourceType": "Patient", "id": %s%s}}' "$1" "${2:+, $2}"; }
+repeated() { # TEXT TIMES
+    head -c "$2" /dev/zero | sed "s/\\x00/$1/g"
+}
+set_aside() { # FILE: where and why, and the file as a whole as -1
+    sql $db "SELECT entry || ' ' || coalesce(resource_type, '?') || ' ' || reason FROM fhir_quarantine JOIN fhir_file USING (file_id)
+        WHERE path = 'data/fhir/$1' ORDER BY entry"
+}
+it "hostile files: each is loaded or set aside with its reason, and none touches another"
+bundle "$(patient '""')" '{"resourceType": "Patient"}}' "$(patient 7)" "$(patient '"good"')" '{"id": "x"}}' >data/fhir/keys.json
+bundle "$(patient '"twice"' '"gender": "male"')" "$(patient '"twice"' '"gender": "female"')" "$(patient '"twice"' '"gender": "female"')" >data/fhir/twice.json
+printf '{"resourceType": "Bundle", "entry": [null, 1, "x", [], {}, {"resource": null}, {"resource": []}]}' >data/fhir/entries.json
+printf '{"resourceType": "Bundle", "entry": {"resource": %s}' "$(patient '"x"')" >data/fhir/object.json
+bundle "$(patient '"deep"' "\"extension\": $(repeated '[{"extension":' 50000)$(repeated '}]' 50000)")" >data/fhir/deep.json
+bundle "$(patient '"shallow"' "\"extension\": $(repeated '[{"extension":' 200)[]$(repeated '}]' 200)")" >data/fhir/shallow.json
+size=100000000
+under_sanitizer && size=5000000
+{ printf '{"resourceType": "Patient", "id": "big", "gender": "' && head -c $size /dev/zero | tr '\0' x && printf '"}'; } >data/fhir/big.json
+printf '{"resourceType": "Patient", "id": "k\374"}' >data/fhir/latin1.json
+: >data/fhir/empty.json
+bundle '{"resourceType": "Observation", "id": "huge", "valueQuantity": {"value": 1e400}}}' \
+    '{"resourceType": "Observation", "id": "long", "valueQuantity": {"value": 0.'"$(repeated 1 60)"'}}}' >data/fhir/numbers.json
+expect_exit 1 load
+is "keys" "$(set_aside keys.json)" "0 Patient the resource has neither an id nor a fullUrl
+1 Patient the resource has neither an id nor a fullUrl
+2 Patient the resource has neither an id nor a fullUrl
+4 ? the resource has no resourceType"
+is "entries" "$(set_aside entries.json | sort -u -k 2)" "0 ? the entry has no resource"
+is "of one key, the last" "$(sql $db "SELECT count(*), max(gender) FROM patient WHERE patient_id = 'twice'")" "1|female"
+for case in 'object.json:the Bundle'"'"'s entry is no list' 'deep.json:nested more than 512 deep' 'latin1.json:not valid UTF-8 (byte 0xfc)' \
+    'empty.json:expected a value, but the text ends here'; do
+    case $(set_aside "${case%%:*}") in "-1 ? "*"${case#*:}") ;; *) note "${case%%:*}: $(set_aside "${case%%:*}")" ;; esac
+done
+is "a number beyond all measure" "$(set_aside numbers.json)" "0 Observation table 'observation': column 'value': the number is too large for REAL"
+sql_is $db "SELECT observation_id, length(value_text), value > 0.11 AND value < 0.12 FROM observation" "long|62|1"
+sql_is $db "SELECT patient_id, coalesce(length(gender), 0) FROM patient ORDER BY 1" "big|$size
+good|0
+shallow|0
+twice|6"
+sql_is var/dagrun.db "SELECT sum(raw) - sum(clean) - sum(quarantined) - sum(duplicates) FROM v_row_account WHERE dataset = 'fhir'" 0
+
 fhir_home killed
 it "a run that is killed leaves whole files, and the next one ends as an undisturbed run would"
 expect_exit 0 load
