@@ -13,7 +13,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototyp
 ALL_C := -std=gnu17 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SAN) -fPIC -fvisibility=hidden
 RUNNER_C := -Iinclude -Irunner -include runner/base/banned.h
 COMMA := ,
-# libxml2 and libpq are loaded when they are needed, not by every start.
+# libpq is loaded when it is needed, not by every start.
 OWN_LIBS := -lsqlite3 -lcsv -lyaml -levent_core -ljansson -lpcre2-8 -lutf8proc -lxxhash -lz -lzstd -llz4
 SYSTEM_LIBS := -lm -lpthread -ldl
 LIBS := $(OWN_LIBS) $(SYSTEM_LIBS)
@@ -58,7 +58,6 @@ $B/runner/%.o: runner/%.c $B/flags
 	$(CC) $(ALL_C) $(RUNNER_C) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 $B/runner/cmd/version.o: CPPFLAGS += -I$B/generated
 $B/runner/cmd/version.o: $B/generated/cmd/version.h
-$B/runner/report/html.o: CPPFLAGS += -I/usr/include/libxml2
 # Before banned.h: a macro of PostgreSQL's header names one of the functions that it bans.
 $B/runner/data/pg.o: RUNNER_C := -I/usr/include/postgresql -include libpq-fe.h $(RUNNER_C)
 $B/libdagrun.a: $(LIB_OBJ)

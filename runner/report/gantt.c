@@ -101,13 +101,12 @@ void dr_gantt_draw(struct dr_page *p, const struct dr_graph *g)
     dr_html_leaf(p->h, "h3", "When each task ran", NULL);
     dr_html_open(p->h, "div", "class", "scroll drawing", "tabindex", "0", "role", "group", "aria-label",
                  "When each task ran", NULL);
-    dr_page_svg(
-        p->h, WIDTH, height, "When each task ran",
+    dr_page_wide_svg(
+        p->h, WIDTH, height, 640, "When each task ran",
         dr_arena_printf(f->a,
                         "%d tasks over %s, in the order they began. Thick bars are the critical path: what "
                         "decided when the run ended. The table of attempts has the same.",
                         (int)n, dr_words_duration(f->a, s.from_us, s.to_us)));
-    dr_html_attrf(p->h, "style", "min-width:640px");
     put_axis(p, &s, height);
     for (int32_t i = 0; i < n; i++)
         put_task(p, list[i], &s, HEAD + (int)i * ROW_H);

@@ -235,12 +235,12 @@ void dr_graph_draw(struct dr_page *p, const struct dr_graph *g)
     int height = 2 * MARGIN + g->lanes * STEP_Y - (STEP_Y - NODE_H);
     dr_html_open(p->h, "div", "class", "scroll drawing", "tabindex", "0", "role", "group", "aria-label",
                  "Graph of tasks", NULL);
-    dr_page_svg(p->h, width, height, "Graph of tasks",
-                dr_arena_printf(p->f->a,
-                                "%d tasks in %d layers, from left to right; the tasks that decided when the "
-                                "run ended have a bold frame. The table of tasks has the same.",
-                                (int)g->n, (int)g->layers));
-    dr_html_attrf(p->h, "style", "min-width:%dpx", width > 1300 ? width : width * 4 / 5);
+    dr_page_wide_svg(
+        p->h, width, height, width > 1300 ? width : width * 4 / 5, "Graph of tasks",
+        dr_arena_printf(p->f->a,
+                        "%d tasks in %d layers, from left to right; the tasks that decided when the "
+                        "run ended have a bold frame. The table of tasks has the same.",
+                        (int)g->n, (int)g->layers));
     for (int32_t i = 0; i < g->n; i++)
         for (int32_t k = 0; k < g->tasks[i].n_direct; k++)
             put_edge(p->h, &g->tasks[g->tasks[i].upstream[k]], &g->tasks[i]);

@@ -1,12 +1,12 @@
-/* html.h - an HTML5 page built as a tree. Layer: report.
+/* html.h - an HTML5 page, element by element. Layer: report.
  *
- * The tree is libxml2's, so nothing that is shown can become markup. On its way
- * in every text is made harmless to look at too: control characters, invalid
- * UTF-8 and bidirectional overrides become visible escapes, and a text longer
- * than DR_HTML_TEXT_MAX code points is cut with a note of its length.
+ * Texts and values of attributes are escaped where they are written, so nothing that is
+ * shown can become markup. On its way in every text is made harmless to look at too: control characters,
+ * invalid UTF-8 and bidirectional overrides become visible escapes, and a text longer than DR_HTML_TEXT_MAX
+ * code points is cut with a note of its length.
  *
- * Elements are opened and closed in turn. What goes wrong (out of memory in the
- * library) sticks and is told once, by dr_html_put. */
+ * Elements are opened and closed in turn; their names and those of attributes are literals.
+ * A page that becomes too large is told once, by dr_html_put. */
 #ifndef DR_HTML_H
 #define DR_HTML_H
 #include "base/str.h"
@@ -14,8 +14,8 @@
 enum { DR_HTML_TEXT_MAX = 4000, DR_HTML_CELL_MAX = 160, DR_HTML_ATTR_MAX = 1000 };
 
 struct dr_html;
-/* An empty <html lang="en">, which is open. Loads libxml2 on first use. */
-int32_t dr_html_new(struct dr_html **ret, struct dr_err *err);
+/* An empty <html lang="en">, which is open. */
+struct dr_html *dr_html_new(void);
 void dr_html_free(struct dr_html *h); /* NULL is fine */
 
 /* Open an element; then pairs of attribute name and value, ended by NULL. A NULL
@@ -37,6 +37,6 @@ void dr_html_lines(struct dr_html *h, struct dr_str text);
 /* Text of ours, as it is: for <style> and <script>. */
 void dr_html_raw(struct dr_html *h, const char *text);
 
-/* Append the page as UTF-8; every element must be closed but <html>. */
+/* Append the page as UTF-8, once; every element must be closed but <html>. */
 int32_t dr_html_put(struct dr_html *h, struct dr_buf *out, struct dr_err *err);
 #endif

@@ -115,11 +115,10 @@ int32_t dr_index_write(struct dr_state *s, const struct dr_home *home, struct dr
     DR_AUTO_ARENA a = { 0 };
     DR_AUTO_BUF out = { 0 };
     struct dr_run_row *runs;
-    struct dr_html *h;
     int32_t n;
     struct dr_run_filter filter = { .state = -1, .limit = RUNS_SHOWN };
     DR_TRY(dr_state_runs(s, &a, &filter, &runs, &n, err));
-    DR_TRY(dr_html_new(&h, err));
+    struct dr_html *h = dr_html_new();
     build(h, &a, home, runs, n);
     int32_t rc = dr_html_put(h, &out, err);
     dr_html_free(h);

@@ -41,6 +41,9 @@ void dr_page_table(struct dr_html *h, const char *caption, const char *class, ..
 void dr_page_table_end(struct dr_html *h);
 /* An <svg>, left open, with its title and what it shows in words. */
 void dr_page_svg(struct dr_html *h, int width, int height, const char *title, const char *desc);
+/* One that a narrow screen scrolls rather than shrinks below min_width. */
+void dr_page_wide_svg(struct dr_html *h, int width, int height, int min_width, const char *title,
+                      const char *desc);
 /* anchor: "start", "middle", "end" or NULL; class may be NULL. */
 void dr_page_svg_text(struct dr_html *h, double x, double y, const char *class, const char *anchor,
                       const char *text);

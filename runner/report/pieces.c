@@ -150,14 +150,22 @@ void dr_page_badge(struct dr_html *h, enum dr_tone tone, const char *word)
     dr_html_close(h, "span");
 }
 
-void dr_page_svg(struct dr_html *h, int width, int height, const char *title, const char *desc)
+void dr_page_wide_svg(struct dr_html *h, int width, int height, int min_width, const char *title,
+                      const char *desc)
 {
     dr_html_open(h, "svg", "role", "img", "xmlns", "http://www.w3.org/2000/svg", NULL);
     dr_html_attrf(h, "width", "%d", width);
     dr_html_attrf(h, "height", "%d", height);
     dr_html_attrf(h, "viewBox", "0 0 %d %d", width, height);
+    if (min_width > 0)
+        dr_html_attrf(h, "style", "min-width:%dpx", min_width);
     dr_html_leaf(h, "title", title, NULL);
     dr_html_leaf(h, "desc", desc, NULL);
+}
+
+void dr_page_svg(struct dr_html *h, int width, int height, const char *title, const char *desc)
+{
+    dr_page_wide_svg(h, width, height, 0, title, desc);
 }
 
 void dr_page_svg_text(struct dr_html *h, double x, double y, const char *class, const char *anchor,

@@ -97,7 +97,7 @@ static void build(struct dr_page *p)
 static int32_t write_page(struct dr_page *p, struct dr_err *err)
 {
     DR_AUTO_BUF out = { 0 };
-    DR_TRY(dr_html_new(&p->h, err));
+    p->h = dr_html_new();
     build(p);
     int32_t rc = dr_html_put(p->h, &out, err);
     dr_html_free(p->h);

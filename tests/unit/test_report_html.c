@@ -16,7 +16,8 @@ static int setup(void **state)
 {
     struct page *p = test_calloc(1, sizeof(*p));
     *state = p;
-    return dr_html_new(&p->h, &p->err);
+    p->h = dr_html_new();
+    return 0;
 }
 
 static int teardown(void **state)
@@ -148,6 +149,23 @@ static void lines_keep_their_ends_and_tabs(void **state)
     assert_page(p, "<pre>a:\n\tb\\x1B[31m\n</pre>");
 }
 
+static void links_hold_what_a_url_may_hold(void **state)
+{
+    struct page *p = *state;
+    dr_html_leaf(p->h, "a", "x", "href", "a b/\u00e9\"'<>?q=1&r#top%20", NULL);
+    assert_page(p, "<a href=\"a%20b/%C3%A9%22'%3C%3E?q=1&amp;r#top%20\">x</a>");
+}
+
+static void attributes_may_follow_until_something_is_in_the_element(void **state)
+{
+    struct page *p = *state;
+    dr_html_open(p->h, "td", "class", "n", NULL);
+    dr_html_attrf(p->h, "colspan", "%d", 2);
+    dr_html_text(p->h, "1 < 2");
+    dr_html_close(p->h, "td");
+    assert_page(p, "<td class=\"n\" colspan=\"2\">1 &lt; 2</td>");
+}
+
 static void a_page_over_the_limit_is_an_error(void **state)
 {
     struct page *p = *state;
@@ -174,6 +192,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_long_text_is_cut_and_says_how_long_it_was, setup, teardown),
         cmocka_unit_test_setup_teardown(a_text_of_just_the_limit_is_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(lines_keep_their_ends_and_tabs, setup, teardown),
+        cmocka_unit_test_setup_teardown(links_hold_what_a_url_may_hold, setup, teardown),
+        cmocka_unit_test_setup_teardown(attributes_may_follow_until_something_is_in_the_element, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_page_over_the_limit_is_an_error, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
