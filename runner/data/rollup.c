@@ -229,7 +229,7 @@ static int32_t next_block(struct dr_rollup_worker *w, uint32_t part, struct dr_e
 }
 
 /* Where values and words are constants, as in most calls, this is a few moves. */
-static inline __attribute__((always_inline)) void write_entry(const struct dr_rollup_worker *w,
+static inline __attribute__((always_inline)) void write_entry(const struct dr_rollup_columns *w,
                                                               int32_t values, int32_t words, int64_t i,
                                                               char *to)
 {
@@ -252,14 +252,19 @@ static inline __attribute__((always_inline)) int32_t scatter_shape(const struct 
                                                                    int32_t values, int32_t words,
                                                                    struct dr_err *err)
 {
-    size_t entry = (size_t)values * sizeof(double) + (size_t)words * sizeof(uint32_t);
-    for (int64_t i = 0; i < x->n; i++) {
-        uint32_t part = r->part_bits ? (uint32_t)(hash[i] >> (64 - r->part_bits)) : 0;
-        struct dr_rollup_room *room = &w->rooms[part];
-        if (room->at == room->end)
+    const size_t entry = (size_t)values * sizeof(double) + (size_t)words * sizeof(uint32_t);
+    const struct dr_rollup_columns c = { w->values, w->words };
+    struct dr_rollup_room *rooms = w->rooms;
+    const int64_t n = x->n;
+    const int shift = 63 - r->part_bits; /* and one more, which 64 could not be */
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t part = (uint32_t)(hash[i] >> 1 >> shift);
+        struct dr_rollup_room *room = &rooms[part];
+        if (__builtin_expect(room->at == room->end, 0))
             DR_TRY(next_block(w, part, err));
-        write_entry(w, values, words, i, room->at);
-        room->at += entry;
+        char *to = room->at;
+        room->at = to + entry;
+        write_entry(&c, values, words, i, to);
     }
     return DR_OK;
 }
@@ -292,7 +297,7 @@ static int32_t group_at_once(const struct dr_rollup *r, struct dr_rollup_worker 
     for (int64_t i = 0; i < x->n; i++) {
         if (!is_selected(x, i))
             continue;
-        write_entry(w, r->n_values, r->words, i, entry);
+        write_entry(&(struct dr_rollup_columns){ w->values, w->words }, r->n_values, r->words, i, entry);
         DR_TRY(dr_rollup_groups_add(&w->groups, &(const char *){ entry }, 1, err));
         w->counts.kept++;
     }

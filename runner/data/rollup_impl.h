@@ -192,6 +192,11 @@ struct dr_rollup_mark {
 struct dr_rollup_room {
     char *at, *end;
 };
+/* A block of rows, column by column. */
+struct dr_rollup_columns {
+    double (*values)[DR_ROLLUP_BLOCK];
+    uint32_t (*words)[DR_ROLLUP_BLOCK];
+};
 struct dr_rollup_worker {
     uint32_t (*words)[DR_ROLLUP_BLOCK]; /* owned */
     double (*values)[DR_ROLLUP_BLOCK];  /* owned */

@@ -86,30 +86,36 @@ static int32_t make_room(struct distinct *d, const struct dr_rollup *r, size_t r
     return DR_OK;
 }
 
-static inline __attribute__((always_inline)) void load_key(const struct distinct *d, const char *p,
-                                                           int32_t words, uint32_t *key)
+/* Two words at a time, as they will be read. */
+static inline __attribute__((always_inline)) void load_key(const uint32_t *mask, const char *p, int32_t words,
+                                                           uint32_t *key)
 {
+    int32_t k = 0;
 #pragma GCC unroll 8
-    for (int32_t k = 0; k < words; k++)
-        key[k] = dr_rollup_load4(p + (size_t)k * sizeof(*key)) & d->mask[k];
+    for (; k + 2 <= words; k += 2) {
+        uint64_t two = dr_rollup_load8(p + (size_t)k * sizeof(*key)) & dr_rollup_load8(mask + k);
+        memcpy(key + k, &two, sizeof(two));
+    }
+    if (k < words)
+        key[k] = dr_rollup_load4(p + (size_t)k * sizeof(*key)) & mask[k];
 }
 
 /* The number of a key; new ones are added. */
 static inline __attribute__((always_inline)) size_t find_key(struct distinct *d, const uint32_t *key,
                                                              uint64_t hash, int32_t words, bool *ret_new)
 {
-    uint32_t tag = (uint32_t)(hash >> 20) & ~d->number;
-    size_t s = (size_t)hash & (d->n_slots - 1);
-    for (uint32_t slot; (slot = d->slots[s]) != 0; s = (s + 1) & (d->n_slots - 1)) {
-        size_t known = (slot & d->number) - 1;
-        if ((slot & ~d->number) == tag &&
+    uint32_t *slots = d->slots, number = d->number, tag = (uint32_t)(hash >> 20) & ~number;
+    size_t last = d->n_slots - 1, s = (size_t)hash & last;
+    for (uint32_t slot; (slot = slots[s]) != 0; s = (s + 1) & last) {
+        size_t known = (slot & number) - 1;
+        if ((slot & ~number) == tag &&
             dr_rollup_same((const char *)(d->keys + known * (size_t)words), (const char *)key, words))
             return known;
     }
     *ret_new = true;
     memcpy(d->keys + d->n * (size_t)words, key, (size_t)words * sizeof(*key));
     d->seen[d->n] = 0;
-    d->slots[s] = tag | (uint32_t)(d->n + 1);
+    slots[s] = tag | (uint32_t)(d->n + 1);
     return d->n++;
 }
 
@@ -127,11 +133,13 @@ static inline __attribute__((always_inline)) void take_some(struct resolver *x, 
     struct distinct *d = &x->d;
     uint32_t keys[DR_ROLLUP_AT_ONCE][DR_ROLLUP_WORDS];
     uint64_t hash[DR_ROLLUP_AT_ONCE];
+    const uint32_t *slots = d->slots, *mask = d->mask;
+    size_t last = d->n_slots - 1;
     uint32_t flag_at = (uint32_t)((size_t)values * sizeof(double) + (size_t)x->r->flag * sizeof(uint32_t));
     for (int32_t i = 0; i < n; i++) {
-        load_key(d, p + (size_t)i * entry + (size_t)values * sizeof(double), words, keys[i]);
+        load_key(mask, p + (size_t)i * entry + (size_t)values * sizeof(double), words, keys[i]);
         hash[i] = dr_rollup_hash(keys[i], words);
-        __builtin_prefetch(&d->slots[hash[i] & (d->n_slots - 1)]);
+        __builtin_prefetch(&slots[hash[i] & last]);
     }
     for (int32_t i = 0; i < n; i++, p += entry) {
         bool is_new = false, selected = dr_rollup_load4(p + flag_at) & DR_ROLLUP_FLAG;
@@ -197,6 +205,18 @@ static int32_t close_block(struct resolver *x, struct dr_rollup_worker *w, size_
     return DR_OK;
 }
 
+/* Ask for the entries of a batch that comes later: they lie elsewhere than those before them. */
+static void prefetch_batch(const struct resolver *x, const struct dr_rollup_mark *mark, size_t part)
+{
+    const struct cursor *c = &x->cursors[mark->worker];
+    const struct dr_rollup_worker *w = &x->r->workers[mark->worker];
+    size_t n = dr_rollup_entries_before(x->r, w, part, mark->at + 1) -
+               dr_rollup_entries_before(x->r, w, part, mark->at);
+    n *= x->r->entry;
+    for (size_t at = 0; c->open && at < n && at < c->left; at += 64)
+        __builtin_prefetch(c->p + at);
+}
+
 static int32_t take_batch(struct resolver *x, const struct dr_rollup_mark *mark, size_t part)
 {
     struct dr_rollup_worker *w = &x->r->workers[mark->worker];
@@ -228,8 +248,11 @@ static int32_t take_part(struct resolver *x, const struct resolution *whole, siz
         rows += dr_rollup_entries_before(x->r, w, part, INT32_MAX);
     }
     DR_TRY(make_room(&x->d, x->r, rows, &x->me->err));
-    for (int32_t i = 0; i < whole->n_marks; i++)
+    for (int32_t i = 0; i < whole->n_marks; i++) {
+        if (i + 1 < whole->n_marks)
+            prefetch_batch(x, &whole->marks[i + 1], part);
         DR_TRY(take_batch(x, &whole->marks[i], part));
+    }
     return flush(x);
 }
 

@@ -110,9 +110,23 @@ static int32_t fill_days(struct dr_rollup_texts *t, const struct dr_array *a, in
     return DR_OK;
 }
 
-static bool is_short(const char *p, int64_t n)
+/* A text of up to 8 bytes, by moves of constant length. */
+static inline uint64_t load_short(const char *p, int64_t n)
 {
-    return n <= 8 && !(n == 8 && (unsigned char)p[7] == 0xFF) && !memchr(p, '\0', (size_t)n);
+    if (n >= 4)
+        return dr_rollup_load4(p) | (uint64_t)dr_rollup_load4(p + n - 4) << (n - 4) * 8;
+    uint64_t word = n > 0 ? (unsigned char)p[0] : 0;
+    if (n > 1)
+        word |= (uint64_t)(unsigned char)p[n / 2] << n / 2 * 8 | (uint64_t)(unsigned char)p[n - 1]
+                                                                     << (n - 1) * 8;
+    return word;
+}
+
+/* Neither a NUL among n bytes, nor what LONG or SHORT_MISSING could be. */
+static inline bool is_short(uint64_t word, int64_t n)
+{
+    uint64_t low = UINT64_C(0x0101010101010101), bytes = n == 8 ? UINT64_MAX : (UINT64_C(1) << n * 8) - 1;
+    return !((word - low) & ~word & (low << 7) & bytes) && word >> 56 != 0xFF;
 }
 
 static int32_t fill_strings(struct dr_rollup_texts *t, const struct dr_array *a, int64_t i, int64_t n,
@@ -122,9 +136,8 @@ static int32_t fill_strings(struct dr_rollup_texts *t, const struct dr_array *a,
     for (int64_t k = 0; k < n; k++) {
         const char *p = a->bytes + offsets[k];
         int64_t length = offsets[k + 1] - offsets[k];
-        uint64_t word = 0;
-        if (is_short(p, length)) {
-            memcpy(&word, p, (size_t)length);
+        uint64_t word = length <= 8 ? load_short(p, length) : 0;
+        if (length <= 8 && is_short(word, length)) {
             first[k] = (uint32_t)word;
             second[k] = (uint32_t)(word >> 32);
             continue;
