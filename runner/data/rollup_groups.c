@@ -261,14 +261,20 @@ static bool is_quantile(int32_t fn)
     return fn == DR_AGG_MEDIAN || fn == DR_AGG_QUANTILE;
 }
 
+static bool needs_two(int32_t fn)
+{
+    return fn == DR_AGG_STDDEV || fn == DR_AGG_VARIANCE;
+}
+
 static int32_t stats_wanted(const struct dr_rollup *r, int32_t value)
 {
     int32_t want = 0;
     for (int32_t i = 0; i < r->o->n_aggs; i++) {
         int32_t fn = r->agg_value[i] == value ? r->o->aggs[i].fn : DR_AGG_COUNT;
-        want |= fn == DR_AGG_SUM || fn == DR_AGG_MEAN ? DR_STATS_SUM : 0;
-        want |= fn == DR_AGG_STDDEV || fn == DR_AGG_VARIANCE ? DR_STATS_SPREAD : 0;
-        want |= fn == DR_AGG_MIN || fn == DR_AGG_MAX ? DR_STATS_EXTREMES : 0;
+        bool extreme = fn == DR_AGG_MIN || fn == DR_AGG_MAX, two = needs_two(fn);
+        want |= extreme ? DR_STATS_EXTREMES : 0;
+        want |= fn == DR_AGG_SUM || fn == DR_AGG_MEAN || two ? DR_STATS_SUM : 0;
+        want |= two ? DR_STATS_SPREAD : 0;
     }
     return want;
 }
@@ -332,6 +338,8 @@ static void find_ranks(const struct whole *x, int32_t value, double *numbers, st
     }
 }
 
+/* The values of a group come in the order in which threads took partitions: nothing here may show
+ * that. */
 static void aggregate_value(const struct whole *x, uint32_t group, int32_t value, struct layout *l)
 {
     const struct dr_rollup_options *o = x->r->o;
@@ -340,14 +348,15 @@ static void aggregate_value(const struct whole *x, uint32_t group, int32_t value
     bool ranks = false;
     int32_t want = stats_wanted(x->r, value);
     if (l->n > 0 && want)
-        dr_stats_of(&s, l->words, (int64_t)l->n, true, want);
+        dr_stats_of(&s, l->words, (int64_t)l->n, true, want & ~DR_STATS_SPREAD);
+    if (l->n > 1 && want & DR_STATS_SPREAD)
+        s.m2 = dr_stats_squares(l->words, (int64_t)l->n, dr_stats_sum(&s) / (double)l->n);
     for (int32_t i = 0; i < o->n_aggs; i++) {
         int32_t fn = o->aggs[i].fn;
         if (x->r->agg_value[i] != value)
             continue;
         bool count = fn == DR_AGG_COUNT || fn == DR_AGG_COUNT_DISTINCT;
-        bool two = fn == DR_AGG_STDDEV || fn == DR_AGG_VARIANCE;
-        x->present[at + (size_t)i] = count || l->n > (two ? 1 : 0);
+        x->present[at + (size_t)i] = count || l->n > (needs_two(fn) ? 1 : 0);
         x->numbers[at + (size_t)i] = number_of(fn, &s, l);
         ranks |= is_quantile(fn) || fn == DR_AGG_COUNT_DISTINCT;
     }

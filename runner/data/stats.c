@@ -60,6 +60,30 @@ double dr_stats_sum(const struct dr_stats *s)
     return isfinite(s->sum) ? s->sum + s->lost : s->sum;
 }
 
+/* Sums in lanes with what each lost: sum[0] then holds all of it. */
+static void join_lanes(double *sum, double *lost)
+{
+    for (int lane = 1; lane < LANES; lane++) {
+        add_exactly(&sum[0], &lost[0], sum[lane]);
+        lost[0] += lost[lane];
+    }
+    sum[0] += lost[0];
+}
+
+double dr_stats_squares(const uint64_t *words, int64_t n, double mean)
+{
+    double d1[LANES] = { 0 }, lost1[LANES] = { 0 }, d2[LANES] = { 0 }, lost2[LANES] = { 0 };
+    for (int64_t i = 0; i < n; i += LANES)
+        for (int lane = 0; lane < LANES && i + lane < n; lane++) {
+            double d = as_float(words[i + lane]) - mean;
+            add_exactly(&d1[lane], &lost1[lane], d);
+            add_exactly(&d2[lane], &lost2[lane], d * d);
+        }
+    join_lanes(d1, lost1);
+    join_lanes(d2, lost2);
+    return d2[0] - d1[0] * d1[0] / (double)n;
+}
+
 static inline void measure_spread(struct dr_stats *s, const uint64_t *words, int64_t n, bool floats)
 {
     double sum = floats ? dr_stats_sum(s) : (double)s->total, d1[LANES] = { 0 }, d2[LANES] = { 0 };

@@ -6,6 +6,7 @@
  * task is TASK/out/NAME or TASK/out/NAME.arrow, whichever is there. */
 #include "exec/task_impl.h"
 #include "exec/executor.h"
+#include "exec/hashing.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -165,15 +166,25 @@ static const char *schema_json(struct dr_task *t, const struct dr_table *table)
     return dr_buf_ok(&text) ? dr_arena_dup(&t->arena, text.p, text.n) : NULL;
 }
 
+static int32_t hash_of(struct dr_task_file *f, const char *path, char hash[DR_HASH_HEX], uint64_t *ret_bytes,
+                       struct dr_err *err)
+{
+    struct dr_hashing *begun = f->hashing;
+    struct stat st;
+    f->hashing = NULL;
+    if (begun)
+        return dr_hashing_finish(begun, hash, ret_bytes, err);
+    bool file = stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    return file ? dr_hash_file(path, hash, ret_bytes, err) : DR_OK;
+}
+
 /* shown is where the file will be found; path where it is now. table may be NULL. */
 static int32_t record(struct dr_task *t, struct dr_task_file *f, const char *path, const char *shown,
                       bool output, const struct dr_table *table)
 {
     char hash[DR_HASH_HEX] = "";
     uint64_t bytes = 0;
-    struct stat st;
-    if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
-        DR_TRY(dr_hash_file(path, hash, &bytes, &t->err));
+    DR_TRY(hash_of(f, path, hash, &bytes, &t->err));
     struct dr_msg m = {
         .type = DR_MSG_DATASET,
         .dataset = {
@@ -272,6 +283,12 @@ int32_t dr_task_input_file(struct dr_task *t, const char *name, int32_t i, struc
     return DR_OK;
 }
 
+void dr_task_hash_ahead(const struct dr_task *t, struct dr_task_file *f)
+{
+    if (t->info.threads > 1 && !f->recorded && !f->hashing)
+        f->hashing = dr_hashing_start(f->path);
+}
+
 int32_t dr_task_record_read(struct dr_task *t, struct dr_task_file *f, const struct dr_table *table)
 {
     return f->recorded ? DR_OK : record(t, f, f->path, f->path, false, table);
@@ -283,6 +300,7 @@ int32_t dr_task_read(struct dr_task *t, const char *name, int32_t i, const struc
     struct dr_task_file *f;
     struct dr_table *table;
     DR_TRY(dr_task_input_file(t, name, i, &f));
+    dr_task_hash_ahead(t, f);
     DR_TRY(read_by_name(f->path, csv, &table, ret_rejects, &t->err));
     int32_t rc = dr_task_record_read(t, f, table);
     if (rc) {

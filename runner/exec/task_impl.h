@@ -10,11 +10,12 @@
 /* A binding of the DAG with its ${...} replaced. Texts in the task's arena. */
 struct dr_task_file {
     const char *port;
-    const char *name; /* the dataset, or the path as written */
-    const char *path; /* absolute; inputs: NULL until asked for */
-    int32_t producer; /* inputs: index of the task, or -1 */
-    bool recorded;    /* the runner was told of it */
-    bool used;        /* outputs: written, or its path was asked for */
+    const char *name;           /* the dataset, or the path as written */
+    const char *path;           /* absolute; inputs: NULL until asked for */
+    int32_t producer;           /* inputs: index of the task, or -1 */
+    struct dr_hashing *hashing; /* inputs: owned until recorded; NULL: none was begun */
+    bool recorded;              /* the runner was told of it */
+    bool used;                  /* outputs: written, or its path was asked for */
 };
 /* Folders are made when first needed: most tasks of a wide DAG need none. */
 struct dr_task_folders {
@@ -49,6 +50,8 @@ void dr_task_flush_progress(struct dr_task *t);
 int32_t dr_task_make_work(const struct dr_task *t, struct dr_err *err);
 /* The file of an input, which is there. */
 int32_t dr_task_input_file(struct dr_task *t, const char *name, int32_t i, struct dr_task_file **ret);
+/* Begin with its hash, to be recorded, beside the threads that will read it. */
+void dr_task_hash_ahead(const struct dr_task *t, struct dr_task_file *f);
 /* Record it as read, once, with its hash; table may be NULL. */
 int32_t dr_task_record_read(struct dr_task *t, struct dr_task_file *f, const struct dr_table *table);
 /* ---- task_check.c ---- */

@@ -273,6 +273,7 @@ int32_t dr_task_rollup(struct dr_task *t, const char *input, int32_t i, struct d
     if (o->memory < 0)
         return dr_fail(&t->err, DR_EDEF, "memory: %lld is no number of bytes", (long long)o->memory);
     DR_TRY(dr_task_input_file(t, input, i, &f));
+    dr_task_hash_ahead(t, f);
     o->ret_unreadable = 0;
     struct pass *p = dr_calloc(1, sizeof(*p));
     p->t = t;

@@ -218,6 +218,14 @@ flags_csv "0 0"
 awk 'BEGIN { print "a,b,n"; for (i = 0; i < 200000; i++) print "x,y" }' >data/flags.csv
 flags_csv "200000 0"
 
+it "a large input has the same hash whether or not a thread makes it"
+awk 'BEGIN { for (i = 0; i < 1000; i++) long = long "x"; print "a,b,n"; for (i = 0; i < 17000; i++) print long "," i ",1" }' >data/large.csv
+rollup_of data/large.csv b "suite: flags, "
+expect_exit 0 dagrun run flags --threads 1
+is "rows" "$(tail -n 1 var/published/flags/latest/counts.csv | cut -d, -f2)" 17000
+is "hashes" "$(sql var/dagrun.db "SELECT count(*) || ' ' || count(DISTINCT hash) || ' ' || max(length(hash))
+    FROM v_dataset_event WHERE dataset = 'data/large.csv'")" "2 1 32"
+
 it "a critical failure fails the task"
 rollup_dag data/vitals.csv
 sed -i 's/min_value: 1000}/min_value: 100000}\n    severity: critical/' expectations/vitals.yaml
