@@ -81,6 +81,9 @@ static int32_t fail_sql(struct dr_sql *db, int code, const char *sql, struct dr_
     const char *message = current ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code);
     char why[128];
     keep_failure(db, code, message, current ? sqlite3_error_offset(db->handle) : -1);
+    if (code == SQLITE_INTERRUPT && db->limit_us)
+        return dr_fail(err, DR_ELIMIT, "stopped after %g s, the longest that it may take: %s",
+                       (double)db->limit_us / DR_US_PER_S, dr_buf_cstr(&words));
     return dr_fail(err, rc_of(code), "SQLite: %s%s (code %d) in: %s", message,
                    current ? system_reason(db->handle, code, why) : "", code, dr_buf_cstr(&words));
 }
@@ -173,6 +176,20 @@ int32_t dr_sql_open(const char *path, int flags, int busy_timeout_ms, struct dr_
     }
     *ret = db;
     return DR_OK;
+}
+
+static int is_too_late(void *ctx)
+{
+    const struct dr_sql *db = ctx;
+    return dr_monotonic_us() >= db->end_us;
+}
+
+void dr_sql_limit_time(struct dr_sql *db, int64_t us)
+{
+    enum { STEPS = 10000 }; /* of SQLite's machine between two looks at the clock: below a millisecond */
+    db->limit_us = us;
+    db->end_us = dr_monotonic_us() + us;
+    sqlite3_progress_handler(db->handle, STEPS, is_too_late, db);
 }
 
 static void stmt_free(struct dr_sql_stmt *s)

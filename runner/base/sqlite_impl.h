@@ -13,6 +13,7 @@ struct dr_sql {
     bool refused;                     /* the last failure was about a row's values */
     int64_t offset;                   /* of the last failure in its statement's text; -1 unknown */
     char reason[504];                 /* the last failure in SQLite's words alone */
+    int64_t limit_us, end_us;         /* see dr_sql_limit_time; 0: none; by the monotonic clock */
     struct dr_sql_attached *attached; /* owned: what sqlite_table.c lends to SQLite */
 };
 void dr_sql_free_attached(struct dr_sql *db); /* after the connection is closed */

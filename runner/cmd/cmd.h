@@ -28,7 +28,7 @@ struct dr_args {
     const char *task;
     const char *others[16], *baseline;
     int n_params, n_others;
-    int64_t jobs, threads, limit, attempt, wait_us;
+    int64_t jobs, threads, limit, attempt, wait_us, query_timeout_us;
     bool json, help, follow, quiet, all, force, plain, list, trace, no_forgiving, user_lines, full, if_due,
         reconcile, suite;
     const char *explain, *encoding, *delimiter, *connection;

@@ -1,5 +1,6 @@
 /* dagrun expect: a suite against any file, and the reference of expectations. */
 #include "cmd/expect_print.h"
+#include "base/date.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "cmd/table_file.h"
@@ -9,6 +10,7 @@
 
 #define OTHERS_MAX 16
 #define BASELINE_MAX ((size_t)64 << 20)
+#define QUERY_TIMEOUT_US (300 * DR_US_PER_S)
 
 /* ---- reading ---- */
 
@@ -233,6 +235,8 @@ int dr_verb_expect(struct dr_cmd *c)
                                    .other_table = other_table,
                                    .earlier = earlier_result,
                                    .row_check = row_check,
+                                   .query_timeout_us =
+                                       c->args.query_timeout_us ? c->args.query_timeout_us : QUERY_TIMEOUT_US,
                                    .ctx = &s };
     if (c->args.list)
         return dr_expect_list(c);

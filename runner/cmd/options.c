@@ -47,6 +47,8 @@ static const struct option options[] = {
     { "row-key", 0, TEXT, AT(row_key), "COLUMN", "name rows by this column in unexpected_index_list" },
     { "suite", 0, FLAG, AT(suite), NULL, "propose an expectation suite as YAML" },
     { "other", 0, OTHER, 0, "NAME=FILE", "a table that expectations compare with; may be repeated" },
+    { "query-timeout", 0, SPAN, AT(query_timeout_us), "SPAN",
+      "how long each expectation in SQL may take; 5m without it" },
     { "baseline", 0, TEXT, AT(baseline), "FILE",
       "results of an earlier run (--json) that expectations compare with" },
     { "encoding", 0, TEXT, AT(encoding), "NAME", "of CSV files: utf-8, utf-16, latin-1" },

@@ -121,7 +121,7 @@ const struct dr_verb dr_verbs[] = {
       .summary = "Check any CSV, JSON or Arrow file against a suite, without a DAG",
       .options = "format json result-format row-key encoding delimiter strict threads output list explain "
                  "limit other "
-                 "baseline",
+                 "baseline query-timeout",
       .details =
           "SUITE is the name of a suite of the home, or the path of a YAML file.\n"
           "Exit code 1 where a check of severity warning or critical failed or could not be evaluated.\n",

@@ -106,6 +106,9 @@ extern const struct dr_db_driver dr_db_sqlite, dr_db_postgresql;
 int32_t dr_db_sqlite_open(const char *path, struct dr_db **ret, struct dr_err *err);
 int32_t dr_db_postgresql_open(const struct dr_db_target *where, struct dr_db **ret, struct dr_err *err);
 
+/* SQLite: what the connection does from now on may take so long, then it fails with DR_ELIMIT. */
+void dr_db_limit_time(struct dr_db *db, int64_t us);
+
 /* Shorter ways to driver->run. */
 int32_t dr_db_run(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
                   int64_t *ret_changed, struct dr_err *err);

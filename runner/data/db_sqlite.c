@@ -107,6 +107,11 @@ int32_t dr_db_sqlite_open(const char *path, struct dr_db **ret, struct dr_err *e
     return DR_OK;
 }
 
+void dr_db_limit_time(struct dr_db *db, int64_t us)
+{
+    dr_sql_limit_time(db->sql, us);
+}
+
 static void close_db(struct dr_db *db)
 {
     dr_sql_rollback(db->sql);

@@ -6,6 +6,7 @@
  * a database in memory of its own, a query is one SELECT and cannot write, and
  * what it gives is cut after a fixed number of rows. */
 #include <ctype.h>
+#include "data/db.h"
 #include "data/kernel.h"
 #include "expect/check.h"
 
@@ -35,11 +36,22 @@ int32_t dr_eval_typed_table(struct dr_eval *e, bool domain_only, struct dr_table
     return rc;
 }
 
-static int32_t attach_batch(struct dr_eval *e, struct dr_db *db, bool domain_only, struct dr_err *err)
+/* A database in memory that holds the table; the time that the expectation has begins. */
+static int32_t open_batch(struct dr_eval *e, bool domain_only, struct dr_db **ret, struct dr_err *err)
 {
     struct dr_table *batch;
+    struct dr_db *db;
     DR_TRY(dr_eval_typed_table(e, domain_only, &batch, err));
-    int32_t rc = dr_db_attach_table(db, BATCH, batch, err);
+    int32_t rc = dr_db_open(":memory:", &db, err);
+    if (!rc) {
+        if (e->plan->opts->query_timeout_us)
+            dr_db_limit_time(db, e->plan->opts->query_timeout_us);
+        rc = dr_db_attach_table(db, BATCH, batch, err);
+        if (rc)
+            dr_db_close(db);
+        else
+            *ret = db;
+    }
     dr_table_unref(batch);
     return rc;
 }
@@ -197,10 +209,8 @@ static int32_t with_batch(struct dr_eval *e, int32_t (*fn)(struct dr_eval *, str
                           struct dr_err *err)
 {
     struct dr_db *db;
-    DR_TRY(dr_db_open(":memory:", &db, err));
-    int32_t rc = attach_batch(e, db, true, err);
-    if (!rc)
-        rc = fn(e, db, err);
+    DR_TRY(open_batch(e, true, &db, err));
+    int32_t rc = fn(e, db, err);
     dr_db_close(db);
     return rc;
 }
@@ -363,10 +373,8 @@ static int32_t mark_rows(struct dr_db *db, const char *condition, int64_t rows, 
 static int32_t rows_against(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)
 {
     struct dr_db *db;
-    DR_TRY(dr_db_open(":memory:", &db, err));
-    int32_t rc = attach_batch(e, db, false, err);
-    if (!rc)
-        rc = mark_rows(db, dr_eval_text(e, "condition", ""), e->plan->table->rows, unexpected, err);
+    DR_TRY(open_batch(e, false, &db, err));
+    int32_t rc = mark_rows(db, dr_eval_text(e, "condition", ""), e->plan->table->rows, unexpected, err);
     dr_db_close(db);
     return rc;
 }
@@ -454,7 +462,8 @@ static const struct dr_expect_arg condition_args[] = {
 };
 #define SQL_DOC                                                                                              \
     "SQLite runs it over the table, whose columns have the types that the suite declares (text without "     \
-    "them); how long it may take is the task's execution_timeout. "
+    "them). It may take as long as the task (execution_timeout); with dagrun expect 5 minutes, or "          \
+    "--query-timeout. "
 
 static const struct dr_check_type types[] = {
     { .info = { "unexpected_rows_expectation", "query", "A query gives no row.",

@@ -33,8 +33,9 @@ struct dr_expect_options {
     const struct dr_node *(*earlier)(void *ctx, const char *expectation_id);
     /* The check of a plugin NAME.so, or an error. May be NULL: there are none. */
     int32_t (*row_check)(void *ctx, const char *plugin, const struct dr_row_check **ret, struct dr_err *err);
-    void *ctx;      /* of all three */
-    int64_t now_us; /* now(), and what ages are counted to; 0: the clock, read once */
+    void *ctx;                /* of all three */
+    int64_t now_us;           /* now(), and what ages are counted to; 0: the clock, read once */
+    int64_t query_timeout_us; /* of each expectation in SQL; 0: none */
 };
 /* The outcome of one expectation. */
 struct dr_check {

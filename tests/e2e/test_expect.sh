@@ -210,6 +210,21 @@ cp "$build/tests/fixtures/plugins/add_one.so" other.so
 expect_exit 1 dagrun expect bp2.yaml data/bp.csv
 out_has "is no expectation"
 
+it "a query without an end is stopped by --query-timeout"
+cat >endless.yaml <<'Y'
+suite: endless
+expectations:
+  - unexpected_rows_expectation:
+      unexpected_rows_query: WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c
+  - expect_column_to_exist: {column: visit_id}
+Y
+expect_exit 1 dagrun expect endless.yaml data/visits.csv --query-timeout 1s --json
+json_is "$out" '$.results[0].exception_info.raised_exception' 1
+out_has "stopped after 1 s, the longest that it may take"
+json_is "$out" '$.results[1].success' 1
+expect_exit 2 dagrun expect endless.yaml data/visits.csv --query-timeout soon
+err_has "is not a span of time"
+
 it "list and explain document every expectation"
 expect_exit 0 dagrun expect --list
 cp "$out" "$scratch/list"

@@ -464,6 +464,22 @@ static void a_query_cannot_write_or_wander(void **state)
             true);
 }
 
+static void a_query_that_takes_too_long_is_stopped(void **state)
+{
+#define ENDLESS "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
+    struct fixture *f = *state;
+    given(f, "{\"a\": [1]}");
+    f->options.query_timeout_us = 20000;
+    assert_exception(f, "unexpected_rows_expectation", "{\"unexpected_rows_query\": \"" ENDLESS "\"}",
+                     "stopped after 0.02 s, the longest that it may take");
+    assert_exception(f, "expect_query_results_to_match_comparison",
+                     "{\"base_query\": \"SELECT 1\", \"comparison_query\": \"" ENDLESS "\"}",
+                     "stopped after");
+    assert_exception(f, "expect_rows_to_satisfy_sql", "{\"condition\": \"a < (" ENDLESS ")\"}",
+                     "stopped after");
+    verdict(f, "expect_rows_to_satisfy_sql", "{\"condition\": \"a = 1\"}", true);
+}
+
 static void sensitive_columns_are_masked_in_rows_of_queries(void **state)
 {
     struct fixture *f = *state;
@@ -601,6 +617,7 @@ int main(void)
         TEST(ks_remembers_a_sample_for_the_next_run),
         TEST(a_query_gives_the_unexpected_rows),
         TEST(a_query_cannot_write_or_wander),
+        TEST(a_query_that_takes_too_long_is_stopped),
         TEST(sensitive_columns_are_masked_in_rows_of_queries),
         TEST(results_of_two_queries_are_compared),
         TEST(an_sql_condition_holds_for_every_row),
