@@ -6,6 +6,7 @@
  * known at once; otherwise records are looked at one by one, and the first that
  * is not plain ends the run. */
 #include "data/csv_fast.h"
+#include "data/json_scan.h"
 
 static bool is_line_end(const struct dr_csv_fast *fast, uint32_t at)
 {
@@ -48,9 +49,9 @@ void dr_csv_fast_begin(struct dr_csv_fast *fast, struct dr_csv_worker *w, const 
         index->n--; /* of a record that is cut off */
     if (index->n == 0)
         return;
-    struct dr_str records = { piece->p, index->at[index->n] };
+    enum dr_json_isa isa = w->isa >= DR_CSV_AVX2 ? DR_JSON_AVX2 : DR_JSON_SCALAR;
     fast->end = (size_t)index->at[index->n] + 1;
-    fast->usable = !index->high || dr_utf8_valid(records);
+    fast->usable = !index->high || dr_json_utf8_valid(isa, piece->p, index->at[index->n]);
     fast->regular = fast->usable && is_regular(fast, index, (size_t)f->n);
 }
 

@@ -67,17 +67,16 @@ static inline __attribute__((always_inline)) bool dr_csv_short_decimal(struct dr
         return false;
     uint64_t digits = dr_csv_digits_at(s.p, s.n);
     uint64_t points = digits & DR_CSV_EACH(POINT_BIT);
-    *ret_fraction = 0;
-    if (points) { /* take the first one out: what is before it moves up */
-        unsigned at = (unsigned)__builtin_ctzll(points) - 4;
-        uint64_t before = digits & ((UINT64_C(1) << at) - 1);
-        if (__builtin_expect((uint8_t)(digits >> at) != POINT || s.n == 1, 0))
-            return false;
-        *ret_fraction = 7 - at / 8;
-        digits = (digits ^ (uint64_t)POINT << at) - before + (before << 8);
-    }
+    uint64_t one = (points & -points) >> 4; /* the lowest bit of the first point's byte; 0: there is none */
+    /* Take the point out: what is before it moves up. Without a branch, since whether a
+     * value has a point cannot be foreseen. */
+    digits ^= one * POINT;
+    bool is_point = (digits & one * 0xFF) == 0 && (s.n > 1 || !one);
+    uint64_t before = digits & (one - (one != 0));
+    digits = digits - before + (before << 8);
+    *ret_fraction = 7 - (unsigned)__builtin_ctzll(points | UINT64_C(1) << 63) / 8;
     *ret_digits = (uint32_t)dr_csv_join8(digits);
-    return dr_csv_all_digits(digits);
+    return (is_point & dr_csv_all_digits(digits)) != 0;
 }
 
 static inline bool dr_csv_take_minus(struct dr_str *s)

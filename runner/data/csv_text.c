@@ -120,15 +120,6 @@ void dr_csv_put_text(const struct dr_csv_format *f, struct dr_csv_column *col, i
     col->missing += missing;
 }
 
-/* How many bytes the fields of column c of a run take at most. */
-static size_t run_bytes(const struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
-{
-    size_t bytes = 0;
-    for (int64_t i = 0, k = c; i < run->rows; i++, k += cells->format->n)
-        bytes += run->ends[k] - (run->ends[k - 1] + 1);
-    return bytes;
-}
-
 static inline __attribute__((always_inline)) void run_text(struct dr_csv_cells *cells,
                                                            const struct dr_csv_run *run, int32_t c,
                                                            bool any_field)
@@ -191,6 +182,7 @@ void dr_csv_run_text(struct dr_csv_cells *cells, const struct dr_csv_run *run, i
 {
     struct dr_csv_column *col = cells->columns + c;
     bool any = has_any_field(cells, run, c) || cells->format->n_nulls > 0;
-    need_bytes(col, (size_t)((int64_t *)col->data)[cells->rows], run_bytes(cells, run, c));
+    size_t most = run->ends[run->rows * cells->format->n - 1] - (run->ends[-1] + 1); /* of all columns */
+    need_bytes(col, (size_t)((int64_t *)col->data)[cells->rows], most);
     (cells->isa >= DR_CSV_AVX2 ? text_avx2 : text_any)(cells, run, c, any);
 }

@@ -72,7 +72,7 @@ int32_t dr_csv_values_long(struct dr_csv_values *v, struct dr_str s);
 int32_t dr_csv_values_empty(struct dr_csv_values *v);
 
 /* In row n the bytes that a text of n bytes has in each of its words. */
-extern const uint64_t dr_csv_mask[DR_CSV_SHORT + 1][4];
+extern const uint64_t dr_csv_mask[DR_CSV_SHORT + 1][4] __attribute__((visibility("hidden")));
 
 static inline uint64_t dr_csv_word(const void *p)
 {

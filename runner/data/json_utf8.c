@@ -66,6 +66,13 @@ AVX2 static inline __m256i wrong(const char *p)
     return _mm256_xor_si256(must, pair);
 }
 
+/* Whether the two blocks at p and the three bytes before them are ASCII, as most are. */
+AVX2 static inline bool is_ascii(const char *p)
+{
+    __m256i bytes = _mm256_or_si256(_mm256_or_si256(load(p - 3), load(p)), load(p + BLOCK));
+    return _mm256_movemask_epi8(bytes) == 0;
+}
+
 /* The first bytes have none before them and the last none after: they are
  * looked at in a copy between zeros, which are ASCII. */
 AVX2 static bool valid_avx2(const char *p, size_t n)
@@ -78,6 +85,9 @@ AVX2 static bool valid_avx2(const char *p, size_t n)
     if (n <= BLOCK)
         found = _mm256_or_si256(found, wrong(edge + 2 * BLOCK));
     size_t i = BLOCK;
+    for (; i + 2 * BLOCK <= n; i += 2 * BLOCK)
+        if (!is_ascii(p + i))
+            found = _mm256_or_si256(found, _mm256_or_si256(wrong(p + i), wrong(p + i + BLOCK)));
     for (; i + BLOCK <= n; i += BLOCK)
         found = _mm256_or_si256(found, wrong(p + i));
     if (n > BLOCK) {
