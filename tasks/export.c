@@ -15,7 +15,8 @@
 
 static const struct dr_param params[] = {
     { "folder", DR_PARAM_STRING, 0, "var/published", NULL, "Where the DAG's folder is made, from the home" },
-    { "formats", DR_PARAM_LIST, 0, "[csv, arrow]", NULL, "csv, arrow, jsonl (JSON lines)" },
+    { "formats", DR_PARAM_LIST, 0, "[csv, arrow]", NULL,
+      "csv, arrow, arrows (an Arrow stream), jsonl (JSON lines)" },
     { "keep", DR_PARAM_INT, 0, "3", NULL, "How many exports to keep; older ones are removed" },
     { 0 },
 };
@@ -81,10 +82,12 @@ static int32_t write_formats(struct dr_task *t, const struct place *p, const cha
             DR_TRY(dr_table_write_csv(table, path, dr_task_err(t)));
         else if (strcmp(format, "arrow") == 0)
             DR_TRY(dr_table_write_arrow(table, path, dr_task_err(t)));
+        else if (strcmp(format, "arrows") == 0)
+            DR_TRY(dr_table_write_arrow_stream(table, path, dr_task_err(t)));
         else if (strcmp(format, "jsonl") == 0)
             DR_TRY(dr_table_write_json(table, path, dr_task_err(t)));
         else
-            return dr_task_fail_final(t, "formats: '%s' is not one of csv, arrow, jsonl", format);
+            return dr_task_fail_final(t, "formats: '%s' is not one of csv, arrow, arrows, jsonl", format);
     }
     return 0;
 }

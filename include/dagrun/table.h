@@ -537,6 +537,10 @@ DR_API DR_CHECK int32_t dr_table_read_json(const char *path, const struct dr_jso
  * infinities are refused; dates and times are ISO 8601 texts. Written beside path and renamed into
  * place. */
 DR_API DR_CHECK int32_t dr_table_write_json(const struct dr_table *t, const char *path, struct dr_err *err);
+/* Arrow IPC streaming format, for readers that take no file format. dr_table_read_arrow
+ * tells the two apart by itself. */
+DR_API DR_CHECK int32_t dr_table_write_arrow_stream(const struct dr_table *t, const char *path,
+                                                    struct dr_err *err);
 
 #ifdef __cplusplus
 }

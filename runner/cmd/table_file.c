@@ -83,7 +83,8 @@ int dr_cmd_read_table(struct dr_cmd *c, const char *path, const struct dr_suite 
     struct dr_err err = { 0 };
     struct dr_str name = dr_str_of(path);
     int32_t rc;
-    if (dr_str_ends(name, DR_LIT(".arrow")) || dr_str_ends(name, DR_LIT(".feather")))
+    if (dr_str_ends(name, DR_LIT(".arrow")) || dr_str_ends(name, DR_LIT(".arrows")) ||
+        dr_str_ends(name, DR_LIT(".feather")))
         rc = dr_table_read_arrow(path, ret, &err);
     else if (is_json(name))
         rc = read_json(c, path, suite, ret, ret_rejects, ret_mixed, &err);

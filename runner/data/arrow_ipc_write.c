@@ -1,4 +1,4 @@
-/* arrow_ipc_write.c - tables out as an Arrow IPC file, batch by batch.
+/* arrow_ipc_write.c - tables out as an Arrow IPC file, batch by batch, or whole as a stream.
  *
  *   "ARROW1" 0 0 | schema | record batch ... | dictionary ... | end | footer | its length | "ARROW1"
  *
@@ -6,7 +6,8 @@
  * the dictionaries come after the record batches: the file format finds them
  * through the footer and lets them lie anywhere. (The alternative, a first
  * dictionary and deltas as it grows, is in the format too, but Polars refuses
- * deltas.) Only values that some row uses are written, numbered in order of
+ * deltas. A stream, whose dictionaries come first, is written of a whole table for
+ * that reason.) Only values that some row uses are written, numbered in order of
  * their first row: a file says nothing of rows that were filtered away, and the
  * same rows give the same bytes whatever became of them before.
  *
@@ -42,6 +43,7 @@ struct arrow_writer {
     size_t held_n;
     int64_t at;   /* bytes put so far, written or held */
     bool started; /* the schema is known and written */
+    bool stream;  /* no magic, no footer */
     struct dr_arrow_schema schema;
     struct dict_out *dicts; /* owned, one for each column */
     struct block_list records, dictionaries;
@@ -258,17 +260,22 @@ static void map_codes(struct dict_out *o, const struct dr_array *a, int32_t *ret
     }
 }
 
-static int32_t add_codes(struct dict_out *o, const struct dr_array *a, struct body *b, struct dr_err *err)
+static int32_t find_codes(struct dict_out *o, const struct dr_array *a, int32_t *ret, struct dr_err *err)
 {
     if (!o->dict)
         o->dict = dr_dict_new();
     follow_source(o, a->dict);
-    int32_t *codes = body_scratch(b, (size_t)a->n * sizeof *codes);
-    map_codes(o, a, codes);
-    add_piece(b, codes, a->n * (int64_t)sizeof *codes);
+    map_codes(o, a, ret);
     if (o->bytes > INT32_MAX)
         return dr_fail(err, DR_ELIMIT, "its distinct texts exceed 2 GiB; make it a column of type string");
     return DR_OK;
+}
+
+static int32_t add_codes(struct dict_out *o, const struct dr_array *a, struct body *b, struct dr_err *err)
+{
+    int32_t *codes = body_scratch(b, (size_t)a->n * sizeof *codes);
+    add_piece(b, codes, a->n * (int64_t)sizeof *codes);
+    return find_codes(o, a, codes, err);
 }
 
 /* A slice's offsets do not start at 0; those in the file do. */
@@ -356,7 +363,8 @@ static int32_t start(struct arrow_writer *w, const struct dr_table *t, struct dr
     w->started = true;
     dr_arrow_schema_of(t, &w->schema);
     w->dicts = dr_calloc((size_t)t->n, sizeof *w->dicts);
-    DR_TRY(put(w, DR_ARROW_MAGIC "\0", 8, err));
+    if (!w->stream)
+        DR_TRY(put(w, DR_ARROW_MAGIC "\0", 8, err));
     return put_schema(w, err);
 }
 
@@ -445,11 +453,16 @@ static int32_t put_dictionaries(struct arrow_writer *w, struct dr_err *err)
     return DR_OK;
 }
 
+static int32_t put_end_of_stream(struct arrow_writer *w, struct dr_err *err)
+{
+    static const uint32_t end_of_stream[2] = { UINT32_MAX, 0 };
+    return put(w, end_of_stream, sizeof end_of_stream, err);
+}
+
 static int32_t put_footer(struct arrow_writer *w, struct dr_err *err)
 {
     struct dr_fbb *b = &w->fbb;
-    static const uint32_t end_of_stream[2] = { UINT32_MAX, 0 };
-    DR_TRY(put(w, end_of_stream, sizeof end_of_stream, err));
+    DR_TRY(put_end_of_stream(w, err));
     dr_fbb_clear(b);
     dr_fb_ref schema = dr_arrow_schema_write(b, &w->schema);
     dr_fb_ref dictionaries =
@@ -509,7 +522,7 @@ static int32_t writer_commit(struct dr_writer *base, struct dr_err *err)
     return rc;
 }
 
-int32_t dr_arrow_writer(const char *path, struct dr_writer **ret, struct dr_err *err)
+static int32_t open_writer(const char *path, struct arrow_writer **ret, struct dr_err *err)
 {
     struct dr_out out;
     DR_TRY(dr_out_open(&out, path, err));
@@ -518,6 +531,14 @@ int32_t dr_arrow_writer(const char *path, struct dr_writer **ret, struct dr_err 
     w->out = out;
     w->path = dr_strdup(path);
     w->held = dr_malloc(BUFFER_SIZE);
+    *ret = w;
+    return DR_OK;
+}
+
+int32_t dr_arrow_writer(const char *path, struct dr_writer **ret, struct dr_err *err)
+{
+    struct arrow_writer *w;
+    DR_TRY(open_writer(path, &w, err));
     *ret = &w->base;
     return DR_OK;
 }
@@ -526,10 +547,44 @@ int32_t dr_table_write_arrow(const struct dr_table *t, const char *path, struct 
 {
     struct dr_writer *w;
     DR_TRY(dr_arrow_writer(path, &w, err));
-    int32_t rc = w->write(w, t, err);
-    if (rc) {
-        w->abort(w);
-        return rc;
+    return dr_writer_finish_with(w, t, err);
+}
+
+/* ---- streams ---------------------------------------------------------------- */
+
+/* Number the values of column i that some row uses, as its batches will. */
+static int32_t number_values(struct arrow_writer *w, const struct dr_table *t, int32_t i, struct dr_err *err)
+{
+    for (int32_t k = 0; k < t->columns[i]->n; k++) {
+        const struct dr_array *a = t->columns[i]->chunk[k];
+        DR_AUTO_FREE int32_t *codes = dr_malloc((size_t)a->n * sizeof *codes);
+        if (find_codes(&w->dicts[i], a, codes, err))
+            return dr_err_prefix(err, "column '%s'", t->names[i]);
     }
-    return w->commit(w, err);
+    return DR_OK;
+}
+
+static int32_t put_stream(struct arrow_writer *w, const struct dr_table *t, struct dr_err *err)
+{
+    DR_TRY(start(w, t, err));
+    for (int32_t i = 0; i < t->n; i++)
+        if (t->columns[i]->type == DR_TYPE_DICT)
+            DR_TRY(number_values(w, t, i, err));
+    DR_TRY(put_dictionaries(w, err));
+    DR_TRY(put_batch(w, t, err));
+    DR_TRY(put_end_of_stream(w, err));
+    DR_TRY(flush(w, err));
+    return dr_out_commit(&w->out, err);
+}
+
+int32_t dr_table_write_arrow_stream(const struct dr_table *t, const char *path, struct dr_err *err)
+{
+    struct arrow_writer *w;
+    DR_TRY(open_writer(path, &w, err));
+    w->stream = true;
+    int32_t rc = put_stream(w, t, err);
+    if (rc)
+        (void)dr_err_prefix(err, "write '%s'", w->path);
+    writer_abort(&w->base);
+    return rc;
 }

@@ -229,9 +229,5 @@ int32_t dr_table_write_json(const struct dr_table *t, const char *path, struct d
 {
     struct dr_writer *w;
     DR_TRY(dr_json_writer(path, &w, err));
-    int32_t rc = w->write(w, t, err);
-    if (!rc)
-        return w->commit(w, err);
-    w->abort(w);
-    return rc;
+    return dr_writer_finish_with(w, t, err);
 }

@@ -1,4 +1,4 @@
-/* stream.c - what all readers share: collecting batches, and records kept aside. */
+/* stream.c - what all readers share: collecting batches, and records kept aside; and all writers. */
 #include "data/stream.h"
 #include "data/kernel.h"
 
@@ -6,6 +6,15 @@ void dr_reader_close(struct dr_reader *r)
 {
     if (r)
         r->close(r);
+}
+
+int32_t dr_writer_finish_with(struct dr_writer *w, const struct dr_table *t, struct dr_err *err)
+{
+    int32_t rc = w->write(w, t, err);
+    if (!rc)
+        return w->commit(w, err);
+    w->abort(w);
+    return rc;
 }
 
 /* ---- collecting --------------------------------------------------------------- */

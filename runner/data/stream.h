@@ -42,6 +42,8 @@ struct dr_writer {
     int32_t (*commit)(struct dr_writer *w, struct dr_err *err); /* whole file in place; frees w */
     void (*abort)(struct dr_writer *w);                         /* nothing remains; frees w */
 };
+/* Write t and commit, or nothing; frees w. */
+int32_t dr_writer_finish_with(struct dr_writer *w, const struct dr_table *t, struct dr_err *err);
 /* The schema is that of the first batch; a file without batches cannot be
  * committed, so write an empty table to say its columns. */
 int32_t dr_csv_writer(const char *path, struct dr_writer **ret, struct dr_err *err);

@@ -212,7 +212,7 @@ static bool ends(const char *path, const char *suffix)
 
 static bool is_arrow(const char *path)
 {
-    return ends(path, ".arrow") || ends(path, ".feather");
+    return ends(path, ".arrow") || ends(path, ".arrows") || ends(path, ".feather");
 }
 
 static int32_t read_text(const char *path, const struct dr_csv_options *csv, struct dr_table **ret,
@@ -265,7 +265,8 @@ static int32_t read_by_name(const char *path, const struct dr_csv_options *csv, 
     if (!is_arrow(path))
         return dr_fail(
             err, DR_EINPUT,
-            "'%s': only .arrow, .feather, .csv, .tsv, .json, .jsonl and .ndjson are read as tables", path);
+            "'%s': only .arrow, .arrows, .feather, .csv, .tsv, .json, .jsonl and .ndjson are read as tables",
+            path);
     if (ret_rejects)
         *ret_rejects = NULL;
     return dr_table_read_arrow(path, ret, err);
@@ -358,6 +359,8 @@ int32_t dr_task_write(struct dr_task *t, const char *name, const struct dr_table
         DR_TRY(dr_table_write_csv(table, f->path, &t->err));
     } else if (ends(f->path, ".jsonl") || ends(f->path, ".ndjson")) {
         DR_TRY(dr_table_write_json(table, f->path, &t->err));
+    } else if (ends(f->path, ".arrows")) {
+        DR_TRY(dr_table_write_arrow_stream(table, f->path, &t->err));
     } else {
         if (!is_arrow(f->path))
             f->path = dr_arena_printf(&t->arena, "%s.arrow", f->path);

@@ -68,7 +68,7 @@ it "an export that fails leaves the last one in place"
 before=$(readlink $latest)
 sed -i 's/formats: \[csv, arrow\]/formats: [csv, parquet]/; s/retries: 2/retries: 0/' dags/healthcare_processing.yaml
 expect_exit 1 dagrun run healthcare_processing
-out_has "formats: 'parquet' is not one of csv, arrow, jsonl"
+out_has "formats: 'parquet' is not one of csv, arrow, arrows, jsonl"
 is "latest" "$(readlink $latest)" "$before"
 is "no half an export is left" "$(find var/published/healthcare_processing -mindepth 1 -maxdepth 1 -type d | wc -l)" 1
 finish

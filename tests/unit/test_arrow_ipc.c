@@ -251,6 +251,45 @@ static void batches_with_other_dictionaries_become_one_file(void **state)
     dr_reader_close(r);
 }
 
+static void streams_hold_what_files_hold(void **state)
+{
+    struct fixture *f = *state;
+    struct dr_err err = { 0 };
+    for (uint64_t round = 0; round < 100; round++) {
+        uint64_t seed = round * 77;
+        struct dr_table *t = random_table(&seed, round == 99 ? 70000 : random_below(&seed, 300));
+        must(dr_table_write_arrow_stream(t, f->path, &err), &err);
+        struct dr_table *back = read_table(f->path);
+        assert_tables_equal(t, back);
+        dr_table_unref(t);
+        dr_table_unref(back);
+    }
+}
+
+/* A first dictionary, in full, before any batch that uses it: what all readers take. */
+static void a_stream_of_batches_with_other_dictionaries_has_one_of_all(void **state)
+{
+    struct fixture *f = *state;
+    struct dr_table *parts[3], *t = NULL, *back;
+    struct dr_err err = { 0 };
+    struct dr_str bytes;
+    DR_AUTO_ARENA arena = { 0 };
+    uint64_t seed = 5;
+    for (int i = 0; i < 3; i++)
+        parts[i] = random_table(&seed, 50);
+    must(dr_table_concat(3, (const struct dr_table *const *)parts, &t, &err), &err);
+    must(dr_table_write_arrow_stream(t, f->path, &err), &err);
+    back = read_table(f->path);
+    assert_tables_equal(t, back);
+    must(dr_read_file(&arena, f->path, (size_t)1 << 24, &bytes, &err), &err);
+    assert_memory_equal(bytes.p, "\xFF\xFF\xFF\xFF", 4);
+    assert_memory_equal(bytes.p + bytes.n - 8, "\xFF\xFF\xFF\xFF\0\0\0\0", 8);
+    dr_table_unref(back);
+    dr_table_unref(t);
+    for (int i = 0; i < 3; i++)
+        dr_table_unref(parts[i]);
+}
+
 static void a_table_outlives_its_file(void **state)
 {
     struct fixture *f = *state;
@@ -359,6 +398,8 @@ static void a_date_past_the_calendar_is_refused(void **state)
     dr_builder_append_int(b, DAY_MAX + 1);
     struct dr_table *t = one_column("day", b);
     assert_int_equal(dr_table_write_arrow(t, f->path, &err), DR_EINPUT);
+    assert_non_null(strstr(err.msg, "column 'day': row 2"));
+    assert_int_equal(dr_table_write_arrow_stream(t, f->path, &err), DR_EINPUT);
     assert_non_null(strstr(err.msg, "column 'day': row 2"));
     assert_false(dr_path_exists(f->path));
     dr_table_unref(t);
@@ -605,6 +646,8 @@ int main(void)
         T(many_random_tables_survive),
         T(a_table_of_several_chunks_survives),
         T(batches_with_other_dictionaries_become_one_file),
+        T(streams_hold_what_files_hold),
+        T(a_stream_of_batches_with_other_dictionaries_has_one_of_all),
         T(a_table_outlives_its_file),
         T(values_lie_in_the_mapped_file),
         T(the_same_rows_give_the_same_bytes),
