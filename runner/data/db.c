@@ -101,3 +101,16 @@ struct dr_db_value dr_db_int(int64_t i)
 {
     return (struct dr_db_value){ .type = DR_TYPE_INT64, .i = i };
 }
+
+/* The list doubles when its number of columns reaches a power of two from 16 on. */
+struct dr_db_column *dr_db_next_column(struct dr_arena *a, struct dr_db_column **list, int32_t *n)
+{
+    bool full = *n == 0 || (*n >= 16 && (*n & (*n - 1)) == 0);
+    if (full) {
+        struct dr_db_column *more = dr_arena_array(a, *n ? (size_t)*n * 2 : 16, sizeof *more);
+        if (*n)
+            memcpy(more, *list, (size_t)*n * sizeof *more);
+        *list = more;
+    }
+    return &(*list)[(*n)++];
+}

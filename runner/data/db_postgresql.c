@@ -569,27 +569,19 @@ static const char *own_text(const struct dr_pg *pg, int32_t i, struct dr_arena *
 static int32_t read_columns(struct dr_pg *pg, struct dr_arena *a, struct dr_db_column **ret, int32_t *ret_n,
                             bool *ret_view, struct dr_err *err)
 {
-    int32_t n = 0, cap = 0;
-    struct dr_db_column *list = NULL;
+    *ret = NULL;
+    *ret_n = 0;
     for (;;) {
         bool row;
         int64_t key = 0;
         DR_TRY(dr_pg_next(pg, &row, err));
         if (!row)
-            break;
-        if (n == cap) {
-            struct dr_db_column *more = dr_arena_array(a, (size_t)(cap = cap ? cap * 2 : 16), sizeof *more);
-            if (n)
-                memcpy(more, list, (size_t)n * sizeof *more);
-            list = more;
-        }
+            return DR_OK;
         (void)dr_parse_i64(dr_pg_value(pg, 2), &key);
-        list[n++] = (struct dr_db_column){ own_text(pg, 0, a), own_text(pg, 1, a), (int32_t)key };
+        *dr_db_next_column(a, ret, ret_n) =
+            (struct dr_db_column){ own_text(pg, 0, a), own_text(pg, 1, a), (int32_t)key };
         *ret_view = dr_pg_value(pg, 3).p[0] == 't';
     }
-    *ret = list;
-    *ret_n = n;
-    return DR_OK;
 }
 
 static int32_t columns(struct dr_db *db, const char *name, struct dr_arena *a, struct dr_db_column **ret,

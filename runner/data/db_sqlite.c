@@ -204,26 +204,17 @@ static int32_t detach(struct dr_db *db, const char *name, struct dr_err *err)
 static int32_t read_columns(struct dr_sql_stmt *s, struct dr_arena *a, struct dr_db_column **ret,
                             int32_t *ret_n, bool *ret_view, struct dr_err *err)
 {
-    int32_t cap = 0, n = 0;
-    struct dr_db_column *list = NULL;
+    *ret = NULL;
+    *ret_n = 0;
     for (;;) {
         bool row;
         DR_TRY(dr_sql_step(s, &row, err));
         if (!row)
-            break;
-        if (n == cap) {
-            struct dr_db_column *more = dr_arena_array(a, (size_t)(cap = cap ? cap * 2 : 16), sizeof *more);
-            if (n)
-                memcpy(more, list, (size_t)n * sizeof *more);
-            list = more;
-        }
-        list[n++] =
+            return DR_OK;
+        *dr_db_next_column(a, ret, ret_n) =
             (struct dr_db_column){ dr_sql_text(s, 0, a), dr_sql_text(s, 1, a), (int32_t)dr_sql_int(s, 2) };
         *ret_view = dr_sql_int(s, 3) != 0;
     }
-    *ret = list;
-    *ret_n = n;
-    return DR_OK;
 }
 
 static int32_t columns(struct dr_db *db, const char *name, struct dr_arena *a, struct dr_db_column **ret,

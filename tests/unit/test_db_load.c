@@ -320,6 +320,20 @@ static void a_key_that_is_none_is_refused_where_missing_rows_go(void **state)
     ASSERT_T("1 1|2 1|");
 }
 
+static void a_table_may_have_many_columns(void **state)
+{
+    (void)state;
+    DR_AUTO_BUF sql = { 0 };
+    dr_buf_puts(&sql, "CREATE TABLE t (id INTEGER PRIMARY KEY");
+    for (int i = 1; i < 130; i++)
+        dr_buf_printf(&sql, ", c%d TEXT", i);
+    dr_buf_puts(&sql, ")");
+    exec(dr_buf_cstr(&sql));
+    assert_load(UPSERT, "id:int64 c15:string c16:string c17:string c33:string c129:string\n1 a b c d e\n",
+                "+1 ~0 =0 -0 !0");
+    assert_answer("SELECT c1, c15, c16, c17, c33, c129 FROM t", "- a b c d e|");
+}
+
 static void a_view_is_not_loaded_into(void **state)
 {
     (void)state;
@@ -653,6 +667,7 @@ int main(void)
         T(numbers_find_keys_that_are_text),
         T(a_key_that_is_none_is_refused_where_missing_rows_go),
         T(text_finds_keys_that_are_numbers),
+        T(a_table_may_have_many_columns),
         T(a_view_is_not_loaded_into),
         T(child_rows_follow_their_parents),
         T(orphans_are_kept_apart_and_the_rest_is_loaded),
