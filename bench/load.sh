@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# Part "load" of bench/run: two tables of BENCH_ROWS (1,000,000) rows each, shuffled, with keys of text, into
+# an empty SQLite database through the plugin load, against sqlite3's own .import into tables with the same keys.
+# Then loads of BENCH_CHANGED (1,000) changed rows, and how long these hold the lock.
+
+# The rows FIRST to LAST in an order that looks random; their amounts depend on VERSION.
+load_csv() { # FIRST LAST VERSION
+    sqlite3 -batch -csv -header :memory: "WITH RECURSIVE n(i) AS (SELECT $1 UNION ALL SELECT i + 1 FROM n WHERE i < $2)
+        SELECT printf('P%08x-%07d', i * 2654435761 % 4294967296, i) AS id, i % 97 AS code, 'Name ' || (i % 5000) AS name,
+            (i * $3) % 1000 / 10.0 AS amount, date('2024-01-01', (i % 366) || ' days') AS day, 'some note ' || (i % 313) AS note
+        FROM n ORDER BY i * 7919 % 1000003, i"
+}
+
+load_dag() { # NAME MODE FILE...
+    local file names='' keys=''
+    for file in "${@:3}"; do
+        names+="${names:+, }$file.csv: ${file##*/}"
+        keys+="${keys:+, }$file.csv: [id]"
+    done
+    printf 'dag_id: %s\nmax_active_runs: 1\ntasks:\n  load:\n    plugin: load\n' "$1"
+    printf '    inputs: {tables: [%s]}\n' "$(printf '%s.csv\n' "${@:3}" | paste -sd ,)"
+    printf '    with: {mode: %s, ledger: false, names: {%s}, keys: {%s}}\n' "$2" "$names" "$keys"
+}
+
+load_locks() { # LABEL: the last run's
+    sqlite3 -batch "$home/var/dagrun.db" "SELECT printf('  %-34s lock held %9.1f ms, %d rows written', '$1',
+        max(value) FILTER (WHERE name = 'lock_ms'),
+        sum(value) FILTER (WHERE name IN ('rows_inserted', 'rows_updated', 'rows_deleted')))
+        FROM v_metric GROUP BY run_key ORDER BY run_key DESC LIMIT 1"
+}
+
+bench_load() {
+    local rows=${BENCH_ROWS:-1000000} changed=${BENCH_CHANGED:-1000} home=$dir/load_home db i
+    db=$home/var/warehouse.db
+    rm -rf "$home"
+    mkdir -p "$home"/{dags,data/changed,build,var}
+    ln -s "$build/tasks" "$home/build/tasks"
+    load_csv 1 "$rows" 1 >"$home/data/one.csv"
+    load_csv $((rows + 1)) $((rows * 2)) 1 >"$home/data/two.csv"
+    load_csv 1 "$rows" 1 | awk -v n="$changed" 'NR > 1 && NR <= n + 1 { sub(/some note/, "another note") } { print }' \
+        >"$home/data/changed/one.csv"
+    load_dag whole upsert data/one data/two >"$home/dags/whole.yaml"
+    load_dag changes replace data/changed/one >"$home/dags/changes.yaml"
+    load_dag back replace data/one >"$home/dags/back.yaml"
+    for i in one two; do
+        echo "CREATE TABLE $i (id TEXT NOT NULL PRIMARY KEY, code INTEGER, name TEXT, amount REAL, day TEXT, note TEXT) STRICT;"
+        echo ".import --csv --skip 1 $home/data/$i.csv $i"
+    done >"$home/import.sql"
+
+    title "two tables of $rows shuffled rows with keys of text into an empty SQLite database"
+    measure "dagrun run" "sh -c 'rm -f $db*; exec $dagrun --home $home run whole --quiet'" \
+        "sqlite3 .import" "sh -c 'rm -f $home/peer.db*; exec sqlite3 -batch $home/peer.db <$home/import.sql'"
+    load_locks "all of them"
+    title "a table of $rows rows replaced by one in which $changed rows differ"
+    for ((i = 0; i < 3; i++)); do
+        "$dagrun" --home "$home" run changes --quiet
+        load_locks "$changed differ"
+        "$dagrun" --home "$home" run back --quiet
+        load_locks "$changed differ again"
+    done
+}
