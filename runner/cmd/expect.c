@@ -173,9 +173,10 @@ static int print_results(struct dr_cmd *c, int n, const struct dr_checked *files
 
 static int exit_code(const struct dr_results *r)
 {
-    bool bad = r->errors || r->failed_by_severity[DR_SEVERITY_WARNING] ||
-               r->failed_by_severity[DR_SEVERITY_CRITICAL];
-    return bad || r->must_fail ? DR_EXIT_FAILED : DR_EXIT_OK;
+    bool bad = r->must_fail;
+    for (int32_t k = 0; k < r->n; k++)
+        bad |= !r->checks[k].success && r->checks[k].severity != DR_SEVERITY_INFO;
+    return bad ? DR_EXIT_FAILED : DR_EXIT_OK;
 }
 
 static int check_file(struct dr_cmd *c, const struct dr_suite *suite, const struct dr_expect_options *o,
@@ -187,7 +188,8 @@ static int check_file(struct dr_cmd *c, const struct dr_suite *suite, const stru
     int rc = dr_cmd_read_table(c, ret->file, suite, &table, &rejects, &of_file.mixed_columns);
     if (!rc && dr_expect_run(suite, table, &of_file, &ret->results, &err))
         rc = dr_cmd_fail(&err);
-    ret->unread = rejects ? dr_table_rows(rejects) : 0;
+    if (!rc)
+        ret->results->unread = rejects ? dr_table_rows(rejects) : 0;
     dr_table_unref(table);
     dr_table_unref(rejects);
     return rc;

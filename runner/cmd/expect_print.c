@@ -70,6 +70,13 @@ static enum dr_tint verdict_tint(const struct dr_check *k)
     return k->severity == DR_SEVERITY_INFO && !k->exception ? DR_TINT_WARN : DR_TINT_BAD;
 }
 
+static void put_unread(const struct dr_results *r, FILE *out)
+{
+    if (r->unread)
+        fprintf(out, "%lld record%s could not be read and %s not checked (--strict refuses such a file)\n",
+                (long long)r->unread, r->unread == 1 ? "" : "s", r->unread == 1 ? "was" : "were");
+}
+
 static void print_text(struct dr_cmd *c, const struct dr_checked *file, FILE *out)
 {
     static const char *const titles[] = { "CHECK", "SEVERITY", "WHAT" };
@@ -87,10 +94,7 @@ static void print_text(struct dr_cmd *c, const struct dr_checked *file, FILE *ou
     dr_buf_put_count(&rows, r->rows);
     fprintf(out, "\n%s row%s, %d check%s: %d passed, %d failed, %d without a verdict\n", dr_buf_cstr(&rows),
             r->rows == 1 ? "" : "s", r->n, r->n == 1 ? "" : "s", r->passed, r->failed, r->errors);
-    long long unread = (long long)file->unread;
-    if (unread)
-        fprintf(out, "%lld record%s could not be read and %s not checked (--strict refuses such a file)\n",
-                unread, unread == 1 ? "" : "s", unread == 1 ? "was" : "were");
+    put_unread(r, out);
 }
 
 static void put_xml(FILE *out, const char *text)
@@ -138,6 +142,11 @@ static void print_junit(const struct dr_results *r, const char *file, FILE *out)
         fprintf(out, ">\n    <%s message=\"", k->exception ? "error" : "failure");
         put_xml(out, k->exception ? k->exception : k->sentence);
         fprintf(out, "\" type=\"%s\"/>\n  </testcase>\n", dr_severity_name(k->severity));
+    }
+    if (r->unread) {
+        fputs("  <system-err>", out);
+        put_unread(r, out);
+        fputs("  </system-err>\n", out);
     }
     fputs("</testsuite>\n", out);
 }

@@ -8,7 +8,6 @@
 struct dr_checked {
     const char *file;
     struct dr_results *results; /* owned */
-    int64_t unread;             /* records that could not be read */
 };
 /* format: text, json or junit. */
 void dr_checked_print(struct dr_cmd *c, const char *format, int n, const struct dr_checked *files, FILE *out);

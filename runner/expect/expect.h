@@ -64,6 +64,7 @@ struct dr_results {
     int32_t failed_by_severity[3]; /* enum dr_severity; errors not counted */
     bool must_fail;   /* a critical or on_failure: fail expectation failed or could not be evaluated */
     int64_t rows, us; /* microseconds it took */
+    int64_t unread;   /* records that never became rows, where whoever read them says so */
 };
 /* Run every expectation. A failed or unevaluable expectation is a result, not
  * an error; errors are bad options and limits. The caller frees the results. */

@@ -97,6 +97,10 @@ void dr_results_put_json(const struct dr_results *r, struct dr_buf *out, int ind
     dr_json_cstr(&j, r->suite->name);
     dr_json_key(&j, "rows");
     dr_json_int(&j, r->rows);
+    if (r->unread) {
+        dr_json_key(&j, "unreadable_records");
+        dr_json_int(&j, r->unread);
+    }
     put_statistics(&j, r);
     dr_json_key(&j, "results");
     dr_json_array(&j);

@@ -210,6 +210,25 @@ cp "$build/tests/fixtures/plugins/add_one.so" other.so
 expect_exit 1 dagrun expect bp2.yaml data/bp.csv
 out_has "is no expectation"
 
+it "records that cannot be read are counted in each format"
+printf 'visit_id,clinic\n1,north\n2,north,5\n' >ragged.csv
+expect_exit 0 dagrun expect good ragged.csv
+out_has "1 record could not be read and was not checked"
+expect_exit 0 dagrun expect good ragged.csv --json
+json_is "$out" '$.unreadable_records' 1
+json_is "$out" '$.rows' 1
+expect_exit 0 dagrun expect good ragged.csv --format junit
+out_has "<system-err>1 record could not be read"
+if command -v xmllint >/dev/null; then xmllint --noout "$out" 2>"$err" || show "$err"; fi
+
+it "what could not be evaluated counts as bad as its severity says"
+for severity in info:0 warning:1 critical:1; do
+    printf 'suite: s\nexpectations:\n  - expect_column_values_to_be_unique: {column: ward}\n    severity: %s\n' \
+        "${severity%:*}" >s.yaml
+    expect_exit "${severity#*:}" dagrun expect s.yaml data/visits.csv
+    out_has "no verdict"
+done
+
 it "a query without an end is stopped by --query-timeout"
 cat >endless.yaml <<'Y'
 suite: endless
