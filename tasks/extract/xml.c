@@ -8,7 +8,10 @@
  * it, is given to every row that follows in the same parent.
  *
  * Nothing is fetched and no entity is expanded: a document that declares entities is
- * refused. Names match without their namespace prefix. */
+ * refused. Names match without their namespace prefix.
+ *
+ * libxml2 compares each attribute of an element with all before it, which a tag of a few
+ * megabytes makes last for minutes. So attributes are counted before it sees them. */
 #include "extract.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIELDS_MAX = 512, DEPTH_MAX = 64, PATH_MAX_BYTES = 1024 };
+enum { FIELDS_MAX = 512, DEPTH_MAX = 64, PATH_MAX_BYTES = 1024, ATTRIBUTES_MAX = 10000 };
 
 struct field {
     const char *name;
@@ -43,6 +46,11 @@ struct xml {
     size_t path_ends[DEPTH_MAX];
     int depth;
     int64_t rows;
+    int fd;
+    bool in_tag; /* of what was read: between < and > */
+    char quote;  /* in a tag: the quotation mark that is open, or 0 */
+    bool equals; /* in a tag: = stands before */
+    int attributes;
     char problem[400];
 };
 
@@ -267,12 +275,57 @@ static bool take_node(struct xml *x)
 
 /* ---- the file ---- */
 
+/* An attribute is what has = and a quotation mark between < and >. Comments may be taken for tags: no
+ * honest one has ten thousand of these. In UTF-16 there are zeros between. */
+static bool count_attributes(struct xml *x, const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char c = p[i];
+        if (!x->in_tag) {
+            x->in_tag = c == '<';
+            x->equals = false;
+            x->attributes = 0;
+        } else if (x->quote) {
+            x->quote = c == x->quote ? 0 : x->quote;
+        } else if (c == '>') {
+            x->in_tag = false;
+        } else if (c == '"' || c == '\'') {
+            x->quote = c;
+            if (x->equals && ++x->attributes > ATTRIBUTES_MAX)
+                return false;
+            x->equals = false;
+        } else if (c && c != ' ' && (c < '\t' || c > '\r')) {
+            x->equals = c == '=';
+        }
+    }
+    return true;
+}
+
+static int read_some(void *ctx, char *to, int size)
+{
+    struct xml *x = ctx;
+    ssize_t n;
+    do
+        n = read(x->fd, to, (size_t)size);
+    while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        snprintf(x->problem, sizeof x->problem, "%s", strerror(errno));
+    } else if (!count_attributes(x, to, (size_t)n)) {
+        snprintf(x->problem, sizeof x->problem, "an element has more than %d attributes", ATTRIBUTES_MAX);
+        return -1;
+    }
+    return (int)n;
+}
+
 static void on_error(void *ctx, xmlErrorPtr e)
 {
     struct xml *x = ctx;
     if (x->problem[0] || e->level < XML_ERR_ERROR)
         return;
-    snprintf(x->problem, sizeof x->problem, "line %d: %s", e->line, e->message ? e->message : "not XML");
+    const char *message = e->message ? e->message : "not XML";
+    if (strstr(message, "Huge input lookup") || strstr(message, "huge text node"))
+        message = "a text, an attribute or a comment is longer than 10 million bytes";
+    snprintf(x->problem, sizeof x->problem, "line %d: %s", e->line, message);
     x->problem[strcspn(x->problem, "\n")] = 0;
 }
 
@@ -310,18 +363,18 @@ int32_t read_xml(struct dr_task *t, const char *path, struct dr_table **ret, str
         abort();
     x->t = t;
     DR_TRY(read_settings(t, x));
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    x->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (x->fd < 0)
         return dr_task_fail(t, "cannot read '%s': %s", path, strerror(errno));
     for (int i = 0; i < x->n_fields; i++)
         x->fields[i].column = dr_builder_new(DR_TYPE_STRING);
-    x->reader = xmlReaderForFd(fd, NULL, NULL, XML_PARSE_NONET | XML_PARSE_COMPACT);
+    x->reader = xmlReaderForIO(read_some, NULL, x, NULL, NULL, XML_PARSE_NONET | XML_PARSE_COMPACT);
     if (!x->reader)
         abort();
     xmlTextReaderSetStructuredErrorHandler(x->reader, (xmlStructuredErrorFunc)on_error, x);
     read_nodes(x);
     xmlFreeTextReader(x->reader);
-    close(fd);
+    close(x->fd);
     struct dr_table *table = NULL;
     int32_t rc = make_table(x, &table);
     if (!rc && x->problem[0]) {

@@ -67,6 +67,20 @@ it "an XML file that is nested too deeply"
 run_x 1
 says "nested more than 64 deep"
 
+it "an element of very many attributes, and a text without end, are refused at once"
+for encoding in UTF-8 UTF-16; do
+    { printf '<list><group><item ' && seq -f 'a%.0f = "1"' 100000 && printf '/></group></list>'; } | iconv -t $encoding >data/x.xml
+    expect_exit 1 clean_env timeout -k 1 30 "$build/dagrun" run x
+    says "an element has more than 10000 attributes"
+done
+{ printf '<list><group><item><label>' && head -c 20000000 /dev/zero | tr '\0' x && printf '</label></item></group></list>'; } >data/x.xml
+run_x 1
+says "is longer than 10 million bytes"
+{ printf '<list><!-- ' && head -c 20000 /dev/zero | tr '\0' '=' && printf -- ' --><group><item><label>a</label></item></group></list>'; } >data/x.xml
+run_x 0
+is "rows" "$(rows)" "label
+a"
+
 it "an empty list, and one of other things, give no rows"
 echo '<list><group><thing/></group></list>' >data/x.xml
 run_x 0
