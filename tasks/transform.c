@@ -211,74 +211,157 @@ const char *arg_text(const struct dr_node *args, const char *key)
 static const struct step {
     const char *name;
     int32_t (*apply)(struct work *w, const struct dr_node *args);
-    const char *keys; /* the arguments it knows, between blanks */
+    struct arg args[ARGS_MAX];
 } steps[] = {
-    { "trim", step_trim, " columns " },
-    { "upper", step_upper, " columns " },
-    { "lower", step_lower, " columns " },
-    { "missing", step_missing, " columns values " },
-    { "replace", step_replace, " columns values " },
-    { "parse_date", step_parse_date, " column formats earliest latest required " },
-    { "parse_number", step_parse_number, " column required " },
-    { "parse_range", step_parse_range, " column low high " },
-    { "measure", step_measure, " reference name value unit low high decimals " },
-    { "ordered_pair", step_ordered_pair, " key name value low high " },
-    { "distinct", step_distinct, " key conflicts ignore " },
-    { "month", step_month, " column into " },
-    { "rename", step_rename, " columns " },
-    { "select", step_select, " columns " },
-    { "sort", step_sort, " columns " },
+    { "trim", step_trim, { { "columns", ARG_COLUMNS, DR_REQUIRED } } },
+    { "upper", step_upper, { { "columns", ARG_COLUMNS, DR_REQUIRED } } },
+    { "lower", step_lower, { { "columns", ARG_COLUMNS, DR_REQUIRED } } },
+    { "missing",
+      step_missing,
+      { { "columns", ARG_COLUMNS, DR_REQUIRED }, { "values", ARG_TEXTS, DR_REQUIRED } } },
+    { "replace",
+      step_replace,
+      { { "columns", ARG_COLUMNS, DR_REQUIRED }, { "values", ARG_TEXT_MAP, DR_REQUIRED } } },
+    { "parse_date",
+      step_parse_date,
+      { { "column", ARG_COLUMN, DR_REQUIRED },
+        { "formats", ARG_TEXTS, DR_REQUIRED },
+        { "earliest", ARG_TEXT, 0 },
+        { "latest", ARG_TEXT, 0 },
+        { "required", ARG_BOOL, 0 } } },
+    { "parse_number",
+      step_parse_number,
+      { { "column", ARG_COLUMN, DR_REQUIRED }, { "required", ARG_BOOL, 0 } } },
+    { "parse_range",
+      step_parse_range,
+      { { "column", ARG_COLUMN, DR_REQUIRED },
+        { "low", ARG_NEW_COLUMN, 0 },
+        { "high", ARG_NEW_COLUMN, 0 } } },
+    { "measure",
+      step_measure,
+      { { "reference", ARG_TEXT, DR_REQUIRED },
+        { "name", ARG_COLUMN, DR_REQUIRED },
+        { "value", ARG_COLUMN, DR_REQUIRED },
+        { "unit", ARG_COLUMN, DR_REQUIRED },
+        { "low", ARG_COLUMN, 0 },
+        { "high", ARG_COLUMN, 0 },
+        { "decimals", ARG_INT, 0 } } },
+    { "ordered_pair",
+      step_ordered_pair,
+      { { "key", ARG_COLUMNS, DR_REQUIRED },
+        { "name", ARG_COLUMN, DR_REQUIRED },
+        { "value", ARG_COLUMN, DR_REQUIRED },
+        { "low", ARG_TEXT, DR_REQUIRED },
+        { "high", ARG_TEXT, DR_REQUIRED } } },
+    { "distinct",
+      step_distinct,
+      { { "key", ARG_COLUMNS, DR_REQUIRED },
+        { "conflicts", ARG_CONFLICTS, 0 },
+        { "ignore", ARG_TEXTS, 0 } } },
+    { "month", step_month, { { "column", ARG_COLUMN, DR_REQUIRED }, { "into", ARG_NEW_COLUMN, 0 } } },
+    { "rename", step_rename, { { "columns", ARG_RENAME, DR_REQUIRED } } },
+    { "select", step_select, { { "columns", ARG_COLUMNS, DR_REQUIRED } } },
+    { "sort", step_sort, { { "columns", ARG_COLUMNS, DR_REQUIRED } } },
 };
 #define N_STEPS (sizeof steps / sizeof steps[0])
 
-static int32_t check_keys(struct dr_task *t, const struct step *s, const struct dr_node *args)
-{
-    for (int64_t i = 0; i < dr_node_size(args); i++) {
-        char wanted[80];
-        snprintf(wanted, sizeof wanted, " %.70s ", dr_node_key(args, i));
-        if (!strstr(s->keys, wanted))
-            return dr_task_fail_final(t, "%s: step %s has no argument '%s'; it has%s", dr_node_where(t, args),
-                                      s->name, dr_node_key(args, i), s->keys);
-    }
-    return 0;
-}
-
-/* The step that an entry of `steps` names; every entry is checked before any runs. */
-static int32_t find_step(struct dr_task *t, const struct dr_node *entry, const struct step **ret)
+static const struct step *find_step(const struct dr_node *entry)
 {
     const char *name = dr_node_size(entry) == 1 ? dr_node_key(entry, 0) : NULL;
-    if (!name)
-        return dr_task_fail_final(t, "%s: a step is {name: {arguments}}", dr_node_where(t, entry));
-    for (size_t i = 0; i < N_STEPS; i++) {
-        if (strcmp(steps[i].name, name) == 0) {
-            *ret = &steps[i];
-            return check_keys(t, &steps[i], dr_node_at(entry, 0));
+    for (size_t i = 0; name && i < N_STEPS; i++)
+        if (strcmp(steps[i].name, name) == 0)
+            return &steps[i];
+    return NULL;
+}
+
+static int changes_columns(const struct step *s)
+{
+    return s->apply == step_select || s->apply == step_rename || s->apply == step_month ||
+           s->apply == step_parse_range || s->apply == step_measure;
+}
+
+/* What a step that is right makes of the columns. */
+static void follow_columns(struct known *k, const struct step *s, const struct dr_node *args)
+{
+    if (s->apply == step_select)
+        known_select(k, dr_node_get(args, "columns"));
+    else if (s->apply == step_rename)
+        known_rename(k, dr_node_get(args, "columns"));
+    else if (s->apply == step_month)
+        known_add(k, dr_node_str(dr_node_get(args, "into"), "month"));
+    else if (s->apply == step_parse_range) {
+        known_add(k, dr_node_str(dr_node_get(args, "low"), "low"));
+        known_add(k, dr_node_str(dr_node_get(args, "high"), "high"));
+    } else if (s->apply == step_measure) {
+        known_add(k, "in_range");
+        if (arg_text(args, "low") && arg_text(args, "high")) {
+            known_add(k, "flag");
+            known_add(k, "range_source");
         }
     }
-    return dr_task_fail_final(t, "%s: there is no step '%s'; see docs/transform.md", dr_node_where(t, entry),
-                              name);
 }
 
 /* `origin` follows the input's order, so nothing may come after a sort. */
-static int32_t check_steps(struct work *w, const struct dr_node *list)
+static int32_t check_step(struct dr_task *t, const struct dr_node *list, int64_t i, struct known *k)
 {
-    const struct step *step = NULL;
+    const struct dr_node *entry = dr_node_at(list, i), *args = dr_node_at(entry, 0);
+    const struct step *step = find_step(entry);
+    int32_t rc;
+    if (dr_node_size(entry) != 1 || !dr_node_key(entry, 0))
+        rc = dr_task_problem(t, entry, "a step is {name: {arguments}}");
+    else if (!step)
+        rc = dr_task_problem(t, entry, "there is no step '%s'; see docs/transform.md", dr_node_key(entry, 0));
+    else if (step->apply == step_sort && i + 1 < dr_node_size(list))
+        rc = dr_task_problem(t, entry, "sort must be the last step");
+    else
+        rc = check_args(t, step->name, step->args, args, k);
+    if (!rc)
+        follow_columns(k, step, args);
+    else if (!step || changes_columns(step))
+        k->n = -1; /* what it would have made of them is not known */
+    return rc;
+}
+
+/* Every step, before any runs. Gives the last code that was not 0. */
+static int32_t check_steps(struct dr_task *t, struct known *k)
+{
+    const struct dr_node *list = dr_task_param(t, "steps");
+    int32_t rc = 0;
     for (int64_t i = 0; i < dr_node_size(list); i++) {
-        DR_TRY(find_step(w->t, dr_node_at(list, i), &step));
-        if (step->apply == step_sort && i + 1 < dr_node_size(list))
-            return dr_task_fail_final(w->t, "%s: sort must be the last step",
-                                      dr_node_where(w->t, dr_node_at(list, i)));
+        int32_t one = check_step(t, list, i, k);
+        rc = one ? one : rc;
     }
-    return 0;
+    return rc;
+}
+
+static void promise_refused(struct dr_task *t, const char *output, const struct known *input)
+{
+    struct known k = *input;
+    known_add(&k, "_reasons");
+    if (k.n >= 0)
+        dr_task_promise(t, output, k.names, k.n);
+}
+
+static int32_t check(struct dr_task *t)
+{
+    static struct known input, k; /* one task at a time */
+    known_input(&input, t, "table");
+    k = input;
+    int32_t rc = check_steps(t, &k);
+    if (!rc && k.n >= 0)
+        dr_task_promise(t, "clean", k.names, k.n);
+    promise_refused(t, "rejected", &input);
+    promise_refused(t, "duplicates", &input);
+    return rc;
 }
 
 static int32_t run_steps(struct work *w)
 {
     const struct dr_node *list = dr_task_param(w->t, "steps");
-    const struct step *step = NULL;
-    DR_TRY(check_steps(w, list));
+    struct known unknown = { .n = -1 };
+    DR_TRY(check_steps(w->t, &unknown));
     for (int64_t i = 0; i < dr_node_size(list); i++) {
-        DR_TRY(find_step(w->t, dr_node_at(list, i), &step));
+        const struct step *step = find_step(dr_node_at(list, i));
         w->step = step->name;
         int64_t refused = w->rejected.n, repeated = w->duplicates.n;
         DR_TRY(step->apply(w, dr_node_at(dr_node_at(list, i), 0)));
@@ -403,4 +486,4 @@ static int32_t transform(struct dr_task *t)
 DR_PLUGIN(.name = "transform", .summary = "Clean a table by declared steps, and account for every row",
           .doc = "Each step is {name: {arguments}}. A row that a step cannot use leaves with its reasons, a\n"
                  "duplicate with its reason; clean + rejected + duplicates = input, exactly.",
-          .params = params, .inputs = inputs, .outputs = outputs, .run = transform);
+          .params = params, .inputs = inputs, .outputs = outputs, .run = transform, .check = check);

@@ -206,7 +206,31 @@ static int32_t validate(struct dr_task *t)
     return rc;
 }
 
+/* The columns go through, and the reader adds the line to those of a CSV. */
+static int32_t plan(struct dr_task *t)
+{
+    enum { MOST = 2000 };
+    const char *const *names = NULL;
+    const char *all[MOST + 4];
+    int32_t n = dr_task_columns(t, "table", &names), line = 0;
+    if (n < 0 || n > MOST || strcmp(dr_node_str(dr_task_param(t, "delimiter"), ""), ",") != 0 ||
+        strcmp(dr_node_str(dr_task_param(t, "encoding"), ""), "utf-8") != 0)
+        return 0;
+    for (int32_t i = 0; i < n; i++) {
+        all[i] = names[i];
+        line |= strcmp(names[i], "_line") == 0;
+    }
+    if (!line)
+        all[n++] = "_line";
+    dr_task_promise(t, "valid", all, n);
+    all[n++] = "_reasons";
+    all[n++] = "_expectations";
+    all[n++] = "_record";
+    dr_task_promise(t, "quarantined", all, n);
+    return 0;
+}
+
 DR_PLUGIN(.name = "validate", .summary = "Check a table against an expectation suite and quarantine bad rows",
           .doc = "Every expectation's result is recorded with the run. The task fails when a critical\n"
                  "expectation, or one with `on_failure: fail`, fails or cannot be evaluated.",
-          .params = params, .inputs = inputs, .outputs = outputs, .run = validate);
+          .params = params, .inputs = inputs, .outputs = outputs, .run = validate, .check = plan);

@@ -190,6 +190,18 @@ DR_API DR_CHECK int32_t dr_task_account_table(struct dr_task *t, const char *dat
 /* Write the HTML report of this run as it stands, and the index. */
 DR_API DR_CHECK int32_t dr_task_report(struct dr_task *t);
 
+/* ---- before any run ------------------------------------------------------------------ */
+
+/* Something is wrong in the definition, at the place of a value of `with`. In the plugin's check it is
+ * collected for `dagrun check`; in run the task fails for good. Gives a non-zero code. */
+DR_API int32_t dr_task_problem(struct dr_task *t, const struct dr_node *where, const char *fmt, ...)
+    DR_PRINTF(3, 4);
+/* In check: the names of an input's columns, as far as they are known before a run: those of a
+ * CSV file's first line, or what the plugin that makes it has promised. -1: not known. */
+DR_API int32_t dr_task_columns(struct dr_task *t, const char *input, const char *const **ret);
+/* In check: say which columns an output will have, for the tasks that read it. */
+DR_API void dr_task_promise(struct dr_task *t, const char *output, const char *const *columns, int32_t n);
+
 /* ---- databases ------------------------------------------------------------------- */
 
 /* Open a connection of the home by its name (docs/connections.md); use it with the
@@ -268,6 +280,10 @@ struct dr_plugin {
     const struct dr_port *outputs;
     int32_t (*run)(struct dr_task *t); /* 0: done */
     const char *version;               /* or NULL */
+    /* Or NULL: more than types and names can be told of `with` before a run. `dagrun check` calls it, in
+     * a process of its own; it may use dr_task_param, dr_task_has_input, dr_task_has_output, the dr_node
+     * functions and those of "before any run". What still holds ${...} is not known yet. */
+    int32_t (*check)(struct dr_task *t);
 };
 
 #ifdef __cplusplus

@@ -1,5 +1,6 @@
 /* dagrun check: everything that is wrong with the definitions of a home. */
 #include "cmd/cmd.h"
+#include "exec/task_plan.h"
 #include "expect/expect.h"
 #include "model/connection.h"
 #include "model/suite.h"
@@ -12,13 +13,16 @@ struct checking {
     int dags, suites;
 };
 
-static void check_dag(struct checking *k, const char *dag_id)
+static int32_t check_dag(struct checking *k, const char *dag_id, struct dr_err *err)
 {
     struct dr_spec_source source = dr_plugins_source(k->plugins);
     const struct dr_dag *dag = dr_dag_load(&k->c->arena, &k->c->home, dag_id, &source, &k->all);
     k->dags++;
+    if (dag && dr_task_plan_check(&k->c->home, dag, &k->all, err))
+        return err->rc;
     if (dag && k->c->args.n_words)
         dr_cmd_check_suites(k->c, dag, &k->all);
+    return DR_OK;
 }
 
 static int32_t check_everything(struct checking *k, struct dr_err *err)
@@ -29,7 +33,7 @@ static int32_t check_everything(struct checking *k, struct dr_err *err)
     dr_connections_check(&c->arena, &c->home, &k->all);
     DR_TRY(dr_home_dags(&c->arena, &c->home, &ids, &n, err));
     for (size_t i = 0; i < n; i++)
-        check_dag(k, ids[i]);
+        DR_TRY(check_dag(k, ids[i], err));
     DR_TRY(dr_home_suites(&c->arena, &c->home, &ids, &n, err));
     for (size_t i = 0; i < n; i++) {
         (void)dr_suite_load(&c->arena, &c->home, ids[i], dr_expect_source(), &k->all);
@@ -53,7 +57,7 @@ static int32_t check_named(struct checking *k, struct dr_err *err)
             return dr_fail(err, DR_ENOTFOUND, "there is no DAG '%s'%s%s%s", c->args.words[w],
                            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
         }
-        check_dag(k, c->args.words[w]);
+        DR_TRY(check_dag(k, c->args.words[w], err));
     }
     return DR_OK;
 }

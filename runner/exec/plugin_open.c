@@ -3,12 +3,15 @@
  * abi is read first and size second, and nothing else before both are right: a
  * plugin built against another header may be shorter than we think. Sizes may
  * only grow, so an older program refuses a plugin that is longer than it knows,
- * and a newer one will know the lengths of older ones. */
+ * and this one knows the lengths of older ones. */
 #include "exec/plugin_open.h"
 #include "base/file.h"
 #include <dlfcn.h>
 
-enum { ENTRIES_MAX = 1000 };
+enum {
+    ENTRIES_MAX = 1000,
+    SIZE_WITHOUT_CHECK = offsetof(struct dr_plugin, check) /* before 2026-11-21 */
+};
 
 static int32_t check_abi(const struct dr_plugin *p, const char *path, struct dr_err *err)
 {
@@ -16,7 +19,7 @@ static int32_t check_abi(const struct dr_plugin *p, const char *path, struct dr_
         return dr_fail(err, DR_EPLUGIN,
                        "'%s' was built for plugin ABI %u, this program has %u: build it again", path, p->abi,
                        DR_ABI);
-    if (p->size != sizeof(*p))
+    if (p->size != sizeof(*p) && p->size != SIZE_WITHOUT_CHECK)
         return dr_fail(err, DR_EPLUGIN,
                        "'%s': its struct dr_plugin has %u bytes, this program's has %zu: build it again",
                        path, p->size, sizeof(*p));
@@ -97,6 +100,11 @@ int32_t dr_row_check_open(const char *folder, const char *name, const struct dr_
 }
 
 /* ---- parts of a declaration ---- */
+
+dr_plugin_check_fn *dr_plugin_check(const struct dr_plugin *p)
+{
+    return p->size > SIZE_WITHOUT_CHECK ? p->check : NULL;
+}
 
 const struct dr_param *dr_plugin_param(const struct dr_plugin *p, int32_t i)
 {

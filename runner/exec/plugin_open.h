@@ -18,4 +18,7 @@ int32_t dr_plugin_count_ports(const struct dr_plugin *p, const struct dr_port *p
 /* Entry i, found by the size of an entry that the plugin was built with. */
 const struct dr_param *dr_plugin_param(const struct dr_plugin *p, int32_t i);
 const struct dr_port *dr_plugin_port(const struct dr_plugin *p, const struct dr_port *ports, int32_t i);
+typedef int32_t dr_plugin_check_fn(struct dr_task *t);
+/* What checks its tasks before a run, or NULL. */
+dr_plugin_check_fn *dr_plugin_check(const struct dr_plugin *p);
 #endif

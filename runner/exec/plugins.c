@@ -5,20 +5,18 @@
  * another child goes on with those behind it. What arrives is read as data from
  * a stranger, with limits, and copied into the caller's arena. */
 #include "exec/plugins.h"
+#include "exec/collect.h"
 #include "exec/plugin_open.h"
 #include "exec/process.h"
-#include "base/date.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "model/yaml.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
-#define TIMEOUT_US (5 * DR_US_PER_S)
 #define ANSWER_MAX ((size_t)16 << 20)
 
 struct dr_plugins {
@@ -96,6 +94,8 @@ static int32_t put_declaration(struct dr_json *j, const struct dr_plugin_spec *s
     dr_json_cstr(j, p->doc);
     dr_json_key(j, "version");
     dr_json_cstr(j, p->version);
+    dr_json_key(j, "check");
+    dr_json_bool(j, dr_plugin_check(p) != NULL);
     put_params(j, p, params);
     put_ports(j, "inputs", p, p->inputs, inputs);
     put_ports(j, "outputs", p, p->outputs, outputs);
@@ -211,6 +211,7 @@ static int32_t read_line(struct dr_arena *a, struct dr_str line, struct dr_plugi
     spec->summary = text_of(root, "summary");
     spec->doc = text_of(root, "doc");
     spec->version = text_of(root, "version");
+    spec->has_check = dr_node_bool(dr_node_get(root, "check"), 0);
     DR_TRY(read_params(a, dr_node_get(root, "params"), spec, err));
     spec->inputs = read_ports(a, dr_node_get(root, "inputs"), &spec->n_inputs);
     spec->outputs = read_ports(a, dr_node_get(root, "outputs"), &spec->n_outputs);
@@ -245,29 +246,6 @@ static size_t read_lines(struct dr_arena *a, struct dr_str text, struct dr_plugi
 
 /* ---- one child ---- */
 
-/* Everything until the end of the pipe; false where it did not come in time, or
- * was too much. */
-static bool collect(int fd, struct dr_buf *out)
-{
-    int64_t until = dr_monotonic_us() + TIMEOUT_US;
-    for (;;) {
-        int64_t left = until - dr_monotonic_us();
-        struct pollfd wait = { .fd = fd, .events = POLLIN };
-        int ready = left > 0 ? poll(&wait, 1, (int)(left / 1000) + 1) : 0;
-        if (ready == 0)
-            return false;
-        char *p = dr_buf_reserve(out, 65536);
-        if (!p)
-            return false;
-        ssize_t n = ready > 0 ? read(fd, p, 65536) : -1;
-        if (n == 0)
-            return true;
-        if (n < 0 && errno != EINTR)
-            return false;
-        out->n += n > 0 ? (size_t)n : 0;
-    }
-}
-
 static const char *why_silent(struct dr_arena *a, bool in_time, const struct dr_process_end *end)
 {
     char name[24];
@@ -295,7 +273,7 @@ static int32_t ask_child(struct dr_arena *a, struct dr_plugin_spec *specs, size_
     if (rc)
         return rc;
     DR_AUTO_BUF text = { .max = ANSWER_MAX };
-    bool in_time = collect(from, &text);
+    bool in_time = dr_collect(from, &text);
     if (!in_time)
         dr_process_signal(&child, SIGKILL);
     struct dr_process_end end;

@@ -22,9 +22,11 @@ struct dr_task_folders {
     const char *attempt, *work, *out; /* out is work/out; absolute */
     bool made_work, made_out;
 };
+struct dr_task_plan; /* task_plan.h */
 struct dr_task {
     struct dr_arena arena;
     const struct dr_worker_job *job; /* borrowed */
+    struct dr_task_plan *plan;       /* borrowed; in the check before a run, NULL in an attempt */
     struct dr_task_info info;
     struct dr_task_folders *folders;
     const struct dr_node *params; /* MAP: `with`, substituted and checked */

@@ -23,6 +23,7 @@ struct dr_plugin_spec {
     struct dr_param_spec *params;
     struct dr_port_spec *inputs, *outputs;
     int32_t n_params, n_inputs, n_outputs;
+    bool has_check;      /* it can tell more of its tasks before a run */
     const char *problem; /* why it cannot be used, or NULL; then the rest is empty */
 };
 #endif

@@ -54,7 +54,38 @@ int32_t put_column(struct work *w, const char *name, struct dr_column *c); /* ta
 /* Take over the table `with` unless rc is a failure, which is returned. */
 int32_t replace_table(struct work *w, int32_t rc, struct dr_table *with);
 
-/* The steps; arguments are checked by each. */
+/* The arguments of steps, and the columns they work on, before any row is read. */
+enum arg_kind {
+    ARG_COLUMN, /* the name of a column that must be there */
+    ARG_COLUMNS,
+    ARG_NEW_COLUMN,
+    ARG_TEXT,
+    ARG_TEXTS,
+    ARG_TEXT_MAP,
+    ARG_RENAME, /* a map whose keys are columns */
+    ARG_BOOL,
+    ARG_INT,
+    ARG_CONFLICTS
+};
+struct arg {
+    const char *name; /* NULL ends the list */
+    enum arg_kind kind;
+    int32_t flags; /* DR_REQUIRED */
+};
+enum { ARGS_MAX = 8, KNOWN_MAX = 2000 };
+struct known {
+    const char *names[KNOWN_MAX]; /* borrowed */
+    int32_t n;                    /* -1: the columns are not known */
+};
+void known_input(struct known *k, struct dr_task *t, const char *input);
+void known_add(struct known *k, const char *name);
+void known_select(struct known *k, const struct dr_node *names);
+void known_rename(struct known *k, const struct dr_node *from_to);
+/* Each problem is told by dr_task_problem; 0 where there is none. */
+int32_t check_args(struct dr_task *t, const char *step, const struct arg *known_args,
+                   const struct dr_node *args, const struct known *k);
+
+/* The steps. */
 const char *arg_text(const struct dr_node *args, const char *key);
 int32_t step_trim(struct work *w, const struct dr_node *args);
 int32_t step_upper(struct work *w, const struct dr_node *args);

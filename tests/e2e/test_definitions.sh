@@ -133,6 +133,73 @@ it "nothing was written by all that"
 no_file var
 no_file reports
 
+it "check finds what is wrong with the steps of transform: steps, arguments, types"
+rm -r dags expectations && mkdir dags expectations
+printf 'id,day,value\n1,2024-01-01,3\n' >data/in.csv
+dag steps <<'Y'
+tasks:
+  a:
+    plugin: transform
+    inputs: {table: data/in.csv}
+    outputs: {clean: x}
+    with:
+      steps:
+        - trmi: {columns: [id]}
+        - trim: {columns: id}
+        - parse_number: {column: value, requierd: false}
+        - missing: {columns: [value]}
+        - month
+        - sort: {columns: [id]}
+        - distinct: {key: [id], conflicts: lats}
+Y
+expect_exit 3 dagrun check
+same_file <(grep '^dags' "$err") <(cat <<'F'
+dags/steps.yaml:9:11: error: there is no step 'trmi'; see docs/transform.md
+dags/steps.yaml:10:27: error: step trim: 'columns' must be a list of columns
+dags/steps.yaml:11:51: error: step parse_number has no argument 'requierd'; it has column, required
+dags/steps.yaml:12:20: error: step missing: 'values' is missing: a list of texts
+dags/steps.yaml:13:11: error: a step is {name: {arguments}}
+dags/steps.yaml:14:11: error: sort must be the last step
+dags/steps.yaml:15:44: error: step distinct: 'conflicts' must be last, first or none
+F
+)
+
+it "and columns that are not there, from the file through one task to the next"
+dag steps <<'Y'
+params:
+  file: data/in.csv
+tasks:
+  a:
+    plugin: transform
+    inputs: {table: "${params.file}"}
+    outputs: {clean: x, rejected: y}
+    with:
+      steps:
+        - trim: {columns: [id, days]}
+        - parse_date: {column: day, formats: ["%Y-%m-%d"]}
+        - month: {column: day, into: month}
+        - rename: {columns: {value: amount}}
+        - select: {columns: [id, month, amount]}
+        - upper: {columns: [value]}
+  b:
+    plugin: transform
+    inputs: {table: x}
+    outputs: {clean: z}
+    with: {steps: [{trim: {columns: [month, amount, day]}}]}
+Y
+expect_exit 3 dagrun check
+same_file <(grep '^dags' "$err") <(cat <<'F'
+dags/steps.yaml:11:32: error: step trim: the table has no column 'days'; it has id, day, value
+dags/steps.yaml:16:29: error: step upper: the table has no column 'value'; it has id, month, amount
+F
+)
+sed -i -e 's/, days]/]/' -e '/upper/d' dags/steps.yaml
+expect_exit 3 dagrun check steps
+same_file <(grep '^dags' "$err") <(cat <<'F'
+dags/steps.yaml:20:53: error: step trim: the table has no column 'day'; it has id, month, amount
+F
+)
+
 it "right definitions pass"
 rm -r dags expectations && mkdir dags expectations
 dag good <<'Y'
