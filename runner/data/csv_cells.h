@@ -32,6 +32,7 @@ struct dr_csv_format {
 void dr_csv_format_done(struct dr_csv_format *f);
 bool dr_csv_is_null(const struct dr_csv_format *f, struct dr_str s); /* s is one of f->nulls */
 
+enum { DR_CSV_COLUMNS_MAX = 65536 }; /* each takes some kilobytes before it has a row */
 struct dr_csv_cells;
 struct dr_csv_cells *dr_csv_cells_new(const struct dr_csv_format *f, enum dr_csv_isa isa);
 void dr_csv_cells_free(struct dr_csv_cells *cells);

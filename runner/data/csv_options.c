@@ -99,6 +99,9 @@ static int32_t check_header(const struct dr_csv_record *first, const char *line_
 int32_t dr_csv_format_columns(struct dr_csv_format *f, const struct dr_csv_options *opts,
                               const struct dr_csv_record *first, struct dr_err *err)
 {
+    if (first->n > DR_CSV_COLUMNS_MAX)
+        return dr_fail(err, DR_ELIMIT, "%d columns; the limit is %d (is the delimiter the right one?)",
+                       (int)first->n, DR_CSV_COLUMNS_MAX);
     if (!opts->no_header)
         DR_TRY(check_header(first, opts->line_column, err));
     f->n = first->n;

@@ -36,6 +36,8 @@ struct dr_json_finder {
     struct dr_arena arena;
     struct shape **tables; /* of each table's root */
     int64_t line;          /* of the record looked at */
+    int32_t members;       /* shapes of members and items */
+    bool too_many;         /* no more are looked at */
 };
 
 /* ---- counting ------------------------------------------------------------------------------- */
@@ -47,7 +49,7 @@ static struct shape *new_shape(struct dr_json_finder *f, struct dr_str key)
     return s;
 }
 
-/* Records mostly have the same members in the same order. */
+/* Records mostly have the same members in the same order. NULL: there are too many. */
 static struct shape *member_shape(struct dr_json_finder *f, struct shape *s, struct dr_str key)
 {
     for (int32_t i = 0; i < s->n; i++) {
@@ -57,6 +59,11 @@ static struct shape *member_shape(struct dr_json_finder *f, struct shape *s, str
             return s->members[at];
         }
     }
+    if (f->members == DR_JSON_MEMBERS_MAX) {
+        f->too_many = true;
+        return NULL;
+    }
+    f->members++;
     if (s->n == s->cap) {
         struct shape **old = s->members;
         s->cap = s->cap ? s->cap * 2 : 8;
@@ -143,6 +150,8 @@ static void look_at_kind(struct dr_json_finder *f, struct shape *s, struct dr_js
 static void look(struct dr_json_finder *f, struct shape *s, const struct dr_json_node *n,
                  struct dr_json_value v)
 {
+    if (f->too_many)
+        return;
     look_at_kind(f, s, v);
     if (dr_json_kind(v) == DR_JSON_ARRAY && n && n->child > 0)
         look_at_items(f, n->child, v);
@@ -317,6 +326,10 @@ static void free_texts(struct shape *s)
 int32_t dr_json_finder_finish(struct dr_json_finder *f, bool all, struct dr_err *err)
 {
     int32_t rc = DR_OK;
+    if (f->too_many)
+        rc = dr_fail(err, DR_ELIMIT,
+                     "more than %d different members; declare the columns to read, with their types",
+                     DR_JSON_MEMBERS_MAX);
     for (int32_t i = 0; i < f->plan->n && !rc; i++) {
         struct dr_json_table_plan *t = &f->plan->tables[i];
         if (!t->found)

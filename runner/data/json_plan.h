@@ -10,7 +10,8 @@
 #define DR_JSON_MAX_RECORD ((int64_t)64 << 20)
 #define DR_JSON_RECORD_LIMIT ((int64_t)255 << 20) /* a cell's length has 28 bits */
 #define DR_JSON_INFER ((int64_t)4 << 20)
-enum { DR_JSON_UNDECIDED = -1 }; /* the type of a column before its values were seen */
+enum { DR_JSON_MEMBERS_MAX = 16384 }; /* found from the data: each is compared with the others */
+enum { DR_JSON_UNDECIDED = -1 };      /* the type of a column before its values were seen */
 
 /* A column: what its cells become. */
 struct dr_json_field {

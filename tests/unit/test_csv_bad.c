@@ -136,6 +136,18 @@ static void test_an_empty_file_is_refused(void **state)
     check_csv("", &opts, "input error: memory: the file is empty; a record is expected\n");
 }
 
+static void test_a_file_of_more_columns_than_the_limit_is_refused(void **state)
+{
+    (void)state;
+    DR_AUTO_BUF text = { 0 };
+    for (int i = 0; i < 65536; i++)
+        dr_buf_puts(&text, "x,");
+    dr_buf_puts(&text, "x\n");
+    check_csv(
+        dr_buf_cstr(&text), NULL,
+        "limit error: memory:1: 65537 columns; the limit is 65536 (is the delimiter the right one?)\n");
+}
+
 static void test_a_header_must_name_each_column_once(void **state)
 {
     (void)state;
@@ -320,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_an_early_nul_byte_means_that_this_is_no_text),
         cmocka_unit_test(test_a_late_nul_byte_is_refused_like_any_bad_record),
         cmocka_unit_test(test_an_empty_file_is_refused),
+        cmocka_unit_test(test_a_file_of_more_columns_than_the_limit_is_refused),
         cmocka_unit_test(test_a_header_must_name_each_column_once),
         cmocka_unit_test(test_the_line_column_needs_a_name_of_its_own),
         cmocka_unit_test(test_delimiter_and_quote_must_differ),

@@ -112,6 +112,21 @@ static void test_names_that_would_meet_are_refused(void **state)
           "name; declare the columns");
 }
 
+static void test_more_members_than_can_be_columns_are_refused(void **state)
+{
+    (void)state;
+    DR_AUTO_BUF text = { 0 };
+    dr_buf_putc(&text, '{');
+    for (int i = 0; i < 16385; i++)
+        dr_buf_printf(&text, "%s\"k%d\":{}", i ? "," : "", i);
+    dr_buf_puts(&text, "}\n");
+    gives(dr_buf_cstr(&text),
+          "memory: more than 16384 different members; declare the columns to read, with their types");
+    static const struct dr_json_column columns[] = { { .name = "k7", .type = DR_TYPE_DICT } };
+    struct dr_json_options o = { OPTIONS, .columns = columns, .n_columns = 1 };
+    gives_with(dr_buf_cstr(&text), o, "k7:dict\n{}\n");
+}
+
 /* ---- columns declared ---------------------------------------------------------------------- */
 
 static void test_declared_columns_have_paths_and_types(void **state)
@@ -317,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_a_surprise_after_the_window_makes_it_start_again),
         cmocka_unit_test(test_scalars_and_arrays_may_be_records),
         cmocka_unit_test(test_names_that_would_meet_are_refused),
+        cmocka_unit_test(test_more_members_than_can_be_columns_are_refused),
         cmocka_unit_test(test_declared_columns_have_paths_and_types),
         cmocka_unit_test(test_a_value_of_another_type_is_refused_with_its_place),
         cmocka_unit_test(test_bad_declarations_are_refused),
