@@ -73,7 +73,7 @@ $B/tasks/extract.so: CPPFLAGS += -I/usr/include/libxml2
 $B/tasks/%.so: tasks/%.c $$(wildcard tasks/%/*.[ch]) $(wildcard include/dagrun/*.h) $B/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_C) -Iinclude $(CPPFLAGS) -shared $(LDFLAGS) -o $@ $(filter %.c,$^) -lm $(LIBS_$*)
-$B/dagrun-generate: bench/generate.c bench/appointments.c bench/medical.c bench/patients.c bench/generate.h bench/random.h $B/flags
+$B/dagrun-generate: bench/generate.c bench/appointments.c bench/medical.c bench/options.c bench/patients.c bench/generate.h bench/random.h $B/flags
 $B/dagrun-generate-fhir: bench/generate_fhir.c bench/random.h $B/flags
 $(GENERATORS):
 	@mkdir -p $(@D)

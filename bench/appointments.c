@@ -12,7 +12,6 @@
 #include "generate.h"
 #include "random.h"
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -427,40 +426,18 @@ static const char usage[] =
     "Writes appointments.csv, office_settings.json, and appointments.jsonl: the records of a REST\n"
     "interface to the same appointments.\n";
 
-static bool set_option(struct options *o, int option, const char *value)
-{
-    char *end = NULL;
-    errno = 0;
-    if (option == 'o')
-        o->out = value;
-    else if (option == 'd')
-        o->dirt = strtod(value, &end);
-    else
-        *(option == 'r' ? &o->rows : &o->seed) = strtoull(value, &end, 10);
-    bool read = !end || (end != value && !*end && value[0] != '-' && !errno);
-    return read && o->dirt >= 0 && o->dirt <= 1 && o->rows <= UINT64_C(1000000000);
-}
-
 int generate_appointments(int argc, char **argv)
 {
-    static const struct option options[] = { { "rows", 1, NULL, 'r' },
-                                             { "seed", 1, NULL, 's' },
-                                             { "dirt", 1, NULL, 'd' },
-                                             { "out", 1, NULL, 'o' },
-                                             { NULL, 0, NULL, 0 } };
-    struct options o = { .rows = 2000, .seed = 1, .dirt = 0.06 };
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        fputs(usage, stdout);
-        return 0;
-    }
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
-        if (option == '?' || !set_option(&o, option, optarg)) {
-            fputs("see dagrun-generate appointments --help\n", stderr);
-            return 2;
-        }
-    if (optind < argc || !o.out) {
-        fputs("dagrun-generate: give --out FOLDER; see dagrun-generate appointments --help\n", stderr);
-        return 2;
-    }
+    struct generate_options given = { .kind = "appointments",
+                                      .usage = usage,
+                                      .numbers = { { "rows", 2000, UINT64_C(1000000000) } },
+                                      .seed = 1,
+                                      .dirt = 0.06 };
+    int code = generate_read_options(&given, argc, argv);
+    if (code >= 0)
+        return code;
+    struct options o = {
+        .rows = given.numbers[0].value, .seed = given.seed, .dirt = given.dirt, .out = given.out
+    };
     return write_files(&o);
 }

@@ -8,7 +8,6 @@
 #include "generate.h"
 #include "random.h"
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -244,40 +243,18 @@ static const char usage[] =
     "\n"
     "Writes lifestyle.csv, rx.csv, conditions.csv, labs.csv and tests.csv.\n";
 
-static bool set_option(struct settings *s, int option, const char *value)
-{
-    char *end = NULL;
-    errno = 0;
-    if (option == 'o')
-        s->out = value;
-    else if (option == 'd')
-        s->dirt = strtod(value, &end);
-    else
-        *(option == 'p' ? &s->persons : &s->seed) = strtoull(value, &end, 10);
-    bool read = !end || (end != value && !*end && value[0] != '-' && !errno);
-    return read && s->dirt >= 0 && s->dirt <= 1 && s->persons <= UINT64_C(100000000);
-}
-
 int generate_medical(int argc, char **argv)
 {
-    static const struct option options[] = { { "persons", 1, NULL, 'p' },
-                                             { "seed", 1, NULL, 's' },
-                                             { "dirt", 1, NULL, 'd' },
-                                             { "out", 1, NULL, 'o' },
-                                             { NULL, 0, NULL, 0 } };
-    struct settings s = { .persons = 100, .seed = 1, .dirt = 0.04 };
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        fputs(usage, stdout);
-        return 0;
-    }
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
-        if (option == '?' || !set_option(&s, option, optarg)) {
-            fputs("see dagrun-generate medical --help\n", stderr);
-            return 2;
-        }
-    if (optind < argc || !s.out) {
-        fputs("dagrun-generate: give --out FOLDER; see dagrun-generate medical --help\n", stderr);
-        return 2;
-    }
-    return write_files(&s);
+    struct generate_options given = { .kind = "medical",
+                                      .usage = usage,
+                                      .numbers = { { "persons", 100, 100000000 } },
+                                      .seed = 1,
+                                      .dirt = 0.04 };
+    int code = generate_read_options(&given, argc, argv);
+    if (code >= 0)
+        return code;
+    struct settings o = {
+        .persons = given.numbers[0].value, .seed = given.seed, .dirt = given.dirt, .out = given.out
+    };
+    return write_files(&o);
 }

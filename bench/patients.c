@@ -9,7 +9,6 @@
 #include "generate.h"
 #include "random.h"
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -378,38 +377,21 @@ static const char usage[] =
     "\n"
     "Writes patients.csv and cases.ndjson.\n";
 
-static bool set_option(struct options *o, int option, const char *value)
-{
-    char *end = NULL;
-    errno = 0;
-    if (option == 'o')
-        o->out = value;
-    else if (option == 'd')
-        o->dirt = strtod(value, &end);
-    else
-        *(option == 'p' ? &o->patients : option == 'c' ? &o->cases : &o->seed) = strtoull(value, &end, 10);
-    bool read = !end || (end != value && !*end && value[0] != '-' && !errno);
-    return read && o->dirt >= 0 && o->dirt <= 1 && o->patients <= 100000000 && o->cases <= 1000000000;
-}
-
 int generate_patients(int argc, char **argv)
 {
-    static const struct option options[] = { { "patients", 1, NULL, 'p' }, { "cases", 1, NULL, 'c' },
-                                             { "seed", 1, NULL, 's' },     { "dirt", 1, NULL, 'd' },
-                                             { "out", 1, NULL, 'o' },      { NULL, 0, NULL, 0 } };
-    struct options o = { .patients = 200, .cases = 500, .seed = 1, .dirt = 0.03 };
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        fputs(usage, stdout);
-        return 0;
-    }
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
-        if (option == '?' || !set_option(&o, option, optarg)) {
-            fputs("see dagrun-generate patients --help\n", stderr);
-            return 2;
-        }
-    if (optind < argc || !o.out) {
-        fputs("dagrun-generate: give --out FOLDER; see dagrun-generate patients --help\n", stderr);
-        return 2;
-    }
+    struct generate_options given = { .kind = "patients",
+                                      .usage = usage,
+                                      .numbers = { { "patients", 200, 100000000 },
+                                                   { "cases", 500, 1000000000 } },
+                                      .seed = 1,
+                                      .dirt = 0.03 };
+    int code = generate_read_options(&given, argc, argv);
+    if (code >= 0)
+        return code;
+    struct options o = { .patients = given.numbers[0].value,
+                         .cases = given.numbers[1].value,
+                         .seed = given.seed,
+                         .dirt = given.dirt,
+                         .out = given.out };
     return write_files(&o);
 }
