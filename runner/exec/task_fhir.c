@@ -17,8 +17,9 @@ struct loading {
 static bool progress(void *ctx, size_t done, const char *name, const char *problem)
 {
     struct loading *l = ctx;
+    (void)name; /* the problem begins with it */
     if (problem)
-        dr_task_log(l->t, DR_ERROR, "%s is set aside: %s", name, problem);
+        dr_task_log(l->t, DR_ERROR, "set aside: %s", problem);
     dr_task_progress(l->t, (int64_t)done, (int64_t)l->n);
     return !dr_task_cancelled(l->t);
 }

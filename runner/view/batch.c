@@ -35,23 +35,23 @@ static int32_t read_text(struct dr_batch *b)
     DR_AUTO_FD fd = open(b->path, O_RDONLY | O_CLOEXEC);
     struct stat st;
     if (fd < 0 && errno == ENOENT)
-        return dr_fail(&b->err, DR_ENOTFOUND, "there is no file '%s'", b->path);
+        return dr_fail(&b->err, DR_ENOTFOUND, "there is no file '%s'", b->name);
     if (fd < 0 || fstat(fd, &st))
-        return dr_fail_sys(&b->err, "open '%s'", b->path);
+        return dr_fail_sys(&b->err, "open '%s'", b->name);
     if (!S_ISREG(st.st_mode))
-        return dr_fail(&b->err, DR_EINPUT, "'%s' is not a file", b->path);
+        return dr_fail(&b->err, DR_EINPUT, "'%s' is not a file", b->name);
     if ((uint64_t)st.st_size > DR_FHIR_FILE_MAX)
-        return dr_fail(&b->err, DR_ELIMIT, "'%s' has more than %zu MiB", b->path, DR_FHIR_FILE_MAX >> 20);
+        return dr_fail(&b->err, DR_ELIMIT, "'%s' has more than %zu MiB", b->name, DR_FHIR_FILE_MAX >> 20);
     size_t size = (size_t)st.st_size;
     char *p = dr_buf_reserve(&b->text, size + DR_JSON_PADDING);
     if (!p)
-        return dr_fail(&b->err, DR_ELIMIT, "'%s' is too large", b->path);
+        return dr_fail(&b->err, DR_ELIMIT, "'%s' is too large", b->name);
     while (b->text.n < size) {
         ssize_t got = pread(fd, p + b->text.n, size - b->text.n, (off_t)b->text.n);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return dr_fail_sys(&b->err, "read '%s'", b->path);
+            return dr_fail_sys(&b->err, "read '%s'", b->name);
         if (got == 0)
             break; /* it became shorter: JSON will tell */
         b->text.n += (size_t)got;
@@ -137,7 +137,7 @@ static void add_resource(struct dr_batch *b, const struct dr_view_set *set, size
     r->n_rows = b->n_rows - rows;
 }
 
-static void forget(struct dr_batch *b, const char *path)
+static void forget(struct dr_batch *b, const char *path, const char *name)
 {
     dr_buf_clear(&b->text);
     dr_buf_clear(&b->bytes);
@@ -145,6 +145,7 @@ static void forget(struct dr_batch *b, const char *path)
     b->n = b->n_rows = b->n_cells = 0;
     b->err = (struct dr_err){ 0 };
     b->path = path;
+    b->name = name;
     b->hash[0] = 0;
     b->size = 0;
     b->unchanged = false;
@@ -152,15 +153,15 @@ static void forget(struct dr_batch *b, const char *path)
 
 static int32_t parse(struct dr_batch *b)
 {
-    DR_TRY(dr_json_doc_parse(b->doc, b->path, b->text.p, b->text.n, &b->err));
+    DR_TRY(dr_json_doc_parse(b->doc, b->name, b->text.p, b->text.n, &b->err));
     if (dr_bundle_read(b->bundle, dr_json_root(b->doc), &b->err))
-        return dr_err_prefix(&b->err, "%s", b->path);
+        return dr_err_prefix(&b->err, "%s", b->name);
     return DR_OK;
 }
 
 int32_t dr_batch_open(struct dr_batch *b, const char *path, struct dr_err *err)
 {
-    forget(b, path);
+    forget(b, path, path);
     int32_t rc = read_text(b);
     if (!rc)
         rc = parse(b);
@@ -168,9 +169,10 @@ int32_t dr_batch_open(struct dr_batch *b, const char *path, struct dr_err *err)
     return rc;
 }
 
-void dr_batch_read(struct dr_batch *b, const struct dr_view_set *set, const char *path, const char *known)
+void dr_batch_read(struct dr_batch *b, const struct dr_view_set *set, const char *path, const char *name,
+                   const char *known)
 {
-    forget(b, path);
+    forget(b, path, name);
     if (read_text(b))
         return;
     dr_hash_hex(b->text.p, b->text.n, b->hash);

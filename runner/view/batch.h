@@ -24,8 +24,8 @@ struct dr_batch_cell {
 };
 /* Reused from file to file. */
 struct dr_batch {
-    const char *path;       /* borrowed */
-    char hash[DR_HASH_HEX]; /* of the file */
+    const char *path, *name; /* borrowed; messages say the name */
+    char hash[DR_HASH_HEX];  /* of the file */
     uint64_t size;
     bool unchanged;    /* its hash is the one that was known: nothing was read */
     struct dr_err err; /* why the file as a whole cannot be used; rc 0: it can */
@@ -46,7 +46,8 @@ void dr_batch_done(struct dr_batch *b);
 /* Read the file and run every view over every resource of its type. known is the hash it had
  * when it was last read, or NULL. Never fails as such: what is wrong with the file is in
  * .err, what is wrong with a resource in its .problem. */
-void dr_batch_read(struct dr_batch *b, const struct dr_view_set *set, const char *path, const char *known);
+void dr_batch_read(struct dr_batch *b, const struct dr_view_set *set, const char *path, const char *name,
+                   const char *known);
 /* Read and parse the file alone, for whoever goes over .bundle himself. */
 int32_t dr_batch_open(struct dr_batch *b, const char *path, struct dr_err *err);
 static inline struct dr_str dr_batch_text(const struct dr_batch *b, const struct dr_batch_cell *c)

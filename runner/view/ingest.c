@@ -52,7 +52,7 @@ static void work(void *ctx, int64_t i)
         write_round(p);
     else
         dr_batch_read(&r->batches[i - 1], p->job->set, p->job->paths[r->first + (size_t)i - 1],
-                      r->known[i - 1]);
+                      p->job->names[r->first + (size_t)i - 1], r->known[i - 1]);
 }
 
 static int32_t look_up_known(struct pipeline *p, struct dr_arena *a)
