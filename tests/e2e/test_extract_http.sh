@@ -197,6 +197,14 @@ serve --fault repeat@4+
 run_fetch 1
 fails_with 'came twice'
 
+it "and without a count it is no page at all"
+fetch_dag '/appointments/' '' 'records: results
+        pages: {link: next}'
+serve --fault repeat@4+
+run_fetch 1
+fails_with 'it holds what page 3 held, 5 times'
+fetch_dag '/appointments/'
+
 for fault in '500@3+|status 500, 5 times' 'html@3+|the answer is text/html, not JSON, 5 times' \
     'garbage@1+|it is not JSON, or was cut off' 'drop@2+|5 times' 'hangup@2+|Empty reply' \
     'loop@3+|the list goes round' 'redirect@2|redirects to another host: http://127.0.0.2:9/elsewhere' \
