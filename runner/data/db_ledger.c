@@ -173,6 +173,41 @@ int32_t dr_ledger_forget(struct dr_db *db, const struct dr_load_table *t, struct
     return run(db, dr_buf_cstr(&loads), 1, values, err);
 }
 
+static int32_t table_of_refusals(const struct dr_load_table *t, struct dr_table **ret, struct dr_err *err)
+{
+    static const char *const names[] = { "row_number", "reason" };
+    struct dr_builder *rows = dr_builder_new(DR_TYPE_INT64), *reasons = dr_builder_new(DR_TYPE_DICT);
+    for (int32_t i = 0; i < t->n_refusals; i++) {
+        const char *reason = t->refusals[i].reason;
+        dr_builder_append_int(rows, t->refusals[i].row + 1);
+        dr_builder_append_bytes(reasons, reason, (int64_t)strlen(reason));
+    }
+    struct dr_column *columns[] = { dr_builder_finish(rows), dr_builder_finish(reasons) };
+    int32_t rc = dr_table_new(2, names, (const struct dr_column *const *)columns, ret, err);
+    dr_column_unref(columns[0]);
+    dr_column_unref(columns[1]);
+    return rc;
+}
+
+/* All at once: others wait for this, and there may be many. */
+static int32_t note_refusals(struct dr_db *db, const struct dr_load_table *t, int64_t load,
+                             struct dr_err *err)
+{
+    struct dr_db_value number[] = { dr_db_int(load) };
+    struct dr_table *refusals = NULL;
+    DR_AUTO_BUF sql = { 0 };
+    DR_TRY(table_of_refusals(t, &refusals, err));
+    int32_t rc = db->driver->attach(db, "dagrun_refusals", refusals, NULL, err);
+    dr_table_unref(refusals);
+    DR_TRY(rc);
+    dr_buf_printf(&sql,
+                  "INSERT INTO dagrun_refused (load_number, row_number, reason)"
+                  " SELECT ?1, row_number, reason FROM %s.dagrun_refusals",
+                  db->driver->dialect->temp_schema);
+    DR_TRY(run(db, dr_buf_cstr(&sql), 1, number, err));
+    return db->driver->detach(db, "dagrun_refusals", err);
+}
+
 int32_t dr_ledger_note(struct dr_db *db, const struct dr_load_table *t, struct dr_err *err)
 {
     char now[DR_TIME_TEXT];
@@ -191,11 +226,5 @@ int32_t dr_ledger_note(struct dr_db *db, const struct dr_load_table *t, struct d
         return DR_OK;
     DR_TRY(number(db, "SELECT max(load_number) FROM dagrun_ledger WHERE table_name = ?1", 1, values, &load,
                   err));
-    for (int32_t i = 0; i < t->n_refusals; i++) {
-        struct dr_db_value row[] = { dr_db_int(load), dr_db_int(t->refusals[i].row + 1),
-                                     dr_db_text(t->refusals[i].reason) };
-        DR_TRY(run(db, "INSERT INTO dagrun_refused (load_number, row_number, reason) VALUES (?1, ?2, ?3)", 3,
-                   row, err));
-    }
-    return DR_OK;
+    return note_refusals(db, t, load, err);
 }

@@ -465,7 +465,8 @@ static int32_t copy_rows(struct dr_pg *pg, const struct dr_table *t, bool number
         for (int64_t i = 0; i < t->columns[0]->chunk[k]->n; i++) {
             put_copy_row(&b, t, k, i, numbered);
             if (!dr_buf_ok(&b))
-                return dr_fail(err, DR_ELIMIT, "row %lld is longer than 1 GiB", (long long)i + 1);
+                return dr_fail(err, DR_ELIMIT, "row %lld is longer than 1 GiB",
+                               (long long)(t->columns[0]->start[k] + i + 1));
             if (b.n < COPY_BYTES)
                 continue;
             DR_TRY(dr_pg_copy_put(pg, dr_buf_str(&b), err));
