@@ -169,7 +169,7 @@ static double divergence(const struct cells *c)
 
 static int32_t invalid(struct dr_err *err, const char *why)
 {
-    return dr_fail(err, DR_EDEF, "ValueError: Invalid partition object: %s", why);
+    return dr_fail(err, DR_EDEF, "ValueError: Invalid partition_object provided: %s", why);
 }
 
 static bool is_numbers(const struct dr_node *n)

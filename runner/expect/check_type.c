@@ -194,6 +194,14 @@ static const struct dr_node *asked(const struct dr_eval *e)
     return n ? n : dr_eval_arg(e, "type_list");
 }
 
+static void put_asked(const struct dr_node *names, struct dr_buf *out)
+{
+    if (dr_node_kind(names) == DR_NODE_LIST)
+        dr_list_say(names, out);
+    else
+        (void)dr_buf_puts(out, dr_node_str(names, ""));
+}
+
 /* ---- as a whole ---- */
 
 static int32_t whole_column(struct dr_eval *e)
@@ -205,10 +213,7 @@ static int32_t whole_column(struct dr_eval *e)
     e->check->success = !names || (kinds & kind) || (kind == KIND_TEXT && (kinds & KIND_OBJECT));
     dr_eval_observe(e, dr_node_new_str(e->arena, dr_str_of(found)));
     DR_AUTO_BUF b = { 0 };
-    if (dr_node_kind(names) == DR_NODE_LIST)
-        dr_list_say(names, &b);
-    else
-        (void)dr_buf_puts(&b, dr_node_str(names, ""));
+    put_asked(names, &b);
     dr_eval_say(e, "The column %s has the type %s%s%s", s->name, found,
                 e->check->success ? ", as expected" : "; expected ",
                 e->check->success ? "" : dr_buf_cstr(&b));
@@ -231,14 +236,23 @@ static bool value_is(const struct dr_value *v, unsigned kinds)
     }
 }
 
+static int32_t fail_unknown(const struct dr_node *names, struct dr_err *err)
+{
+    DR_AUTO_BUF b = { 0 };
+    put_asked(names, &b);
+    return dr_fail(err, DR_EDEF, "ValueError: %s: %s",
+                   dr_node_kind(names) == DR_NODE_LIST ? "No recognized numpy/python type in list"
+                                                       : "Unrecognized numpy/python type",
+                   dr_buf_cstr(&b));
+}
+
 static int32_t each_value(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)
 {
     struct dr_source *s = e->columns[0];
     unsigned kinds = kinds_asked(asked(e));
     int32_t hint = 0;
     if (!kinds)
-        return dr_fail(err, DR_EDEF,
-                       "ValueError: Unrecognized numpy/python type: none of the names is a type");
+        return fail_unknown(asked(e), err);
     if (s->of_code) {
         for (int64_t row = 0; row < s->rows; row++) {
             struct dr_value v = dr_source_value(s, row, &hint);

@@ -130,7 +130,11 @@ static void names_that_are_no_type_are_errors_for_text(void **state)
     struct fixture *f = *state;
     given(f, "{\"a\": [\"x\"], \"b\": [1]}");
     assert_exception(f, "expect_column_values_to_be_of_type", "{\"column\": \"a\", \"type_\": \"foo\"}",
-                     "Unrecognized");
+                     "Unrecognized numpy/python type: foo");
+    assert_exception(f, "expect_column_values_to_be_in_type_list",
+                     "{\"column\": \"a\", \"type_list\": [\"foo\", \"bar\"]}",
+                     "No recognized numpy/python type in list: \"foo\", \"bar\"");
+    verdict(f, "expect_column_values_to_be_in_type_list", "{\"column\": \"a\"}", true);
     verdict(f, "expect_column_values_to_be_of_type", "{\"column\": \"b\", \"type_\": \"foo\"}", false);
     assert_field(f, "observed_value", "\"int64\"");
     verdict(f, "expect_column_values_to_be_of_type", "{\"column\": \"a\", \"type_\": \"int32\"}", false);
