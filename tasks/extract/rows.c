@@ -172,6 +172,8 @@ static int32_t unite(struct dr_task *t, struct extracted *x, int64_t *ret_distin
     dr_table_unref(by_key);
     int64_t more = dr_table_rows(x->table) - *ret_distinct;
     dr_task_metric(t, "rows_in_conflict", (double)more);
+    if (strcmp(x->conflicts, "keep") == 0)
+        *ret_distinct += more; /* what differs is another record, for the count too */
     if (more == 0 || strcmp(x->conflicts, "keep") == 0)
         return 0;
     if (strcmp(x->conflicts, "fail") == 0)

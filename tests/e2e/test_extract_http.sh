@@ -205,6 +205,22 @@ run_fetch 1
 fails_with 'it holds what page 3 held, 5 times'
 fetch_dag '/appointments/'
 
+it "records that have one key and differ: fail, keep, first, last"
+{ cat "$scratch/rows.jsonl" && echo '{"id":7,"name":"another","amount":7}' && echo '{"id":3,"name":"person 3","amount":0.375}'; } >"$scratch/differ.jsonl"
+name_of_7() { grep '^7,' var/published/fetch/latest/rows.csv | cut -d, -f2 | LC_ALL=C sort | paste -sd +; }
+serve --rows "$scratch/differ.jsonl" --count 95
+run_fetch 1
+fails_with '1 records have the key of another record and differ from it (api.conflicts: fail)'
+for case in first=95='person 7' last=95=another keep=96='another+person 7'; do
+    IFS='=' read -r way count name <<<"$case"
+    fetch_dag '/appointments/' '' '' '' "conflicts: $way"
+    serve --rows "$scratch/differ.jsonl" --count "$count"
+    run_fetch 0
+    is "$way" "$(name_of_7)" "$name"
+    is "rows of $way" "$(($(wc -l <var/published/fetch/latest/rows.csv) - 1))" "$count"
+done
+fetch_dag '/appointments/'
+
 for fault in '500@3+|status 500, 5 times' 'html@3+|the answer is text/html, not JSON, 5 times' \
     'garbage@1+|it is not JSON, or was cut off' 'drop@2+|5 times' 'hangup@2+|Empty reply' \
     'loop@3+|the list goes round' 'redirect@2|redirects to another host: http://127.0.0.2:9/elsewhere' \
