@@ -24,7 +24,7 @@ const struct dr_verb dr_verbs[] = {
       .details = "Tasks that succeeded keep their outputs and are not run again, unless --task names one:\n"
                  "then it and all that depends on it run again.\n",
       .example = "dagrun retry healthcare_processing\n"
-                 "dagrun retry healthcare_processing manual__20240301T023000Z --task transform_vitals\n",
+                 "dagrun retry healthcare_processing manual__2024-03-01T02-30-00Z --task transform_vitals\n",
       .needs_home = true,
       .run = dr_verb_retry },
     { .name = "cancel",
@@ -95,7 +95,7 @@ const struct dr_verb dr_verbs[] = {
       .options = "json full",
       .details =
           "Without words, the newest run. RUN_ID may be its beginning. Exit code 1 where the run failed.\n",
-      .example = "dagrun status\ndagrun status healthcare_processing manual__20240301\n",
+      .example = "dagrun status\ndagrun status healthcare_processing manual__2024-03-01\n",
       .needs_home = true,
       .run = dr_verb_status },
     { .name = "logs",

@@ -162,9 +162,9 @@ static void bind_ports(struct dr_task *t, const struct dr_task_def *def)
     t->inputs = dr_arena_array(&t->arena, (size_t)def->n_inputs, sizeof(*t->inputs));
     t->outputs = dr_arena_array(&t->arena, (size_t)def->n_outputs, sizeof(*t->outputs));
     for (int32_t i = 0; i < def->n_inputs; i++)
-        t->inputs[i] = (struct dr_task_file){
-            def->inputs[i].port, def->inputs[i].text, NULL, def->inputs[i].producer, false, false
-        };
+        t->inputs[i] = (struct dr_task_file){ .port = def->inputs[i].port,
+                                              .name = def->inputs[i].text,
+                                              .producer = def->inputs[i].producer };
     for (int32_t i = 0; i < def->n_outputs; i++)
         t->outputs[i] = (struct dr_task_file){ .port = def->outputs[i].port, .name = def->outputs[i].text };
 }
