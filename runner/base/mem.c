@@ -31,7 +31,7 @@
 #define ARENA_POOLS 1
 #endif
 
-enum { ALIGNMENT = 16, BLOCK_MIN = 4096, BLOCK_MAX = 1 << 20, SHARED_BLOCK = 16 << 20 };
+enum { ALIGNMENT = 16, BLOCK_MIN = 4096, BLOCK_MAX = 1 << 20, SHARED_BLOCK = 4 << 20 };
 
 struct dr_arena_block {
     struct dr_arena_block *next;        /* older */
@@ -60,14 +60,17 @@ static struct dr_arena_block *block_new(size_t cap)
     return b;
 }
 
-/* Pages that are never touched cost nothing. NULL where the system has no such memory. */
-static struct dr_arena_block *block_share(void)
+/* Pages that are never touched cost nothing but addresses, which memory_limit counts. NULL
+ * where the system has no such memory. */
+static struct dr_arena_block *block_share(size_t cap)
 {
-    struct dr_arena_block *b =
-        mmap(NULL, SHARED_BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (cap > SIZE_MAX - sizeof(struct dr_arena_block))
+        dr_die_oom(cap);
+    struct dr_arena_block *b = mmap(NULL, sizeof(*b) + cap, PROT_READ | PROT_WRITE,
+                                    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (b == MAP_FAILED)
         return NULL;
-    b->cap = SHARED_BLOCK - sizeof(*b);
+    b->cap = cap;
     b->shared = true;
     b->next_shared = shared_blocks;
     shared_blocks = b;
@@ -89,13 +92,13 @@ static void block_free(struct dr_arena_block *b)
         return;
     }
     unlink_shared(b);
-    munmap(b, SHARED_BLOCK);
+    munmap(b, sizeof(*b) + b->cap);
 }
 
 void dr_mem_seal(void)
 {
     for (struct dr_arena_block *b = shared_blocks; b; b = b->next_shared)
-        (void)mprotect(b, SHARED_BLOCK, PROT_READ);
+        (void)mprotect(b, sizeof(*b) + b->cap, PROT_READ);
 }
 
 static void block_push(struct dr_arena *a, struct dr_arena_block *b)
@@ -107,7 +110,9 @@ static void block_push(struct dr_arena *a, struct dr_arena_block *b)
 /* A block for one object. It goes behind the newest, whose rest stays in use. */
 static void *alloc_alone(struct dr_arena *a, size_t n)
 {
-    struct dr_arena_block *b = block_new(n);
+    struct dr_arena_block *b = a->shared ? block_share(n) : NULL;
+    if (!b)
+        b = block_new(n);
     b->used = n;
     if (a->block) {
         b->next = a->block->next;
@@ -121,7 +126,7 @@ static void *alloc_alone(struct dr_arena *a, size_t n)
 /* The arena's next block, with room for n bytes. */
 static struct dr_arena_block *next_block(const struct dr_arena *a, size_t n)
 {
-    struct dr_arena_block *shared = a->shared ? block_share() : NULL;
+    struct dr_arena_block *shared = a->shared ? block_share(SHARED_BLOCK - sizeof(*shared)) : NULL;
     if (shared)
         return shared;
     size_t cap = a->block ? a->block->cap * 2 : BLOCK_MIN;
@@ -155,7 +160,7 @@ void *dr_arena_alloc(struct dr_arena *a, size_t n)
 
 void dr_arena_share(struct dr_arena *a)
 {
-    a->shared = true;
+    a->shared = ARENA_POOLS;
 }
 
 void *dr_arena_array(struct dr_arena *a, size_t n, size_t size)
