@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "arrow_peer_files.h"
+#include "arrow_peer_js.h"
 #include "data/arrow_ipc.h"
 #include "random_table.h"
 
@@ -123,6 +124,46 @@ static void a_dictionary_may_be_replaced(void **state)
     dr_table_unref(t);
 }
 
+/* ---- JavaScript ---- */
+
+static void check_js(const uint8_t *p, size_t n)
+{
+    static const struct {
+        const char *column;
+        int32_t type;
+        const char *first, *last;
+    } expected[] = {
+        { "id", DR_TYPE_INT64, "1", "-3" },
+        { "x", DR_TYPE_FLOAT64, "1.5", "-2" },
+        { "ok", DR_TYPE_BOOL, "true", "false" },
+        { "text", DR_TYPE_STRING, "Ulm", "J\xC3\xB6rg" },
+        { "code", DR_TYPE_DICT, "a", "a" },
+        { "day", DR_TYPE_DATE, "2024-03-08", "1999-12-31" },
+        { "at", DR_TYPE_TIMESTAMP, "2024-03-08T12:00:00", "1970-01-01T00:00:00" },
+    };
+    struct dr_table *t = must_read(p, n);
+    assert_int_equal(t->n, sizeof expected / sizeof *expected);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        assert_int_equal(t->columns[i]->type, expected[i].type);
+        assert_cell(t, expected[i].column, 0, expected[i].first);
+        assert_cell(t, expected[i].column, 1, NULL);
+        assert_cell(t, expected[i].column, 2, expected[i].last);
+    }
+    dr_table_unref(t);
+}
+
+static void a_file_of_the_javascript_library_is_read(void **state)
+{
+    (void)state;
+    check_js(peer_js_file, sizeof peer_js_file);
+}
+
+static void a_stream_of_the_javascript_library_is_read(void **state)
+{
+    (void)state;
+    check_js(peer_js_stream, sizeof peer_js_stream);
+}
+
 /* ---- compression ------------------------------------------------------------------- */
 
 static void check_compressed(const uint8_t *p, size_t n)
@@ -207,6 +248,8 @@ int main(void)
         cmocka_unit_test(a_dictionary_with_a_value_twice_keeps_one),
         cmocka_unit_test(a_dictionary_may_grow),
         cmocka_unit_test(a_dictionary_may_be_replaced),
+        cmocka_unit_test(a_file_of_the_javascript_library_is_read),
+        cmocka_unit_test(a_stream_of_the_javascript_library_is_read),
         cmocka_unit_test(lz4_is_expanded),
         cmocka_unit_test(zstd_is_expanded),
         cmocka_unit_test(a_compressed_buffer_may_not_claim_too_much),
