@@ -11,7 +11,7 @@
 #include "data/row_keys.h"
 #include "data/stats.h"
 
-enum { FEW = 14, VALUES_IN_BLOCK = 256 };
+enum { FEW = 14, VALUES_IN_BLOCK = 128 };
 
 /* ---- while rows come ------------------------------------------------------------- */
 
