@@ -12,10 +12,6 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "model/yaml.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <unistd.h>
 
 #define ANSWER_MAX ((size_t)16 << 20)
 
@@ -261,26 +257,13 @@ static const char *why_silent(struct dr_arena *a, bool in_time, const struct dr_
 static int32_t ask_child(struct dr_arena *a, struct dr_plugin_spec *specs, size_t n, size_t *ret_done,
                          struct dr_err *err)
 {
-    int fds[2];
-    if (pipe2(fds, O_CLOEXEC) < 0)
-        return dr_fail_sys(err, "cannot make a pipe");
-    DR_AUTO_FD from = fds[0];
-    struct describe_job job = { specs, n, fds[1] };
-    struct dr_process_spec spec = { .run = describe_all, .ctx = &job, .null_fd = -1, .keep_fd = fds[1] };
-    struct dr_process child;
-    int32_t rc = dr_process_fork(&spec, &child, err);
-    close(fds[1]);
-    if (rc)
-        return rc;
+    struct describe_job job = { specs, n, -1 };
+    struct dr_answer answer;
     DR_AUTO_BUF text = { .max = ANSWER_MAX };
-    bool in_time = dr_collect(from, &text);
-    if (!in_time)
-        dr_process_signal(&child, SIGKILL);
-    struct dr_process_end end;
-    DR_TRY(dr_process_reap(&child, &end, err));
+    DR_TRY(dr_ask_child(describe_all, &job, &job.fd, &text, &answer, err));
     size_t done = read_lines(a, dr_buf_str(&text), specs, n);
     if (done < n) {
-        set_problem(a, &specs[done], why_silent(a, in_time, &end));
+        set_problem(a, &specs[done], why_silent(a, answer.in_time, &answer.end));
         done++;
     }
     *ret_done = done;

@@ -8,14 +8,11 @@
 #include "exec/task_plan.h"
 #include "exec/collect.h"
 #include "exec/plugin_open.h"
-#include "exec/process.h"
 #include "exec/task_impl.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "model/subst.h"
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 enum { HEADER_MAX = 65536 };
@@ -260,31 +257,18 @@ static int32_t read_answer(struct dr_diags *d, struct dr_str text, const struct 
 static int32_t ask_child(const struct dr_home *h, const struct dr_dag *dag, int32_t from, struct dr_diags *d,
                          int32_t *ret_next, struct dr_err *err)
 {
-    int fds[2];
-    if (pipe2(fds, O_CLOEXEC) < 0)
-        return dr_fail_sys(err, "cannot make a pipe");
-    DR_AUTO_FD answer = fds[0];
-    struct dr_task_plan plan = { .home = h, .dag = dag, .fd = fds[1] };
+    struct dr_task_plan plan = { .home = h, .dag = dag };
     struct plan_job job = { &plan, from };
-    struct dr_process_spec spec = { .run = check_all, .ctx = &job, .null_fd = -1, .keep_fd = fds[1] };
-    struct dr_process child;
-    int32_t rc = dr_process_fork(&spec, &child, err);
-    close(fds[1]);
-    if (rc)
-        return rc;
+    struct dr_answer answer;
     DR_AUTO_BUF text = { .max = ANSWER_MAX };
-    bool in_time = dr_collect(answer, &text);
-    if (!in_time)
-        dr_process_signal(&child, SIGKILL);
-    struct dr_process_end end;
-    DR_TRY(dr_process_reap(&child, &end, err));
+    DR_TRY(dr_ask_child(check_all, &job, &plan.fd, &text, &answer, err));
     int32_t at = read_answer(d, dr_buf_str(&text), dag);
     *ret_next = dag->n_tasks;
-    if (end.code == 0 || at < 0)
+    if (answer.end.code == 0 || at < 0)
         return DR_OK;
     const struct dr_task_def *def = &dag->tasks[dag->topo[at]];
     dr_diag_add(d, DR_DIAG_ERROR, def->mark, NULL, "the plugin '%s' cannot check the task '%s': it %s",
-                def->plugin, def->id, in_time ? "crashes" : "does not end within 5 s");
+                def->plugin, def->id, answer.in_time ? "crashes" : "does not end within 5 s");
     *ret_next = at + 1;
     return DR_OK;
 }
