@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/num.h"
+#include "data/file_format.h"
 #include "data/pool.h"
 
 static bool has_sensitive(const struct dr_suite *suite)
@@ -11,13 +12,6 @@ static bool has_sensitive(const struct dr_suite *suite)
         if (suite->columns[i].sensitive)
             return true;
     return false;
-}
-
-static bool is_json(struct dr_str name)
-{
-    name.n -= dr_str_ends(name, DR_LIT(".gz")) ? 3 : dr_str_ends(name, DR_LIT(".zst")) ? 4 : 0;
-    return dr_str_ends(name, DR_LIT(".jsonl")) || dr_str_ends(name, DR_LIT(".ndjson")) ||
-           dr_str_ends(name, DR_LIT(".json"));
 }
 
 /* Names of the columns that the reader calls mixed; NULL-terminated, or NULL. */
@@ -66,7 +60,7 @@ static int32_t read_csv(struct dr_cmd *c, const char *path, const struct dr_suit
     DR_AUTO_BUF nulls = { 0 };
     for (int32_t i = 0; suite && i < suite->n_null_values; i++)
         (void)dr_buf_printf(&nulls, "%s%s", i ? "\n" : "", suite->null_values[i]);
-    char usual = dr_str_ends(dr_str_of(path), DR_LIT(".tsv")) ? '\t' : ',';
+    char usual = dr_file_format_of(path) == DR_FORMAT_TSV ? '\t' : ',';
     struct dr_csv_options csv = { .size = sizeof csv,
                                   .delimiter = (uint8_t)(c->args.delimiter ? c->args.delimiter[0] : usual),
                                   .forgiving = !c->args.no_forgiving,
@@ -81,12 +75,11 @@ int dr_cmd_read_table(struct dr_cmd *c, const char *path, const struct dr_suite 
                       struct dr_table **ret_rejects, const char *const **ret_mixed)
 {
     struct dr_err err = { 0 };
-    struct dr_str name = dr_str_of(path);
+    enum dr_file_format format = dr_file_format_of(path);
     int32_t rc;
-    if (dr_str_ends(name, DR_LIT(".arrow")) || dr_str_ends(name, DR_LIT(".arrows")) ||
-        dr_str_ends(name, DR_LIT(".feather")))
+    if (format == DR_FORMAT_ARROW)
         rc = dr_table_read_arrow(path, ret, &err);
-    else if (is_json(name))
+    else if (format == DR_FORMAT_JSON)
         rc = read_json(c, path, suite, ret, ret_rejects, ret_mixed, &err);
     else
         rc = read_csv(c, path, suite, ret, ret_rejects, &err);

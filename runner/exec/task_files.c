@@ -6,6 +6,7 @@
  * task is TASK/out/NAME or TASK/out/NAME.arrow, whichever is there. */
 #include "exec/task_impl.h"
 #include "exec/executor.h"
+#include "data/file_format.h"
 #include "exec/hashing.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -210,28 +211,15 @@ static bool ends(const char *path, const char *suffix)
     return dr_str_ends(dr_str_of(path), dr_str_of(suffix));
 }
 
-static bool is_arrow(const char *path)
-{
-    return ends(path, ".arrow") || ends(path, ".arrows") || ends(path, ".feather");
-}
-
 static int32_t read_text(const char *path, const struct dr_csv_options *csv, struct dr_table **ret,
                          struct dr_table **ret_rejects, struct dr_err *err)
 {
     struct dr_csv_options options = { .size = sizeof(options) };
     if (csv)
         options = *csv;
-    if (ends(path, ".tsv") && options.delimiter == 0)
+    if (dr_file_format_of(path) == DR_FORMAT_TSV && options.delimiter == 0)
         options.delimiter = '\t';
     return dr_table_read_csv(path, &options, ret, ret_rejects, err);
-}
-
-static bool is_json(const char *path)
-{
-    struct dr_str name = dr_str_of(path);
-    name.n -= ends(path, ".gz") ? 3 : ends(path, ".zst") ? 4 : 0;
-    return dr_str_ends(name, DR_LIT(".jsonl")) || dr_str_ends(name, DR_LIT(".ndjson")) ||
-           dr_str_ends(name, DR_LIT(".json"));
 }
 
 /* What the task says about CSV holds for JSON as far as it can. */
@@ -258,18 +246,19 @@ static int32_t read_json(const char *path, const struct dr_csv_options *csv, str
 static int32_t read_by_name(const char *path, const struct dr_csv_options *csv, struct dr_table **ret,
                             struct dr_table **ret_rejects, struct dr_err *err)
 {
-    if (ends(path, ".csv") || ends(path, ".tsv") || ends(path, ".txt"))
+    switch (dr_file_format_of(path)) {
+    case DR_FORMAT_CSV:
+    case DR_FORMAT_TSV:
         return read_text(path, csv, ret, ret_rejects, err);
-    if (is_json(path))
+    case DR_FORMAT_JSON:
         return read_json(path, csv, ret, ret_rejects, err);
-    if (!is_arrow(path))
-        return dr_fail(
-            err, DR_EINPUT,
-            "'%s': only .arrow, .arrows, .feather, .csv, .tsv, .json, .jsonl and .ndjson are read as tables",
-            path);
-    if (ret_rejects)
-        *ret_rejects = NULL;
-    return dr_table_read_arrow(path, ret, err);
+    case DR_FORMAT_ARROW:
+        if (ret_rejects)
+            *ret_rejects = NULL;
+        return dr_table_read_arrow(path, ret, err);
+    default:
+        return dr_fail(err, DR_EINPUT, "'%s': only " DR_FORMAT_ENDINGS " are read as tables", path);
+    }
 }
 
 int32_t dr_task_input_file(struct dr_task *t, const char *name, int32_t i, struct dr_task_file **ret)
@@ -362,7 +351,7 @@ int32_t dr_task_write(struct dr_task *t, const char *name, const struct dr_table
     } else if (ends(f->path, ".arrows")) {
         DR_TRY(dr_table_write_arrow_stream(table, f->path, &t->err));
     } else {
-        if (!is_arrow(f->path))
+        if (dr_file_format_of(f->path) != DR_FORMAT_ARROW)
             f->path = dr_arena_printf(&t->arena, "%s.arrow", f->path);
         DR_TRY(dr_table_write_arrow(table, f->path, &t->err));
     }

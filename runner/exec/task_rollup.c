@@ -7,6 +7,7 @@
  * nothing of a batch is kept but what those two keep. */
 #include "exec/task_impl.h"
 #include "base/file.h"
+#include "data/file_format.h"
 #include "data/pool.h"
 #include "data/rollup.h"
 #include "data/scratch.h"
@@ -107,10 +108,14 @@ static int32_t open_reader(struct pass *p, const char *path)
         csv = *p->o->csv;
     if (!csv.null_values)
         csv.null_values = null_values(p);
-    struct dr_str name = dr_str_of(path);
-    if (dr_str_ends(name, DR_LIT(".arrow")) || dr_str_ends(name, DR_LIT(".feather")))
+    enum dr_file_format format = dr_file_format_of(path);
+    if (format == DR_FORMAT_JSON)
+        return dr_fail(
+            &p->t->err, DR_EINPUT,
+            "'%s': CSV and Arrow files are summarised in one pass; read JSON by an extract task first", path);
+    if (format == DR_FORMAT_ARROW)
         return dr_arrow_open(path, &p->reader, &p->t->err);
-    if (dr_str_ends(name, DR_LIT(".tsv")) && csv.delimiter == 0)
+    if (format == DR_FORMAT_TSV && csv.delimiter == 0)
         csv.delimiter = '\t';
     choose_types(p, &csv);
     int32_t rc = dr_csv_open(path, &csv, &p->rejects, &p->reader, &p->t->err);

@@ -121,6 +121,24 @@ it "threads change nothing"
 expect_exit 0 dagrun run vitals --threads 1
 same_file before.csv "$(monthly_csv)"
 
+it "tasks read a compressed file as they read the file"
+gzip -k data/vitals.csv
+rollup_dag data/vitals.csv.gz
+cat >>dags/vitals.yaml <<'YAML'
+  checked: {plugin: validate, inputs: {table: data/vitals.csv.gz}, with: {suite: vitals, dataset: whole}}
+YAML
+expect_exit 0 dagrun run vitals
+same_file before.csv "$(monthly_csv)"
+is "rows that validate read" \
+    "$(sql var/dagrun.db "SELECT max(element_count) FROM v_expectation_result WHERE dataset = 'whole'")" 20000
+
+it "JSON is refused, with what to do"
+echo '{"a": 1}' >data/vitals.jsonl
+rollup_dag data/vitals.jsonl
+expect_exit 1 dagrun run vitals
+out_has "extract"
+rollup_dag data/vitals.csv
+
 it "an expectation that needs the whole table is refused, with what to do"
 cp expectations/vitals.yaml suite.yaml
 echo '  - expect_column_median_to_be_between: {column: value, min_value: 1}' >>expectations/vitals.yaml
