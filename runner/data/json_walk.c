@@ -432,13 +432,19 @@ bool dr_json_walk_leave(struct dr_json_walk *w)
     return byte_at(w, at) == '}' || dr_json_walk_expected(w, at, "',' or '}'");
 }
 
+static bool starts_token(char c)
+{
+    return c == '"' || c == '{' || c == '[' || c == ':';
+}
+
 size_t dr_json_walk_end(const struct dr_json_walk *w)
 {
     size_t at = w->tokens.next[-1];
     char c = w->tokens.text[at];
     if (c == '"' || c == '}' || c == ']')
         return at + 1;
-    while (at < w->tokens.n && !dr_json_ends_token(w->tokens.text[at]))
+    /* Not past what may not stand there either: that is for whoever goes on to refuse. */
+    while (at < w->tokens.n && !dr_json_ends_token(w->tokens.text[at]) && !starts_token(w->tokens.text[at]))
         at++;
     return at;
 }
