@@ -150,8 +150,10 @@ static struct dr_table *numbers(int first, int last, int changed)
 static void others_wait_only_for_what_is_written(void **state)
 {
     (void)state;
-    if (!f->db->sql)
+    if (!f->db->sql) {
+        print_message("# skip: about how SQLite does it\n");
         skip();
+    }
     struct trace t = { 0 };
     struct dr_table *before = numbers(1, 5000, 0), *after = numbers(3, 5001, 2500);
     struct dr_db_load spec = LOAD(.rows = before, .mode = DR_LOAD_REPLACE);
@@ -171,8 +173,10 @@ static void others_wait_only_for_what_is_written(void **state)
 static void a_load_that_others_overtake_comes_to_its_end(void **state)
 {
     (void)state;
-    if (!f->db->sql)
+    if (!f->db->sql) {
+        print_message("# skip: about how SQLite does it\n");
         skip();
+    }
     for (int writes = 1; writes <= 3; writes++) {
         struct trace t = { .writes = writes };
         exec("DROP TABLE IF EXISTS t; CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);"
