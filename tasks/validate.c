@@ -18,7 +18,7 @@ static const struct dr_param params[] = {
     { "forgiving", DR_PARAM_BOOL, 0, "true", NULL,
       "Quarantine records that cannot be read rather than refusing the file" },
     { "encoding", DR_PARAM_STRING, 0, "utf-8", "utf-8|utf-16|utf-16le|utf-16be|latin-1", "Of a CSV input" },
-    { "delimiter", DR_PARAM_STRING, 0, "\",\"", NULL, "Of a CSV input; one character" },
+    { "delimiter", DR_PARAM_STRING, 0, NULL, NULL, "One character; a comma, or in .tsv files a tab" },
     { 0 },
 };
 static const struct dr_port inputs[] = {
@@ -168,8 +168,8 @@ static int32_t write_outputs(struct dr_task *t, struct tables *x, const char *da
 
 static int32_t read_raw(struct dr_task *t, struct tables *x)
 {
-    const char *delimiter = dr_node_str(dr_task_param(t, "delimiter"), ",");
-    if (strlen(delimiter) != 1)
+    const char *delimiter = dr_node_str(dr_task_param(t, "delimiter"), "");
+    if (strlen(delimiter) > 1)
         return dr_task_fail_final(t, "delimiter: '%s' is not one character", delimiter);
     struct dr_csv_options csv = {
         .size = sizeof csv,
@@ -213,7 +213,7 @@ static int32_t plan(struct dr_task *t)
     const char *const *names = NULL;
     const char *all[MOST + 4];
     int32_t n = dr_task_columns(t, "table", &names), line = 0;
-    if (n < 0 || n > MOST || strcmp(dr_node_str(dr_task_param(t, "delimiter"), ""), ",") != 0 ||
+    if (n < 0 || n > MOST || strcmp(dr_node_str(dr_task_param(t, "delimiter"), ","), ",") != 0 ||
         strcmp(dr_node_str(dr_task_param(t, "encoding"), ""), "utf-8") != 0)
         return 0;
     for (int32_t i = 0; i < n; i++) {

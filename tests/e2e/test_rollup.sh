@@ -132,6 +132,17 @@ same_file before.csv "$(monthly_csv)"
 is "rows that validate read" \
     "$(sql var/dagrun.db "SELECT max(element_count) FROM v_expectation_result WHERE dataset = 'whole'")" 20000
 
+it "in a .tsv file the delimiter is a tab, for every task"
+tr , '\t' <data/vitals.csv >data/vitals.tsv
+rollup_dag data/vitals.tsv
+cat >>dags/vitals.yaml <<'YAML'
+  checked: {plugin: validate, inputs: {table: data/vitals.tsv}, with: {suite: vitals, dataset: tabs}}
+YAML
+expect_exit 0 dagrun run vitals
+same_file before.csv "$(monthly_csv)"
+is "rows that validate read" \
+    "$(sql var/dagrun.db "SELECT max(element_count) FROM v_expectation_result WHERE dataset = 'tabs'")" 20000
+
 it "JSON is refused, with what to do"
 echo '{"a": 1}' >data/vitals.jsonl
 rollup_dag data/vitals.jsonl
