@@ -14,6 +14,7 @@
 #include "data/rollup_impl.h"
 
 enum { ENTRY_BLOCK = 8 << 10, ROWS_IN_PART = 20000, PART_BITS_MAX = 12, PART_BITS_UNKNOWN = 6 };
+#define STARTS_MAX (INT64_C(16) << 20) /* numbers of entries before batches: 64 MB */
 
 /* ---- what is wanted ------------------------------------------------------------------ */
 
@@ -100,11 +101,14 @@ static int32_t plan(struct dr_rollup *r, const struct dr_table *schema, struct d
 }
 
 /* Partitions whose distinct keys fit into the cache; one for a small stream, and some for one of
- * unknown length. */
-static int32_t choose_part_bits(int64_t rows)
+ * unknown length. For each batch every partition has a number (begin_batch): of a stream of very many
+ * batches fewer partitions, so that these numbers keep within a bound. */
+static int32_t choose_part_bits(int64_t rows, int64_t batch_rows)
 {
     int32_t bits = rows > 0 ? 0 : PART_BITS_UNKNOWN;
-    while (bits < PART_BITS_MAX && rows >> bits > ROWS_IN_PART)
+    int64_t batches = rows / (batch_rows > 0 ? batch_rows : 1) + 1;
+    while (bits < PART_BITS_MAX && rows >> bits > ROWS_IN_PART &&
+           (bits < PART_BITS_UNKNOWN || batches << (bits + 1) <= STARTS_MAX))
         bits++;
     return bits;
 }
@@ -146,7 +150,7 @@ int32_t dr_rollup_new(const struct dr_rollup_options *o, const struct dr_table *
         dr_rollup_free(r);
         return rc;
     }
-    r->part_bits = o->n_keys > 0 ? choose_part_bits(o->expected_rows) : 0;
+    r->part_bits = o->n_keys > 0 ? choose_part_bits(o->expected_rows, schema->rows) : 0;
     r->workers = dr_calloc((size_t)o->workers, sizeof(*r->workers));
     for (int32_t i = 0; i < o->workers; i++)
         worker_init(&r->workers[i], r);

@@ -28,8 +28,8 @@ struct dr_rollup_options {
 };
 struct dr_rollup;
 
-/* schema: any batch of the stream. DR_ENOTFOUND where it lacks a column, DR_EDEF where a
- * type or function cannot be used. The options are borrowed until free. */
+/* schema: any batch of the stream, about as long as the others. DR_ENOTFOUND where it lacks a column, DR_EDEF
+ * where a type or function cannot be used. The options are borrowed until free. */
 DR_CHECK int32_t dr_rollup_new(const struct dr_rollup_options *o, const struct dr_table *schema,
                                struct dr_rollup **ret, struct dr_err *err);
 void dr_rollup_free(struct dr_rollup *r); /* NULL is fine */

@@ -7,7 +7,7 @@
 #include <math.h>
 #include "data/kernel.h"
 #include "data/pool.h"
-#include "data/rollup.h"
+#include "data/rollup_impl.h"
 #include "random_table.h"
 
 enum { BATCH = 700 };
@@ -372,6 +372,32 @@ static void no_rows_give_no_groups(void **state)
     compare(3, 0, &o);
 }
 
+static int32_t part_bits(int64_t expected_rows, int64_t batch_rows)
+{
+    struct dr_rollup_options o = options(2, 2, 1);
+    struct dr_table *t = make_table(1, batch_rows);
+    struct dr_rollup *r = NULL;
+    struct dr_err err = { 0 };
+    o.expected_rows = expected_rows;
+    must(dr_rollup_new(&o, t, &r, &err), &err);
+    int32_t bits = r->part_bits;
+    dr_rollup_free(r);
+    dr_table_unref(t);
+    return bits;
+}
+
+/* What is noted for each batch and partition is bounded, whatever the length. */
+static void many_batches_have_fewer_partitions(void **state)
+{
+    (void)state;
+    assert_int_equal(part_bits(10000, 1000), 0);
+    assert_int_equal(part_bits(10000000, 10000), 9);
+    assert_int_equal(part_bits(100000000, 10000), 10);
+    assert_int_equal(part_bits(1000000000, 10000), 7);
+    assert_int_equal(part_bits(1000000000, 1), 6);
+    assert_int_equal(part_bits(0, 1000), 6);
+}
+
 static void fails(const struct dr_rollup_options *o, const char *what)
 {
     struct dr_table *t = make_table(1, 3);
@@ -425,6 +451,7 @@ int main(void)
         cmocka_unit_test(the_order_of_values_does_not_show),
         cmocka_unit_test(every_day_falls_into_its_month),
         cmocka_unit_test(no_rows_give_no_groups),
+        cmocka_unit_test(many_batches_have_fewer_partitions),
         cmocka_unit_test(what_cannot_be_had_is_said),
         cmocka_unit_test(a_file_that_cannot_be_made_is_an_error),
     };
