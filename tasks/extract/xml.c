@@ -7,12 +7,10 @@
  * element begins anew, the field is empty again. So what stands outside of a row, but before
  * it, is given to every row that follows in the same parent.
  *
- * Nothing is fetched and no entity is expanded: a document that declares entities is
- * refused. Names match without their namespace prefix.
- *
- * libxml2 compares each attribute of an element with all before it, which a tag of a few
- * megabytes makes last for minutes. So attributes are counted before it sees them. */
+ * Nothing is fetched and no entity is expanded: a document that declares entities, or
+ * attributes, is refused. Names match without their namespace prefix. */
 #include "extract.h"
+#include "xml_scan.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <libxml/xmlreader.h>
@@ -22,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIELDS_MAX = 512, DEPTH_MAX = 64, PATH_MAX_BYTES = 1024, ATTRIBUTES_MAX = 10000 };
+enum { FIELDS_MAX = 512, DEPTH_MAX = 64, PATH_MAX_BYTES = 1024 };
 
 struct field {
     const char *name;
@@ -47,10 +45,7 @@ struct xml {
     int depth;
     int64_t rows;
     int fd;
-    bool in_tag; /* of what was read: between < and > */
-    char quote;  /* in a tag: the quotation mark that is open, or 0 */
-    bool equals; /* in a tag: = stands before */
-    int attributes;
+    struct xml_scan scan;
     char problem[400];
 };
 
@@ -251,6 +246,9 @@ static bool check_doctype(struct xml *x)
     xmlDocPtr doc = xmlTextReaderCurrentDoc(x->reader);
     if (doc && doc->intSubset && doc->intSubset->entities)
         return complain(x, "the document declares entities; they are not expanded, and it is refused");
+    if (doc && doc->intSubset && doc->intSubset->attributes)
+        return complain(
+            x, "the document declares attributes (ATTLIST); they are not filled in, and it is refused");
     return true;
 }
 
@@ -275,32 +273,6 @@ static bool take_node(struct xml *x)
 
 /* ---- the file ---- */
 
-/* An attribute is what has = and a quotation mark between < and >. Comments may be taken for tags: no
- * honest one has ten thousand of these. In UTF-16 there are zeros between. */
-static bool count_attributes(struct xml *x, const char *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        char c = p[i];
-        if (!x->in_tag) {
-            x->in_tag = c == '<';
-            x->equals = false;
-            x->attributes = 0;
-        } else if (x->quote) {
-            x->quote = c == x->quote ? 0 : x->quote;
-        } else if (c == '>') {
-            x->in_tag = false;
-        } else if (c == '"' || c == '\'') {
-            x->quote = c;
-            if (x->equals && ++x->attributes > ATTRIBUTES_MAX)
-                return false;
-            x->equals = false;
-        } else if (c && c != ' ' && (c < '\t' || c > '\r')) {
-            x->equals = c == '=';
-        }
-    }
-    return true;
-}
-
 static int read_some(void *ctx, char *to, int size)
 {
     struct xml *x = ctx;
@@ -308,13 +280,10 @@ static int read_some(void *ctx, char *to, int size)
     do
         n = read(x->fd, to, (size_t)size);
     while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        snprintf(x->problem, sizeof x->problem, "%s", strerror(errno));
-    } else if (!count_attributes(x, to, (size_t)n)) {
-        snprintf(x->problem, sizeof x->problem, "an element has more than %d attributes", ATTRIBUTES_MAX);
-        return -1;
-    }
-    return (int)n;
+    const char *problem = n < 0 ? strerror(errno) : xml_scan(&x->scan, to, (size_t)n);
+    if (problem)
+        snprintf(x->problem, sizeof x->problem, "%s", problem);
+    return problem ? -1 : (int)n;
 }
 
 static void on_error(void *ctx, xmlErrorPtr e)

@@ -61,6 +61,19 @@ for doctype in '<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">' 
     run_x 1
     says "declares entities"
 done
+echo '<!DOCTYPE list [<!ATTLIST item a CDATA "1">]><list><group><item><label>b</label></item></group></list>' >data/x.xml
+run_x 1
+says "declares attributes"
+
+it "an XML file in an encoding that could hide its tags is refused"
+{ echo '<?xml version="1.0" encoding="UTF-7"?><list><group>' && seq -f '<item><label>%.0f</label></item>' 20 && echo '</group></list>'; } >data/x.xml
+run_x 1
+says "its encoding is not UTF-8"
+iconv -t UTF-32 data/x.xml >data/y.xml && mv data/y.xml data/x.xml
+run_x 1
+says "its encoding is not UTF-8"
+{ echo '<?xml version="1.0" encoding="ISO-8859-1"?><list><group>' && seq -f '<item><label>%.0f</label></item>' 20 && echo '</group></list>'; } >data/x.xml
+run_x 0
 
 it "an XML file that is nested too deeply"
 { printf '<list><group>' && printf '<item>%.0s' {1..100} && printf '</item>%.0s' {1..100} && echo '</group></list>'; } >data/x.xml
@@ -73,10 +86,19 @@ for encoding in UTF-8 UTF-16; do
     expect_exit 1 clean_env timeout -k 1 30 "$build/dagrun" run x
     says "an element has more than 10000 attributes"
 done
+for before in "<!-- ' -->" "<!--><![CDATA[-->" "<![CDATA['<!--]]>" "<?pi <!-- ?>"; do
+    { echo "<list>$before<group><item " && seq -f 'a%.0f="1"' 100000 && printf '/></group></list>'; } >data/x.xml
+    expect_exit 1 clean_env timeout -k 1 30 "$build/dagrun" run x
+    says "an element has more than 10000 attributes"
+done
+{ echo '<!DOCTYPE list [ <!ATTLIST item' && seq -f 'a%.0f CDATA "1"' 100000 && echo '>]><list/>'; } >data/x.xml
+run_x 1
+says "its document type is longer than 65536 characters"
 { printf '<list><group><item><label>' && head -c 20000000 /dev/zero | tr '\0' x && printf '</label></item></group></list>'; } >data/x.xml
 run_x 1
 says "is longer than 10 million bytes"
-{ printf '<list><!-- ' && head -c 20000 /dev/zero | tr '\0' '=' && printf -- ' --><group><item><label>a</label></item></group></list>'; } >data/x.xml
+{ printf '<list><!-- ' && head -c 20000 /dev/zero | tr '\0' '=' && printf -- ' --><!--'
+    seq -f 'a="%.0f"' 20000 && printf -- '--><group><item><label>a</label></item></group></list>'; } >data/x.xml
 run_x 0
 is "rows" "$(rows)" "label
 a"
