@@ -189,6 +189,10 @@ DR_API DR_CHECK int32_t dr_task_account_table(struct dr_task *t, const char *dat
                                               const struct dr_table *table, const char *group_column);
 /* Write the HTML report of this run as it stands, and the index. */
 DR_API DR_CHECK int32_t dr_task_report(struct dr_task *t);
+/* The same as the last thing that a task does. Where no other task of the run is unfinished the page is
+ * left to the runner, which writes it once the run has ended, with the end in it. The task fails
+ * where rows do not add up. */
+DR_API DR_CHECK int32_t dr_task_report_last(struct dr_task *t);
 
 /* ---- before any run ------------------------------------------------------------------ */
 

@@ -2,16 +2,6 @@
 #include "report/report.h"
 #include "cmd/cmd.h"
 
-static int reconcile(struct dr_cmd *c, struct dr_state *s, const struct dr_run_row *run)
-{
-    struct dr_account_row *rows;
-    int32_t n;
-    struct dr_err err = { 0 };
-    if (dr_state_accounts(s, &c->arena, run->key, &rows, &n, &err) || dr_report_reconcile(rows, n, &err))
-        return dr_cmd_fail(&err);
-    return DR_EXIT_OK;
-}
-
 int dr_verb_report(struct dr_cmd *c)
 {
     struct dr_state *s = NULL;
@@ -27,5 +17,7 @@ int dr_verb_report(struct dr_cmd *c)
         return dr_cmd_fail(&err);
     /* The report comes first: where rows do not add up, it shows where. */
     puts(path);
-    return c->args.reconcile ? reconcile(c, s, &run) : DR_EXIT_OK;
+    if (c->args.reconcile && dr_report_check_rows(s, run.key, &err))
+        return dr_cmd_fail(&err);
+    return DR_EXIT_OK;
 }

@@ -4,19 +4,48 @@
 #include "base/file.h"
 #include "report/report.h"
 
-/* A run that wrote a report gets it anew, now with its end in it. The run is
- * over: what fails here is said, and changes nothing of its outcome. */
-static void renew_report(struct dr_cmd *c, const char *dag_id, const char *run_id)
+/* ---- the run's report ---- */
+
+static char *report_path(struct dr_cmd *c, const char *dag_id, const char *run_id)
+{
+    return dr_arena_printf(&c->arena, "%s/%s/%s/index.html", c->home.reports, dag_id, run_id);
+}
+
+/* A run that has a report, or has announced one, gets it now, with its end in it. The run is over:
+ * what fails here changes nothing of its outcome. An exit code. */
+static int write_report(struct dr_cmd *c, const char *dag_id, const char *run_id)
 {
     struct dr_err err = { 0 };
-    char *had = dr_arena_printf(&c->arena, "%s/%s/%s/index.html", c->home.reports, dag_id, run_id);
-    if (dr_path_exists(had) && dr_report_write(&c->home, dag_id, run_id, &c->arena, NULL, &err))
-        fprintf(stderr, "dagrun: the report does not show the run's end: %s\n", err.msg);
+    if (!dr_report_is_due(&c->home, dag_id, run_id) ||
+        dr_report_write(&c->home, dag_id, run_id, &c->arena, NULL, &err) == DR_OK)
+        return DR_EXIT_OK;
+    if (dr_path_exists(report_path(c, dag_id, run_id))) {
+        (void)dr_err_prefix(&err, "the report does not show the run's end");
+        dr_cmd_fail(&err);
+        return DR_EXIT_OK;
+    }
+    (void)dr_err_prefix(&err, "the report of run %s is missing ('dagrun report %s %s' writes it)", run_id,
+                        dag_id, run_id);
+    return dr_cmd_fail(&err);
 }
+
+struct announcing {
+    struct dr_cmd *c;
+    const char *dag_id;
+};
+
+static int32_t announce_report(void *ctx, struct dr_state *s, int64_t run, const char *run_id,
+                               struct dr_err *err)
+{
+    const struct announcing *a = ctx;
+    return dr_report_announce(s, &a->c->home, a->dag_id, run, run_id, err);
+}
+
+/* ---- running ---- */
 
 static int print_outcome(struct dr_cmd *c, const struct dr_dag *dag, const struct dr_exec_outcome *o)
 {
-    char *report = dr_arena_printf(&c->arena, "%s/%s/%s/index.html", c->home.reports, dag->dag_id, o->run_id);
+    char *report = report_path(c, dag->dag_id, o->run_id);
     bool has_report = dr_path_exists(report);
     if (c->args.json) {
         struct dr_buf out = { 0 };
@@ -66,12 +95,15 @@ static int execute(struct dr_cmd *c, const struct dr_dag *dag, struct dr_exec_op
     o->trace = c->args.trace;
     o->program = dr_version_text();
     o->watch = live ? dr_live_watch(live) : NULL;
+    struct announcing announcing = { c, dag->dag_id };
+    o->report = &(struct dr_exec_report){ announce_report, &announcing };
     int32_t rc = dr_exec_run(o, &outcome, &err);
     dr_live_free(live);
     if (rc)
         return dr_cmd_fail(&err);
-    renew_report(c, dag->dag_id, outcome.run_id);
-    return print_outcome(c, dag, &outcome);
+    int unwritten = write_report(c, dag->dag_id, outcome.run_id);
+    int ended = print_outcome(c, dag, &outcome);
+    return ended ? ended : unwritten;
 }
 
 /* --date as an instant: a date alone is midnight in the DAG's zone. */
@@ -169,6 +201,14 @@ static int task_keys(struct dr_cmd *c, struct dr_state *s, const struct dr_run_r
     return dr_cmd_fail(&err);
 }
 
+/* Its runner may have died between the end of the run and the report. */
+static int write_missing_report(struct dr_cmd *c, const struct dr_run_row *run)
+{
+    if (dr_path_exists(report_path(c, run->dag_id, run->run_id)))
+        return DR_EXIT_OK;
+    return write_report(c, run->dag_id, run->run_id);
+}
+
 int dr_verb_retry(struct dr_cmd *c)
 {
     struct dr_state *s = NULL;
@@ -192,7 +232,7 @@ int dr_verb_retry(struct dr_cmd *c)
     if (run.state == DR_RUN_SUCCESS && !n_keys) {
         printf("run %s of %s succeeded; there is nothing to retry (--task TASK runs one again)\n", run.run_id,
                run.dag_id);
-        return DR_EXIT_OK;
+        return write_missing_report(c, &run);
     }
     struct dr_node *params = NULL;
     if (dr_json_parse(&c->arena, dr_str_of(run.params ? run.params : "{}"), "params", true, &params, &err))

@@ -34,9 +34,10 @@ struct dr_attempt {
     struct dr_msg_reader reader;
     int32_t records;
     enum stop stop;
-    bool killed;  /* SIGKILL was sent */
-    char *broken; /* owned; STOP_BROKEN: what the worker did */
-    bool ended;   /* the final message came, and said: */
+    bool killed;   /* SIGKILL was sent */
+    char *broken;  /* owned; STOP_BROKEN: what the worker did */
+    char *refused; /* owned; why the run's report, which it left to us, shows a failure */
+    bool ended;    /* the final message came, and said: */
     enum dr_msg_how how;
     char *reason; /* owned */
     bool has_outputs;
@@ -155,12 +156,23 @@ static int32_t take_record(struct dr_attempt *a, const struct dr_msg *m, struct 
     return DR_OK;
 }
 
+static void take_report(struct dr_attempt *a)
+{
+    struct dr_runner *r = runner_of(a);
+    struct dr_err why;
+    if (r->o->report && !a->refused &&
+        r->o->report->check(r->o->report->ctx, r->state, r->run, r->view.run_id, &why))
+        a->refused = dr_strdup(why.msg);
+}
+
 static int32_t take_message(struct dr_attempt *a, const struct dr_msg *m, struct dr_err *err)
 {
     if (m->type == DR_MSG_PROGRESS)
         take_progress(a, m);
     else if (m->type == DR_MSG_END)
         take_end(a, m);
+    else if (m->type == DR_MSG_REPORT)
+        take_report(a);
     else
         return take_record(a, m, err);
     return DR_OK;
@@ -263,6 +275,8 @@ static bool judge_end(const struct dr_attempt *a, const struct dr_process_end *p
     } else if (!orderly || (a->how == DR_END_SUCCESS && p->code != 0)) {
         end->reason =
             dr_arena_printf(arena, "ended with exit code %d without reporting a result", (int)p->code);
+    } else if (a->refused && a->how == DR_END_SUCCESS) {
+        end->reason = dr_arena_strdup(arena, a->refused);
     } else {
         end->state = states[a->how];
         end->reason = a->reason ? dr_arena_strdup(arena, a->reason) : NULL;
@@ -315,6 +329,7 @@ static void attempt_free(struct dr_attempt *a)
     if (a->pipe >= 0)
         close(a->pipe);
     free(a->broken);
+    free(a->refused);
     free(a->reason);
     a->task->attempt = NULL;
     free(a);
@@ -372,6 +387,14 @@ static int32_t open_pipe(int fds[2], struct dr_err *err)
     return DR_OK;
 }
 
+static uint32_t flags_of(const struct dr_attempt *a)
+{
+    const struct dr_runner *r = runner_of(a);
+    bool is_last = r->o->report && r->n_final == r->dag->n_tasks - 1;
+    bool has_folders = a->task->prepared && a->number == 1;
+    return (has_folders ? DR_WORKER_HAS_FOLDERS : 0) | (is_last ? DR_WORKER_IS_LAST : 0);
+}
+
 static int32_t fork_with(struct dr_attempt *a, int msg_fd, struct dr_err *err)
 {
     struct dr_runner *r = runner_of(a);
@@ -382,6 +405,7 @@ static int32_t fork_with(struct dr_attempt *a, int msg_fd, struct dr_err *err)
         .subst = &r->subst,
         .attempt = a->number,
         .threads = r->threads,
+        .flags = flags_of(a),
         .msg_fd = msg_fd,
     };
     struct dr_process_spec spec = {
@@ -412,7 +436,7 @@ static int32_t start_worker(struct dr_attempt *a, struct dr_err *err)
         return fork_worker(a, err);
     a->process = s.process;
     a->pipe = s.messages;
-    if (dr_forker_give(&s, a->task->index, a->number, a->task->prepared && a->number == 1, NULL))
+    if (dr_forker_give(&s, a->task->index, a->number, flags_of(a), NULL))
         dr_process_signal(&a->process, SIGKILL);
     return DR_OK;
 }

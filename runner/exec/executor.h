@@ -31,6 +31,12 @@ struct dr_exec_watch {
     void *ctx;
     bool wants_ticks;
 };
+/* Who writes reports, which is not this layer. A task that is the last of its run may leave the report
+ * to the end of the run; then this is asked what, of the report, makes that task fail. */
+struct dr_exec_report {
+    int32_t (*check)(void *ctx, struct dr_state *s, int64_t run, const char *run_id, struct dr_err *err);
+    void *ctx;
+};
 struct dr_exec_options {
     const struct dr_home *home;
     const struct dr_dag *dag;     /* loaded without errors, with specs */
@@ -42,13 +48,14 @@ struct dr_exec_options {
     const int64_t
         *resume_tasks; /* keys of tasks to run again with all that depends on them, finished or not */
     int32_t n_resume_tasks;
-    int32_t jobs;                      /* attempts at once; 0: processors, at least 2 */
-    int32_t threads;                   /* per attempt; 0: processors */
-    int64_t wait_lock_us;              /* how long to wait for the DAG's lock; 0: fail at once */
-    int64_t grace_us;                  /* between SIGTERM and SIGKILL; 0: 5 s */
-    bool trace;                        /* log decisions to stderr */
-    const char *program;               /* version text */
-    const struct dr_exec_watch *watch; /* or NULL */
+    int32_t jobs;                        /* attempts at once; 0: processors, at least 2 */
+    int32_t threads;                     /* per attempt; 0: processors */
+    int64_t wait_lock_us;                /* how long to wait for the DAG's lock; 0: fail at once */
+    int64_t grace_us;                    /* between SIGTERM and SIGKILL; 0: 5 s */
+    bool trace;                          /* log decisions to stderr */
+    const char *program;                 /* version text */
+    const struct dr_exec_watch *watch;   /* or NULL */
+    const struct dr_exec_report *report; /* or NULL: tasks write reports by themselves */
 };
 struct dr_exec_outcome {
     char run_id[256];

@@ -40,7 +40,7 @@ enum { MAKE_WORKER = -1 }; /* or else the number of a task, for whose plugin a f
 /* To a worker. */
 struct request {
     int32_t task, attempt;
-    int32_t has_folders; /* 0 or 1 */
+    uint32_t flags; /* enum dr_worker_flag */
 };
 enum { ENDS_MAX = 2 };
 struct announcement {
@@ -90,7 +90,7 @@ static _Noreturn void be_worker(const struct forker_job *f, int orders, int mess
     job.def = &job.dag->tasks[q.task];
     job.subst = &f->subst;
     job.attempt = q.attempt;
-    job.has_folders = q.has_folders;
+    job.flags = q.flags;
     job.msg_fd = messages;
     dr_process_exit(dr_worker_run(&job));
 }
@@ -323,10 +323,9 @@ int32_t dr_forker_take(struct dr_forker *f, struct dr_spare *ret, struct dr_err 
     return DR_OK;
 }
 
-int32_t dr_forker_give(struct dr_spare *s, int32_t task, int32_t attempt, bool has_folders,
-                       struct dr_err *err)
+int32_t dr_forker_give(struct dr_spare *s, int32_t task, int32_t attempt, uint32_t flags, struct dr_err *err)
 {
-    struct request q = { task, attempt, has_folders };
+    struct request q = { task, attempt, flags };
     bool given = write(s->orders, &q, sizeof(q)) == (ssize_t)sizeof(q);
     int why = errno;
     close(s->orders);

@@ -33,9 +33,9 @@ struct dr_spare {
 };
 /* Where there is no worker any more the forker is stopped: then dr_process_fork is the way. */
 int32_t dr_forker_take(struct dr_forker *f, struct dr_spare *ret, struct dr_err *err);
-/* Give a worker its task. SIGPIPE is ignored by whoever calls this: the worker may have died. */
-int32_t dr_forker_give(struct dr_spare *s, int32_t task, int32_t attempt, bool has_folders,
-                       struct dr_err *err);
+/* Give a worker its task, with flags of enum dr_worker_flag. SIGPIPE is ignored by whoever calls this:
+ * the worker may have died. */
+int32_t dr_forker_give(struct dr_spare *s, int32_t task, int32_t attempt, uint32_t flags, struct dr_err *err);
 /* Ask for the next worker to be forked, at a moment when this process has nothing
  * else to do: the fork then takes no time from the worker just started. */
 void dr_forker_next(struct dr_forker *f);

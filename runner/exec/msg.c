@@ -77,11 +77,15 @@ static const struct field end_fields[] = {
     F(FIELD_BOOL, end.has_outputs),
     { FIELD_END, 0 },
 };
+static const struct field report_fields[] = {
+    { FIELD_END, 0 },
+};
 _Static_assert(sizeof(enum dr_msg_how) == sizeof(int32_t), "end.how travels as an int32_t");
 
 static const struct field *const fields_of[] = {
     [DR_MSG_PROGRESS] = progress_fields, [DR_MSG_METRIC] = metric_fields, [DR_MSG_ACCOUNT] = account_fields,
     [DR_MSG_DATASET] = dataset_fields,   [DR_MSG_RESULT] = result_fields, [DR_MSG_END] = end_fields,
+    [DR_MSG_REPORT] = report_fields,
 };
 enum { N_TYPES = sizeof(fields_of) / sizeof(*fields_of) };
 

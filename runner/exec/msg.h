@@ -16,7 +16,8 @@ enum dr_msg_type {
     DR_MSG_ACCOUNT = 3,
     DR_MSG_DATASET = 4,
     DR_MSG_RESULT = 5,
-    DR_MSG_END = 6
+    DR_MSG_END = 6,
+    DR_MSG_REPORT = 7 /* the run's report is to be written when the run has ended; says nothing more */
 };
 enum dr_msg_how { DR_END_SUCCESS, DR_END_FAILED, DR_END_FAILED_FINAL, DR_END_SKIPPED };
 struct dr_msg {

@@ -41,7 +41,7 @@ static int32_t make_folders(struct dr_task *t, struct dr_err *err)
     f->out = dr_arena_printf(&t->arena, "%s/out", f->work);
     t->folders = f;
     bool is_new;
-    if (j->has_folders)
+    if (j->flags & DR_WORKER_HAS_FOLDERS)
         return DR_OK;
     DR_TRY(make_dir(task, &is_new, err));
     DR_TRY(make_dir(f->attempt, &is_new, err));

@@ -4,6 +4,10 @@
 #define DR_WORKER_H
 #include "model/dag.h"
 
+enum dr_worker_flag {
+    DR_WORKER_HAS_FOLDERS = 1 << 0, /* the attempt's folder was made for it, and is empty */
+    DR_WORKER_IS_LAST = 1 << 1 /* no other task is unfinished, and the runner writes a report at the end */
+};
 /* What the runner knows at the fork; the child has it in its copy of memory, so
  * nothing is parsed or sent again. All borrowed. */
 struct dr_worker_job {
@@ -12,8 +16,8 @@ struct dr_worker_job {
     const struct dr_task_def *def;
     const struct dr_subst *subst; /* the run's ${...} */
     int32_t attempt, threads;
-    bool has_folders; /* the attempt's folder was made for it, and is empty */
-    int msg_fd;       /* the pipe to the runner: messages of exec/msg.h */
+    uint32_t flags; /* enum dr_worker_flag */
+    int msg_fd;     /* the pipe to the runner: messages of exec/msg.h */
 };
 /* The attempt, from its log file to its final message; gives the exit code. ctx
  * is a struct dr_worker_job; fits struct dr_process_spec. */

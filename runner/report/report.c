@@ -144,12 +144,17 @@ static int32_t write_folder(const struct dr_facts *f, const char *place, struct 
     return rc;
 }
 
+static char *folder_of(struct dr_arena *a, const struct dr_home *h, const char *dag_id, const char *run_id)
+{
+    return dr_arena_printf(a, "%s/%s/%s", h->reports, dag_id, run_id);
+}
+
 static int32_t write_all(struct dr_state *s, const struct dr_home *h, const char *dag_id, const char *run_id,
                          struct dr_arena *a, const char **ret_place, struct dr_err *err)
 {
     struct dr_facts f;
     DR_TRY(dr_facts_read(s, h, dag_id, run_id, a, &f, err));
-    *ret_place = dr_arena_printf(a, "%s/%s/%s", h->reports, f.run.dag_id, f.run.run_id);
+    *ret_place = folder_of(a, h, f.run.dag_id, f.run.run_id);
     DR_TRY(write_folder(&f, *ret_place, err));
     DR_TRY(link_latest(&f, err));
     return dr_index_write(s, h, err);
@@ -166,4 +171,27 @@ int32_t dr_report_write(const struct dr_home *h, const char *dag_id, const char 
     if (rc == DR_OK && ret_path)
         *ret_path = dr_path_join(a, place, "index.html");
     return rc;
+}
+
+int32_t dr_report_check_rows(struct dr_state *s, int64_t run, struct dr_err *err)
+{
+    DR_AUTO_ARENA a = { 0 };
+    struct dr_account_row *rows;
+    int32_t n;
+    DR_TRY(dr_state_accounts(s, &a, run, &rows, &n, err));
+    return dr_report_reconcile(rows, n, err);
+}
+
+int32_t dr_report_announce(struct dr_state *s, const struct dr_home *h, const char *dag_id, int64_t run,
+                           const char *run_id, struct dr_err *err)
+{
+    DR_AUTO_ARENA a = { 0 };
+    DR_TRY(dr_mkdirs(folder_of(&a, h, dag_id, run_id), err));
+    return dr_report_check_rows(s, run, err);
+}
+
+bool dr_report_is_due(const struct dr_home *h, const char *dag_id, const char *run_id)
+{
+    DR_AUTO_ARENA a = { 0 };
+    return dr_path_exists(folder_of(&a, h, dag_id, run_id));
 }

@@ -2,7 +2,10 @@
  *
  * The report is written by another start of this program (`dagrun report`), not
  * here: the worker is a fork of the runner, SQLite keeps state of the open run
- * store in the process, and a database must not be used across a fork. */
+ * store in the process, and a database must not be used across a fork.
+ *
+ * Most reports are the last task of their run. That one only tells the runner, which has the
+ * run store open, and whose program (cmd/run.c) writes the report when the run has ended, once. */
 #include <dagrun/task.h>
 
 #include <errno.h>
@@ -13,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "exec/executor.h"
+#include "exec/task_impl.h"
 
 extern char **environ;
 
@@ -82,4 +85,12 @@ int32_t dr_task_report(struct dr_task *t)
     if (WIFSIGNALED(status))
         return dr_task_fail(t, "writing the report ended by signal %d", WTERMSIG(status));
     return dr_task_fail(t, "%s", reason[0] ? reason : "the report could not be written");
+}
+
+int32_t dr_task_report_last(struct dr_task *t)
+{
+    if (!(t->job->flags & DR_WORKER_IS_LAST))
+        return dr_task_report(t);
+    dr_task_send(t, &(struct dr_msg){ .type = DR_MSG_REPORT });
+    return DR_OK;
 }

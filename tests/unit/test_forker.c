@@ -59,7 +59,7 @@ static struct dr_spare take(struct dr_forker *f, struct dr_err *err)
 static void give(struct dr_spare *s, int32_t task, int32_t attempt)
 {
     struct dr_err err;
-    if (dr_forker_give(s, task, attempt, false, &err))
+    if (dr_forker_give(s, task, attempt, 0, &err))
         fail_msg("%s", err.msg);
 }
 
@@ -163,7 +163,7 @@ static void a_spare_that_died_cannot_be_given_a_task(void **state)
     struct dr_spare dead = take(&f.forker, &f.home->err);
     dr_process_signal(&dead.process, SIGKILL);
     assert_int_equal(SIGKILL, reap(&dead).signal);
-    assert_int_equal(DR_ESYS, dr_forker_give(&dead, 0, 1, false, &f.home->err));
+    assert_int_equal(DR_ESYS, dr_forker_give(&dead, 0, 1, 0, &f.home->err));
     close(dead.messages);
     /* The next one is there. */
     assert_int_equal(DR_END_SUCCESS, run_task(&f, 0, &end).end.how);
@@ -191,7 +191,7 @@ static void folders_made_ahead_are_used(void **state)
     start(&f, *state);
     assert_int_equal(DR_OK, dr_mkdirs(in_home(f.home, "var/runs/t/r/a/1"), &f.home->err));
     struct dr_spare s = take(&f.forker, &f.home->err);
-    assert_int_equal(DR_OK, dr_forker_give(&s, 0, 1, true, &f.home->err));
+    assert_int_equal(DR_OK, dr_forker_give(&s, 0, 1, DR_WORKER_HAS_FOLDERS, &f.home->err));
     assert_int_equal(DR_END_SUCCESS, end_of(&f, &s, &end).end.how);
     assert_true(dr_path_exists(in_home(f.home, "var/runs/t/r/a/1/log")));
     stop(&f);
