@@ -181,10 +181,15 @@ static const char *problem(const struct dr_expect_arg *arg, const struct dr_node
     static const struct {
         const char *type;
         const char *(*fn)(const struct dr_node *);
-    } known[] = { { "number", wrong_number },     { "integer", wrong_integer },
-                  { "fraction", wrong_fraction }, { "bound", wrong_bound },
-                  { "boolean", wrong_boolean },   { "list of strings", wrong_strings },
-                  { "columns", wrong_columns },   { "pairs", wrong_pairs },
+    } known[] = { { "number", wrong_number },
+                  { "share", wrong_number },
+                  { "integer", wrong_integer },
+                  { "fraction", wrong_fraction },
+                  { "bound", wrong_bound },
+                  { "boolean", wrong_boolean },
+                  { "list of strings", wrong_strings },
+                  { "columns", wrong_columns },
+                  { "pairs", wrong_pairs },
                   { "format", wrong_format } };
     for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
         if (dr_streq(arg->type, known[k].type))
@@ -206,9 +211,14 @@ static bool is_parameter(const struct dr_node *n)
     return dr_node_kind(n) == DR_NODE_MAP && n->n == 1 && dr_node_get(n, "$PARAMETER");
 }
 
+/* Where there is a default, an argument that is written down empty was more likely
+ * forgotten: `regex:` would let every value pass. Great Expectations takes null for
+ * most truth values and for lists. */
 static bool may_be_null(const struct dr_expect_arg *arg)
 {
-    return !arg->required || dr_str_starts(dr_str_of(arg->type), DR_LIT("list"));
+    if (dr_str_starts(dr_str_of(arg->type), DR_LIT("list")))
+        return true;
+    return !arg->required && (!arg->fallback || dr_streq(arg->type, "boolean"));
 }
 
 static const char *arg_problem(const struct dr_expect_arg *arg, const struct dr_node *args)
@@ -321,6 +331,16 @@ static void diagnose_languages(const struct dr_expectation *x, struct dr_diags *
         dr_diag_add(d, DR_DIAG_ERROR, condition->mark, NULL, "row_condition: %s", err.msg);
 }
 
+/* No share lies beyond 0 and 1, so that such a bound always or never holds. */
+static void diagnose_share(const struct dr_check_type *t, const struct dr_expect_arg *arg,
+                           const struct dr_node *n, struct dr_diags *d)
+{
+    double f;
+    if (dr_streq(arg->type, "share") && number_of(n, &f) && (f < 0 || f > 1))
+        dr_diag_add(d, DR_DIAG_WARNING, n->mark, "95 % is 0.95", "%s: %s: a share lies between 0 and 1",
+                    t->info.name, arg->name);
+}
+
 void dr_args_diagnose(const struct dr_check_type *t, const struct dr_expectation *x, struct dr_diags *d)
 {
     for (int32_t k = 0; k < t->info.n_args; k++) {
@@ -331,6 +351,8 @@ void dr_args_diagnose(const struct dr_check_type *t, const struct dr_expectation
             dr_diag_add(d, DR_DIAG_ERROR, i >= 0 ? x->kwargs->items[i]->mark : x->mark,
                         choices_of(arg) ? choices_of(arg) : arg->doc, "%s: %s: %s", t->info.name, arg->name,
                         what);
+        else if (i >= 0)
+            diagnose_share(t, arg, x->kwargs->items[i], d);
     }
     for (int64_t i = 0; i < dr_node_size(x->kwargs); i++) {
         const char *name = dr_node_key(x->kwargs, i);

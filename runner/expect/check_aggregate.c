@@ -162,8 +162,8 @@ static const struct dr_expect_arg range_args[] = {
 };
 static const struct dr_expect_arg share_args[] = {
     DR_ARG_COLUMN,
-    { "min_value", "fraction", NULL, "The smallest share allowed, 0 to 1.", false },
-    { "max_value", "fraction", NULL, "The largest share allowed, 0 to 1.", false },
+    { "min_value", "share", NULL, "The smallest share allowed, 0 to 1.", false },
+    { "max_value", "share", NULL, "The largest share allowed, 0 to 1.", false },
     { "strict_min", "boolean", "false", "The smallest share itself is not allowed.", false },
     { "strict_max", "boolean", "false", "The largest share itself is not allowed.", false },
     DR_ARG_CONDITION,

@@ -71,6 +71,13 @@ static bool quantile_fits(const struct dr_value *v, const struct dr_node *range)
     return dr_range_holds(&r, v, &comparable);
 }
 
+/* Null, a number, or the text of a date or time. */
+static bool is_limit(const struct dr_node *n)
+{
+    struct dr_value v = dr_value_of_node(n);
+    return dr_node_kind(n) == DR_NODE_NULL || dr_value_is_number(&v) || dr_value_to_time(&v);
+}
+
 static int32_t check_ranges(const struct dr_node *quantiles, const struct dr_node *ranges, struct dr_err *err)
 {
     if (dr_node_kind(quantiles) != DR_NODE_LIST || dr_node_kind(ranges) != DR_NODE_LIST)
@@ -82,6 +89,11 @@ static int32_t check_ranges(const struct dr_node *quantiles, const struct dr_nod
         const struct dr_node *r = ranges->items[i], *low = dr_node_at(r, 0), *high = dr_node_at(r, 1);
         bool pair = dr_node_kind(r) == DR_NODE_LIST && r->n == 2;
         bool both = pair && dr_node_kind(low) != DR_NODE_NULL && dr_node_kind(high) != DR_NODE_NULL;
+        if (pair && (!is_limit(low) || !is_limit(high)))
+            return dr_fail(
+                err, DR_EDEF,
+                "quantile_ranges: value_ranges: value is not a valid float: numbers, dates or null "
+                "expected");
         if (!pair || (both && dr_node_float(low, 0) > dr_node_float(high, 0)))
             return dr_fail(err, DR_EDEF, "quantile_ranges must consist of ordered pairs");
         if (!(q >= 0 && q <= 1))
@@ -196,6 +208,9 @@ static int32_t check_partition(const struct dr_node *part, struct dr_err *err)
         return invalid(err, "weights must be a list of numbers");
     if (fabs(total(weights) + total(tails) - 1) > 1e-5)
         return invalid(err, "the weights do not add up to 1");
+    for (int32_t i = 0; i < weights->n; i++)
+        if (weights->items[i]->f < 0)
+            return invalid(err, "a weight must not be below 0");
     if (values)
         return dr_node_size(values) == weights->n ? DR_OK
                                                   : invalid(err, "values and weights must be as many");

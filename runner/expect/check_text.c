@@ -336,7 +336,7 @@ static void say_schema(const struct dr_eval *e, enum dr_say how, struct dr_buf *
     }
 static const struct dr_expect_arg regex_args[] = {
     DR_ARG_COLUMN,
-    { "regex", "string", NULL,
+    { "regex", "string", "(?s).*",
       "The pattern; it may match anywhere unless it starts with ^. Without it, every value matches.", false },
     ROW_ARGS
 };

@@ -290,7 +290,8 @@ static int32_t type(struct dr_eval *e, struct dr_err *err)
     const struct dr_source *s = e->columns[0];
     const struct dr_node *names = asked(e);
     bool text = kind_of_type(s->raw->type, s->raw->zoned) == KIND_TEXT;
-    if (!names || !text || (kinds_asked(names) & KIND_OBJECT) || (is_sql(names) && s->type == s->raw->type))
+    bool object = dr_node_kind(names) == DR_NODE_STRING && (kinds_asked(names) & KIND_OBJECT);
+    if (!names || !text || object || (is_sql(names) && s->type == s->raw->type))
         return whole_column(e);
     return dr_eval_rows(e, each_value, err);
 }

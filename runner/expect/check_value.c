@@ -268,8 +268,9 @@ static int32_t z_scores(struct dr_eval *e, uint64_t *unexpected, struct dr_err *
 {
     struct dr_source *s = e->columns[0];
     struct dr_view *v = dr_plan_view(e->plan, s, e->domain);
-    bool both = dr_eval_flag(e, "double_sided", true);
-    struct z_pass z = { .v = v, .both = both, .threshold = dr_eval_number(e, "threshold", 0) };
+    struct z_pass z = { .v = v,
+                        .both = dr_eval_flag(e, "double_sided", true),
+                        .threshold = dr_eval_number(e, "threshold", 0) };
     double m2;
     if (s->class == DR_CLASS_EMPTY)
         return DR_OK;
@@ -323,7 +324,7 @@ static const struct dr_expect_arg order_args[] = {
 static const struct dr_expect_arg z_args[] = {
     DR_ARG_COLUMN,
     { "threshold", "number", NULL, "How many standard deviations are too far.", true },
-    { "double_sided", "boolean", "true", "Whether values far below the mean count too.", false },
+    { "double_sided", "boolean", NULL, "Whether values far below the mean count too.", true },
     ROW_ARGS
 };
 

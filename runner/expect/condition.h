@@ -16,7 +16,8 @@
  *     True, False, None, date("2024-01-31")
  *
  * A comparison with a missing value is false, and != is true, as pandas has
- * it. Text compared with a number is unequal; asking which is larger is an error. */
+ * it; col("name") != x is false, as SQL has it, for which GX made that syntax. Text compared with a number is
+ * unequal; asking which is larger is an error. */
 #ifndef DR_CONDITION_H
 #define DR_CONDITION_H
 #include "expect/plan.h"
@@ -62,6 +63,7 @@ struct dr_condition {
     const struct dr_node *value; /* VALUE: a scalar; LIST: a list of scalars */
     const char *name;            /* COLUMN */
     bool is_time;                /* VALUE: date("...") */
+    bool is_sql;                 /* COLUMN: col("name") */
 };
 /* Parse into the arena; err names the character where it went wrong. */
 int32_t dr_condition_parse(struct dr_arena *a, const char *text, struct dr_condition **ret,

@@ -184,11 +184,13 @@ static int32_t compare_row(struct eval *e, const struct dr_condition *c, int64_t
     if (dr_value_is_time(&b) && a.kind == DR_VALUE_TEXT)
         (void)dr_value_to_time(&a);
     bool known = dr_value_compare(&a, &b, &order);
+    bool missing = a.kind == DR_VALUE_NULL || b.kind == DR_VALUE_NULL;
     if (!is_order(c->op)) {
-        *ret = (known && order == 0) == (c->op == DR_CONDITION_EQ);
+        bool sql = c->arg[0]->is_sql || c->arg[1]->is_sql;
+        *ret = (known && order == 0) == (c->op == DR_CONDITION_EQ) && !(missing && sql);
         return DR_OK;
     }
-    if (!known && a.kind != DR_VALUE_NULL && b.kind != DR_VALUE_NULL)
+    if (!known && !missing)
         return incomparable(e, &a, &b);
     *ret = known && order_holds(c->op, order);
     return DR_OK;
@@ -228,7 +230,7 @@ static bool classes_meet(enum dr_class class, const struct dr_value *v)
 }
 
 static int32_t compare_constant(struct eval *e, struct dr_source *s, enum dr_condition_op op,
-                                const struct dr_value *v, uint64_t *in)
+                                const struct dr_value *v, bool sql, uint64_t *in)
 {
     struct dr_range r = { .min = *v, .max = *v };
     int64_t rows = s->rows;
@@ -250,8 +252,11 @@ static int32_t compare_constant(struct eval *e, struct dr_source *s, enum dr_con
             DR_TRY(dr_scan_range(e->plan, s, &r, in, e->err));
         drop_unreadable(s, in);
     }
-    if (op == DR_CONDITION_NE)
+    if (op == DR_CONDITION_NE) {
         dr_rows_not(in, rows);
+        if (sql && s->null)
+            dr_rows_and_not(in, s->null, rows);
+    }
     return DR_OK;
 }
 
@@ -286,7 +291,7 @@ static int32_t compare(struct eval *e, const struct dr_condition *c, uint64_t *i
         DR_TRY(source_of(e, a, &s));
         struct dr_value v = constant(b, s->class);
         if (s->class != DR_CLASS_MIXED)
-            return compare_constant(e, s, op, &v, in);
+            return compare_constant(e, s, op, &v, a->is_sql, in);
     }
     for (int64_t row = 0; row < e->plan->table->rows; row++) {
         bool holds = false;
@@ -426,7 +431,7 @@ static int32_t bare(struct eval *e, const struct dr_condition *c, uint64_t *in)
         return dr_fail(e->err, DR_EDEF,
                        "row_condition: column '%s' holds %s, not truth values; compare it with something",
                        c->name, dr_class_name(s->class));
-    return compare_constant(e, s, DR_CONDITION_EQ, &yes, in);
+    return compare_constant(e, s, DR_CONDITION_EQ, &yes, false, in);
 }
 
 static int32_t truth(struct eval *e, const struct dr_condition *c, uint64_t *in)

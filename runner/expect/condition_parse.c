@@ -185,6 +185,7 @@ static int32_t call(struct reader *r, bool is_column, struct dr_condition **ret)
         return fail(r, "')'");
     *ret = is_column ? column(r, s) : literal(r, dr_node_new_str(r->arena, s));
     (*ret)->is_time = !is_column;
+    (*ret)->is_sql = is_column;
     return DR_OK;
 }
 

@@ -63,8 +63,10 @@ static const char intro[] =
     "    index >= 10                                      the row's number from 0, where no column has the "
     "name\n\n"
     "`&` binds as `and` does, as in pandas' `query`. A comparison with a missing value is false and `!=` is "
-    "true. Text\n"
-    "never equals a number; asking which is larger is an error.\n\n";
+    "true; with\n"
+    "`col(\"unit\") != \"bpm\"` rows without a unit are left out, as SQL does, for which that syntax was "
+    "made. Text never\n"
+    "equals a number; asking which is larger is an error.\n\n";
 static const char beyond[] =
     "## Beyond Great Expectations\n\n"
     "- **Two severities in one expectation**: `warning: 0.01` and `critical: 5 %` beside an expectation "
@@ -107,6 +109,14 @@ static const char differences[] =
     "- A column of numbers and texts keeps the number 1 apart from the text \"1\" in sets of distinct "
     "values.\n"
     "- A number with a fraction is no whole number (there 2.5 becomes 2).\n"
+    "- `condition_parser` may be left out (there a `row_condition` without it is an error).\n"
+    "- `exact_match` of `expect_table_columns_to_match_set` is true where nothing else is said, as Great "
+    "Expectations'\n"
+    "  documentation has it (its code takes it for false).\n"
+    "- `string`, `text` and the names of SQL types are names of one type each, whatever the table comes from "
+    "(there\n"
+    "  pandas knows no `string`, and on SQL a `VARCHAR` is no `TEXT`).\n"
+    "- A weight below 0 in a `partition_object` is an error (there the divergence is null).\n"
     "\n";
 
 static void put_argument(struct dr_buf *out, const struct dr_expect_arg *a)

@@ -53,6 +53,16 @@ static void a_missing_value_compares_false_and_unequal(void **state)
     assert_string_equal(rows(f, "t != u"), "01011");
 }
 
+static void unequal_leaves_missing_values_out_where_columns_are_named_as_in_sql(void **state)
+{
+    struct fixture *f = *state;
+    assert_string_equal(rows(f, "col(\"n\") != 2"), "10101");
+    assert_string_equal(rows(f, "2 != col(\"n\")"), "10101");
+    assert_string_equal(rows(f, "col(\"n\") != None"), "11101");
+    assert_string_equal(rows(f, "col(\"t\") != col(\"u\")"), "01001");
+    assert_string_equal(rows(f, "col(\"n\") < 3"), "11000");
+}
+
 static void and_binds_tighter_than_or(void **state)
 {
     struct fixture *f = *state;
@@ -189,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROWS_TEST(numbers_are_compared),
         ROWS_TEST(a_missing_value_compares_false_and_unequal),
+        ROWS_TEST(unequal_leaves_missing_values_out_where_columns_are_named_as_in_sql),
         ROWS_TEST(and_binds_tighter_than_or),
         ROWS_TEST(texts_are_compared_and_never_equal_a_number),
         ROWS_TEST(membership_is_asked_with_in_isin_and_equality),

@@ -103,6 +103,10 @@ static void quantiles_are_interpolated_as_asked(void **state)
                      "{\"column\": \"a\", \"quantile_ranges\": {\"quantiles\": [0.5], \"value_ranges\": "
                      "[[1, 2]]}, \"allow_relative_error\": 0.1}",
                      "allow_relative_error");
+    assert_exception(f, "expect_column_quantile_values_to_be_between",
+                     "{\"column\": \"a\", \"quantile_ranges\": {\"quantiles\": [0.5], \"value_ranges\": "
+                     "[[1, \"many\"]]}}",
+                     "numbers, dates or null expected");
 }
 
 static void a_partition_keeps_its_order(void **state)
@@ -123,6 +127,10 @@ static void a_partition_keeps_its_order(void **state)
                      "{\"column\": \"a\", \"partition_object\": {\"bins\": [0, 3], \"weights\": [0.9], "
                      "\"tail_weights\": [0.05, 0.05]}, \"tail_weight_holdout\": 0.1, \"threshold\": 1}",
                      "tail_weight_holdout must be 0");
+    assert_exception(f, "expect_column_kl_divergence_to_be_less_than",
+                     "{\"column\": \"a\", \"partition_object\": {\"bins\": [0, 1, 3], \"weights\": [-0.5, "
+                     "1.5]}, \"threshold\": 1}",
+                     "a weight must not be below 0");
 }
 
 static void names_that_are_no_type_are_errors_for_text(void **state)
@@ -142,6 +150,52 @@ static void names_that_are_no_type_are_errors_for_text(void **state)
     verdict(f, "expect_column_values_to_be_in_type_list",
             "{\"column\": \"b\", \"type_list\": [\"TEXT\", \"str\"]}", false);
     assert_field(f, "observed_value", "\"int64\"");
+}
+
+static void object_is_the_type_of_a_text_column_but_of_none_of_its_values(void **state)
+{
+    struct fixture *f = *state;
+    given(f, "{\"a\": [\"x\", null]}");
+    verdict(f, "expect_column_values_to_be_of_type", "{\"column\": \"a\", \"type_\": \"object\"}", true);
+    assert_field(f, "observed_value", "\"object_\"");
+    verdict(f, "expect_column_values_to_be_in_type_list", "{\"column\": \"a\", \"type_list\": [\"object\"]}",
+            false);
+    assert_field(f, "unexpected_list", "[\"x\"]");
+    verdict(f, "expect_column_values_to_be_in_type_list",
+            "{\"column\": \"a\", \"type_list\": [\"object\", \"str\"]}", true);
+}
+
+static void a_share_may_be_bounded_beyond_what_it_can_be(void **state)
+{
+    struct fixture *f = *state;
+    given(f, "{\"a\": [1, 1, 2, 3]}");
+    verdict(f, "expect_column_proportion_of_unique_values_to_be_between",
+            "{\"column\": \"a\", \"min_value\": -1, \"max_value\": 1.5}", true);
+    verdict(f, "expect_column_proportion_of_unique_values_to_be_between",
+            "{\"column\": \"a\", \"min_value\": 1.5}", false);
+    assert_field(f, "observed_value", "0.75");
+}
+
+static void an_argument_written_down_empty_is_an_error_where_it_has_a_default(void **state)
+{
+    static const struct {
+        const char *type, *kwargs, *error;
+    } cases[] = {
+        { "expect_column_values_to_match_regex", "{\"column\": \"a\", \"regex\": null}",
+          "regex: none is not" },
+        { "expect_column_values_to_be_unique", "{\"column\": \"a\", \"mostly\": null}",
+          "mostly: none is not" },
+        { "expect_column_values_to_match_regex_list",
+          "{\"column\": \"a\", \"regex_list\": [\"x\"], \"match_on\": null}", "match_on: none is not" },
+        { "expect_column_value_z_scores_to_be_less_than", "{\"column\": \"a\", \"threshold\": 1}",
+          "double_sided: field required" },
+    };
+    struct fixture *f = *state;
+    given(f, "{\"a\": [\"x\", \"y\"]}");
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
+        assert_exception(f, cases[k].type, cases[k].kwargs, cases[k].error);
+    verdict(f, "expect_column_most_common_value_to_be_in_set",
+            "{\"column\": \"a\", \"value_set\": [\"x\", \"y\"], \"ties_okay\": null}", false);
 }
 
 static void times_have_a_mean_and_z_scores(void **state)
@@ -284,6 +338,9 @@ int main(void)
         TEST(quantiles_are_interpolated_as_asked),
         TEST(a_partition_keeps_its_order),
         TEST(names_that_are_no_type_are_errors_for_text),
+        TEST(object_is_the_type_of_a_text_column_but_of_none_of_its_values),
+        TEST(a_share_may_be_bounded_beyond_what_it_can_be),
+        TEST(an_argument_written_down_empty_is_an_error_where_it_has_a_default),
         TEST(times_have_a_mean_and_z_scores),
         TEST(json_is_what_python_reads),
         TEST(json_values_are_built_as_written),
