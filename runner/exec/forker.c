@@ -159,11 +159,11 @@ static bool make_spare(const struct forker_job *f)
         close(messages[0]);
         be_worker(f, orders[0], messages[1]);
     }
+    close(orders[0]); /* first of all, so that a worker that died is not given anything */
+    close(messages[1]);
     bool told = announce_child(f, pid, (int[]){ messages[0], orders[1] }, 2);
-    for (int i = 0; i < 2; i++) {
-        close(orders[i]);
-        close(messages[i]);
-    }
+    close(orders[1]);
+    close(messages[0]);
     return told;
 }
 

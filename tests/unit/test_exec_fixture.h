@@ -49,7 +49,7 @@ static inline void link_plugins(const char *from, const char *to)
     char **names;
     size_t n;
     if (dr_list_dir(&a, from, ".so", &names, &n, NULL))
-        fail_msg("no plugins in %s: make all fixtures", from);
+        fail_msg("no plugins in %s: make all test-programs", from);
     for (size_t i = 0; i < n; i++)
         assert_int_equal(0, symlink(dr_path_join(&a, from, names[i]), dr_path_join(&a, to, names[i])));
 }
