@@ -96,6 +96,7 @@ static int32_t plan(struct dr_rollup *r, const struct dr_table *schema, struct d
         DR_TRY(add_value(r, schema, &o->aggs[i], &r->agg_value[i], err));
     place_flag(r);
     r->entry = (size_t)r->n_values * sizeof(double) + (size_t)r->words * sizeof(uint32_t);
+    r->whole = sizeof(uint64_t) + (r->entry + sizeof(uint64_t) - 1) / sizeof(uint64_t) * sizeof(uint64_t);
     r->dicts = dr_calloc((size_t)r->n_fields + 1, sizeof(struct dr_dict *));
     return DR_OK;
 }
@@ -116,11 +117,12 @@ static int32_t choose_part_bits(int64_t rows, int64_t batch_rows)
 static void worker_init(struct dr_rollup_worker *w, struct dr_rollup *r)
 {
     size_t parts = (size_t)1 << r->part_bits;
-    w->words = dr_malloc(sizeof(*w->words) * ((size_t)r->words + 1));
-    w->values = dr_malloc(sizeof(*w->values) * ((size_t)r->n_values + 1));
+    w->words = dr_calloc((size_t)r->words + 1, sizeof(*w->words)); /* whole blocks are packed */
+    w->values = dr_calloc((size_t)r->n_values + 1, sizeof(*w->values));
     w->parts = dr_calloc(parts, sizeof(*w->parts));
     w->rooms = dr_calloc(parts, sizeof(*w->rooms));
-    dr_rollup_pool_init(&w->pool, &r->store, ENTRY_BLOCK, r->entry, NULL);
+    w->wholes = dr_calloc(parts, sizeof(*w->wholes));
+    dr_rollup_pool_init(&w->pool, &r->store, ENTRY_BLOCK, r->pack.on ? 1 : r->entry, NULL);
     dr_rollup_groups_init(&w->groups, r, &w->pool);
 }
 
@@ -136,6 +138,7 @@ static void worker_done(struct dr_rollup_worker *w, size_t parts)
     free(w->rooms);
     free(w->batches);
     free(w->starts);
+    free(w->wholes);
 }
 
 int32_t dr_rollup_new(const struct dr_rollup_options *o, const struct dr_table *schema,
@@ -146,6 +149,10 @@ int32_t dr_rollup_new(const struct dr_rollup_options *o, const struct dr_table *
     dr_rollup_texts_init(&r->texts);
     dr_rollup_store_init(&r->store, o->memory_limit, o->spill_folder);
     int32_t rc = plan(r, schema, err);
+    if (!rc)
+        rc = dr_rollup_plan_pack(r, schema, err);
+    if (!rc && r->pack.on)
+        dr_rollup_plan_groups(r);
     if (rc) {
         dr_rollup_free(r);
         return rc;
@@ -174,6 +181,10 @@ void dr_rollup_free(struct dr_rollup *r)
     free(r->group_field);
     free(r->group_at);
     free(r->agg_value);
+    for (int32_t i = 0; i < r->pack.n_months; i++)
+        free(r->pack.months[i].of);
+    free(r->pack.months);
+    free(r->pack.places);
     free(r);
 }
 
@@ -226,10 +237,17 @@ static void flag_selected(const struct dr_rollup *r, struct dr_rollup_worker *w,
 static int32_t next_block(struct dr_rollup_worker *w, uint32_t part, struct dr_err *err)
 {
     struct dr_rollup_room *room = &w->rooms[part];
+    if (w->parts[part].n >= UINT32_MAX / (ENTRY_BLOCK / DR_ROLLUP_UNIT))
+        return dr_fail(err, DR_ELIMIT, "too many rows for as many partitions; state how many rows to expect");
     w->parts[part].used = (uint32_t)w->pool.full;
     DR_TRY(dr_rollup_list_grow(&w->parts[part], &w->pool, &room->at, err));
     room->end = room->at + w->pool.full;
     return DR_OK;
+}
+
+static inline uint32_t part_of(const struct dr_rollup *r, uint64_t hash)
+{
+    return (uint32_t)(hash >> 1 >> (63 - r->part_bits)); /* at once it could be by 64 */
 }
 
 /* Where values and words are constants, as in most calls, this is a few moves. */
@@ -260,9 +278,8 @@ static inline __attribute__((always_inline)) int32_t scatter_shape(const struct 
     const struct dr_rollup_columns c = { w->values, w->words };
     struct dr_rollup_room *rooms = w->rooms;
     const int64_t n = x->n;
-    const int shift = 63 - r->part_bits; /* and one more, which 64 could not be */
     for (int64_t i = 0; i < n; i++) {
-        uint32_t part = (uint32_t)(hash[i] >> 1 >> shift);
+        uint32_t part = part_of(r, hash[i]);
         struct dr_rollup_room *room = &rooms[part];
         if (__builtin_expect(room->at == room->end, 0))
             DR_TRY(next_block(w, part, err));
@@ -294,6 +311,81 @@ static int32_t scatter(const struct dr_rollup *r, struct dr_rollup_worker *w, co
     }
 }
 
+static void expand_selected(const struct rows *x, uint64_t *chosen)
+{
+    for (int64_t i = 0; i < x->n; i++)
+        chosen[i] = is_selected(x, i) ? UINT64_MAX : 0;
+    memset(chosen + x->n, 0, (size_t)(DR_ROLLUP_BLOCK - x->n) * sizeof(*chosen));
+}
+
+/* A block that has not so much room is ended. */
+static int32_t need_room(struct dr_rollup_worker *w, uint32_t part, size_t n, struct dr_err *err)
+{
+    static const uint64_t gap = DR_ROLLUP_GAP;
+    size_t left = dr_rollup_room_left(w, part);
+    if (left >= n)
+        return DR_OK;
+    if (left >= sizeof(gap))
+        memcpy(w->rooms[part].at, &gap, sizeof(gap));
+    return next_block(w, part, err);
+}
+
+/* A row that does not fit its packed word. */
+static int32_t put_whole(const struct dr_rollup *r, struct dr_rollup_worker *w, int64_t i, uint64_t word,
+                         uint64_t hash, struct dr_err *err)
+{
+    char entry[DR_ROLLUP_VALUES * sizeof(double) + (DR_ROLLUP_WORDS + 2) * sizeof(uint32_t)] = { 0 };
+    if (word & DR_ROLLUP_NO_KEY) {
+        hash = DR_ROLLUP_HASH;
+        for (int32_t k = 0; k < r->key_words; k++)
+            hash = dr_rollup_hash_step(hash, w->words[k][i]);
+    }
+    uint32_t part = part_of(r, hash);
+    w->words[r->flag][i] |= word & DR_ROLLUP_SELECTED ? DR_ROLLUP_FLAG : 0;
+    write_entry(&(struct dr_rollup_columns){ w->values, w->words }, r->n_values, r->words, i, entry);
+    DR_TRY(need_room(w, part, r->whole, err));
+    memcpy(mempcpy(w->rooms[part].at, &word, sizeof(word)), entry, r->whole - sizeof(word));
+    w->rooms[part].at += r->whole;
+    w->wholes[part]++;
+    return DR_OK;
+}
+
+static inline __attribute__((always_inline)) int32_t scatter_packed(const struct dr_rollup *r,
+                                                                    struct dr_rollup_worker *w,
+                                                                    const uint64_t *packed, int64_t n,
+                                                                    int32_t values, struct dr_err *err)
+{
+    const size_t entry = sizeof(uint64_t) + (size_t)values * sizeof(double);
+    const uint64_t key_mask = r->pack.key_mask;
+    struct dr_rollup_room *rooms = w->rooms;
+    const int shift = 63 - r->part_bits;
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t word = packed[i], hash = dr_rollup_hash_step(DR_ROLLUP_HASH, word & key_mask);
+        if (__builtin_expect((word & DR_ROLLUP_WHOLE) != 0, 0)) {
+            DR_TRY(put_whole(r, w, i, word, hash, err));
+            continue;
+        }
+        struct dr_rollup_room *room = &rooms[hash >> 1 >> shift];
+        if (__builtin_expect((size_t)(room->end - room->at) < entry, 0))
+            DR_TRY(need_room(w, (uint32_t)(room - rooms), entry, err));
+        char *to = mempcpy(room->at, &word, sizeof(word));
+        for (int32_t v = 0; v < values; v++)
+            to = mempcpy(to, &w->values[v][i], sizeof(double));
+        room->at = to;
+    }
+    return DR_OK;
+}
+
+static int32_t pack_and_scatter(const struct dr_rollup *r, struct dr_rollup_worker *w, const struct rows *x,
+                                struct dr_err *err)
+{
+    uint64_t chosen[DR_ROLLUP_BLOCK], packed[DR_ROLLUP_BLOCK];
+    expand_selected(x, chosen);
+    dr_rollup_pack_rows(r, &(struct dr_rollup_columns){ w->values, w->words }, chosen, packed);
+    return r->pack.raw ? scatter_packed(r, w, packed, x->n, r->n_values, err)
+                       : scatter_packed(r, w, packed, x->n, 0, err);
+}
+
 static int32_t group_at_once(const struct dr_rollup *r, struct dr_rollup_worker *w, const struct rows *x,
                              struct dr_err *err)
 {
@@ -308,17 +400,27 @@ static int32_t group_at_once(const struct dr_rollup *r, struct dr_rollup_worker 
     return DR_OK;
 }
 
-static int32_t add_block(struct dr_rollup *r, struct dr_rollup_worker *w, const struct dr_table *batch,
-                         int32_t chunk, int64_t i, const struct rows *x, struct dr_err *err)
+int32_t dr_rollup_fill_block(struct dr_rollup *r, const struct dr_table *batch, int32_t chunk, int64_t i,
+                             int64_t n, const struct dr_rollup_columns *c, struct dr_err *err)
 {
     for (int32_t f = 0; f < r->n_fields; f++)
         DR_TRY(dr_rollup_fill(&r->fields[f], &r->texts, batch->columns[r->fields[f].column]->chunk[chunk], i,
-                              x->n, w->words + r->fields[f].at, err));
+                              n, c->words + r->fields[f].at, err));
     if (r->flag_alone)
-        memset(w->words[r->flag], 0, sizeof(w->words[r->flag]));
+        memset(c->words[r->flag], 0, sizeof(c->words[r->flag]));
     for (int32_t v = 0; v < r->n_values; v++)
-        fill_values(batch->columns[r->value_column[v]]->chunk[chunk], i, x->n, w->values[v]);
-    return r->o->n_keys > 0 ? scatter(r, w, x, err) : group_at_once(r, w, x, err);
+        fill_values(batch->columns[r->value_column[v]]->chunk[chunk], i, n, c->values[v]);
+    return DR_OK;
+}
+
+static int32_t add_block(struct dr_rollup *r, struct dr_rollup_worker *w, const struct dr_table *batch,
+                         int32_t chunk, int64_t i, const struct rows *x, struct dr_err *err)
+{
+    const struct dr_rollup_columns c = { w->values, w->words };
+    DR_TRY(dr_rollup_fill_block(r, batch, chunk, i, x->n, &c, err));
+    if (r->o->n_keys == 0)
+        return group_at_once(r, w, x, err);
+    return r->pack.on ? pack_and_scatter(r, w, x, err) : scatter(r, w, x, err);
 }
 
 /* Dictionaries of a stream only grow, so the newest names every code. */
@@ -335,12 +437,12 @@ static void keep_dicts(struct dr_rollup *r, const struct dr_table *batch)
     pthread_mutex_unlock(&r->texts.lock);
 }
 
-uint32_t dr_rollup_entries_before(const struct dr_rollup *r, const struct dr_rollup_worker *w, size_t part,
-                                  int32_t at)
+uint32_t dr_rollup_units_before(const struct dr_rollup *r, const struct dr_rollup_worker *w, size_t part,
+                                int32_t at)
 {
     if (at < w->n_batches)
         return w->starts[((size_t)at << r->part_bits) + part];
-    return (uint32_t)((w->parts[part].n * w->pool.full - dr_rollup_room_left(w, part)) / r->entry);
+    return (uint32_t)((w->parts[part].n * w->pool.full - dr_rollup_room_left(w, part)) / DR_ROLLUP_UNIT);
 }
 
 /* Entries of a partition lie in the order in which they came: what was there before a batch says
@@ -356,7 +458,7 @@ static void begin_batch(const struct dr_rollup *r, struct dr_rollup_worker *w, i
         w->starts = dr_realloc(w->starts, (size_t)w->batches_cap * parts * sizeof(*w->starts));
     }
     for (size_t p = 0; p < parts; p++)
-        w->starts[(size_t)w->n_batches * parts + p] = dr_rollup_entries_before(r, w, p, INT32_MAX);
+        w->starts[(size_t)w->n_batches * parts + p] = dr_rollup_units_before(r, w, p, INT32_MAX);
     w->batches[w->n_batches++] = first_row;
 }
 

@@ -33,6 +33,7 @@ void dr_rollup_groups_done(struct dr_rollup_groups *g)
     free(g->rows);
     free(g->values);
     free(g->tails);
+    free(g->known);
     *g = (struct dr_rollup_groups){ 0 };
 }
 
@@ -112,7 +113,14 @@ static void find_groups(struct dr_rollup_groups *g, const uint32_t *words, int32
     }
 }
 
-static int32_t more_room(struct dr_rollup_groups *g, size_t at, struct dr_err *err)
+uint32_t dr_rollup_groups_find(struct dr_rollup_groups *g, const uint32_t *words)
+{
+    uint32_t id;
+    find_groups(g, words, 1, &id);
+    return id;
+}
+
+int32_t dr_rollup_groups_room(struct dr_rollup_groups *g, size_t at, struct dr_err *err)
 {
     struct dr_rollup_values *v = &g->values[at];
     struct dr_rollup_tail *tail = &g->tails[at];
@@ -143,7 +151,7 @@ static int32_t append_column(struct dr_rollup_groups *g, int32_t i, const char *
         if (bits == DR_ROLLUP_NO_VALUE)
             continue;
         if (tail->at == tail->end)
-            DR_TRY(more_room(g, at, err));
+            DR_TRY(dr_rollup_groups_room(g, at, err));
         memcpy(tail->at++, &bits, sizeof(bits));
     }
     return DR_OK;
@@ -196,8 +204,7 @@ static void merge_groups(struct whole *x)
         const struct dr_rollup_groups *g = &r->workers[w].groups;
         x->of[w] = dr_calloc(most + 1, sizeof(**x->of));
         for (uint32_t i = 0; i < g->n; i++) {
-            uint32_t id;
-            find_groups(&x->all, g->words + (size_t)i * (size_t)r->group_words, 1, &id);
+            uint32_t id = dr_rollup_groups_find(&x->all, g->words + (size_t)i * (size_t)r->group_words);
             x->all.rows[id] += g->rows[i];
             x->of[w][id] = i + 1;
         }

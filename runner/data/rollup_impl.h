@@ -1,10 +1,12 @@
 /* rollup_impl.h - internal to rollup*.c. Layer: data.
  *
  *   rollup_words.c    the key of a row as 32-bit words
+ *   rollup_pack.c     the words and values of most rows in 61 bits
  *   rollup_store.c    entries by partition, in memory and beyond a limit in a file
  *   rollup.c          adding: rows to entries, entries to partitions
  *   rollup_resolve.c  equal keys of a partition
  *   rollup_groups.c   groups, the values of each, and the result
+ *   rollup_pack_groups.c   groups of packed rows
  *
  * An entry is what remains of a row:
  *
@@ -12,7 +14,13 @@
  *
  * without padding, so it is read and written by memcpy. The highest bit of one word, which the
  * word itself never needs, says whether the row was selected. Where the row was is told by
- * where its entry lies: see struct dr_rollup_worker. */
+ * where its entry lies: see struct dr_rollup_worker.
+ *
+ * Where rows are packed, it is
+ *
+ *     uint64_t word | double values[V] where these are not in the word
+ *
+ * and for a row that does not fit the word is followed by an entry as above, padded to 8 bytes. */
 #ifndef DR_ROLLUP_IMPL_H
 #define DR_ROLLUP_IMPL_H
 #include <pthread.h>
@@ -21,8 +29,11 @@
 #include "data/rollup.h"
 
 enum { DR_ROLLUP_BLOCK = 1024, DR_ROLLUP_WORDS = 48, DR_ROLLUP_VALUES = 16, DR_ROLLUP_AT_ONCE = 32 };
-#define DR_ROLLUP_MISSING UINT32_C(0x60000000) /* the word of a missing value */
-#define DR_ROLLUP_FLAG UINT32_C(0x80000000)    /* never set in the first word of a field but STRING */
+enum { DR_ROLLUP_UNIT = sizeof(uint32_t) };               /* entries are so many times a number */
+enum { DR_ROLLUP_PAYLOAD = 61, DR_ROLLUP_DAY_BITS = 16 }; /* bits of a packed row; of a day in it, at most */
+enum { DR_ROLLUP_TAG_VALUE, DR_ROLLUP_TAG_MISSING, DR_ROLLUP_TAG_TEXT }; /* first of three words */
+#define DR_ROLLUP_MISSING UINT32_C(0x60000000)                           /* the word of a missing value */
+#define DR_ROLLUP_FLAG UINT32_C(0x80000000) /* never set in the first word of a field but STRING */
 #define DR_ROLLUP_NO_VALUE UINT64_C(0x7FF8DA60DA60DA60) /* the bits of a value that is not there */
 
 /* Texts that have no word of their own: long ones, and those that spell no value. */
@@ -51,10 +62,62 @@ int32_t dr_rollup_fill(const struct dr_rollup_field *f, struct dr_rollup_texts *
  * missing here. */
 void dr_rollup_group_words(const struct dr_rollup_field *f, bool month, const char *const *entries, int32_t n,
                            size_t offset, uint32_t *ret, size_t stride);
+/* Whether row i of a block has an ordinary number in a field of one or three words; which. */
+bool dr_rollup_number(const struct dr_rollup_field *f, uint32_t (*words)[DR_ROLLUP_BLOCK], int64_t i,
+                      int64_t *ret);
+/* The month of a day: its word in a group. */
+uint32_t dr_rollup_month(int32_t day);
 /* Append the value behind a group's words to a builder of the column's type, or of DICT where f
  * is text; as a month where asked. */
 void dr_rollup_put(const struct dr_rollup_field *f, const struct dr_rollup_texts *t,
                    const struct dr_dict *dict, const uint32_t *words, bool month, struct dr_builder *b);
+
+/* ---- rollup_pack.c ---- */
+
+/* Beside the 61 bits of a packed row: */
+#define DR_ROLLUP_SELECTED (UINT64_C(1) << 61)
+#define DR_ROLLUP_NO_KEY (UINT64_C(1) << 62) /* the key is only in what follows, too */
+#define DR_ROLLUP_WHOLE (UINT64_C(1) << 63)  /* a whole entry follows */
+#define DR_ROLLUP_GAP UINT64_MAX             /* no entry: the block ends here */
+
+/* Bits of a text that lie together. */
+struct dr_rollup_run {
+    uint64_t mask;
+    int32_t down; /* by how many they move towards bit 0 */
+};
+/* Where a column is in a packed row. */
+struct dr_rollup_place {
+    int32_t shift;
+    uint64_t limit;              /* all bits that it has there: the highest number */
+    uint64_t from;               /* the lowest number; of a text the bits that all have */
+    double scale;                /* of values: what they are multiplied by */
+    uint64_t mask;               /* of a text: the bits that differ */
+    struct dr_rollup_run run[8]; /* of the mask */
+    int32_t n_runs;
+};
+/* The months of a place by its bits. */
+struct dr_rollup_months {
+    const struct dr_rollup_place *place; /* borrowed */
+    uint16_t *of;                        /* owned */
+};
+struct dr_rollup_pack {
+    bool on, avx2;
+    bool raw;                        /* values are not in the word */
+    struct dr_rollup_place *places;  /* owned: of the fields, then of the values */
+    uint64_t key_mask, group_mask;   /* bits of the key; of the groups, but for months */
+    struct dr_rollup_months *months; /* owned */
+    int32_t n_months;
+    size_t entry; /* bytes of an entry that is not followed by a whole one */
+};
+struct dr_rollup_columns;
+/* Look at a batch and plan r->pack; it stays off where that does not pay. */
+DR_CHECK int32_t dr_rollup_plan_pack(struct dr_rollup *r, const struct dr_table *batch, struct dr_err *err);
+/* The packed words of a block of rows. chosen: for each row all bits where it was selected, or none. */
+void dr_rollup_pack_rows(const struct dr_rollup *r, const struct dr_rollup_columns *c, const uint64_t *chosen,
+                         uint64_t *out);
+/* The words of a field. */
+void dr_rollup_unpack(const struct dr_rollup_field *f, const struct dr_rollup_place *p, uint64_t word,
+                      uint32_t *words);
 
 /* ---- rollup_store.c ---- */
 
@@ -114,6 +177,12 @@ struct dr_rollup_values {
     struct dr_rollup_list blocks;
 };
 
+/* A group by the bits that packed rows have of it; 0: none. */
+struct dr_rollup_known {
+    uint64_t key;
+    uint32_t group;
+};
+
 /* The groups that one worker met. */
 struct dr_rollup_groups {
     struct dr_rollup *r; /* borrowed */
@@ -124,6 +193,8 @@ struct dr_rollup_groups {
     int64_t *rows;                   /* owned: kept rows of each group */
     struct dr_rollup_values *values; /* owned: for each group and value column */
     struct dr_rollup_tail *tails;    /* owned, likewise */
+    struct dr_rollup_known *known;   /* owned: slots, a power of two */
+    uint32_t n_known, known_slots;
     struct dr_rollup_pool pool;
     struct dr_arena arena; /* the first tails */
 };
@@ -134,6 +205,15 @@ void dr_rollup_groups_done(struct dr_rollup_groups *g);
  * wait for the memory of several groups at a time. */
 DR_CHECK int32_t dr_rollup_groups_add(struct dr_rollup_groups *g, const char *const *entries, int32_t n,
                                       struct dr_err *err);
+/* The number of a group of these words; a new one is added. */
+uint32_t dr_rollup_groups_find(struct dr_rollup_groups *g, const uint32_t *words);
+/* Room for a value more in list `at`, which is full. */
+DR_CHECK int32_t dr_rollup_groups_room(struct dr_rollup_groups *g, size_t at, struct dr_err *err);
+/* Prepare r->pack for the groups. */
+void dr_rollup_plan_groups(struct dr_rollup *r);
+/* As dr_rollup_groups_add, for packed rows; entries are looked at only where values are raw. */
+DR_CHECK int32_t dr_rollup_groups_add_packed(struct dr_rollup_groups *g, const uint64_t *words,
+                                             const char *const *entries, int32_t n, struct dr_err *err);
 /* Merge what the workers met and make the result. */
 DR_CHECK int32_t dr_rollup_result(struct dr_rollup *r, struct dr_table **ret, struct dr_err *err);
 
@@ -203,7 +283,8 @@ struct dr_rollup_worker {
     struct dr_rollup_list *parts;       /* owned, one for each partition */
     struct dr_rollup_room *rooms;       /* owned, likewise */
     int64_t *batches;                   /* owned: first rows */
-    uint32_t *starts;                   /* owned: for each batch and partition, the entries before it */
+    uint32_t *starts;                   /* owned: for each batch and partition, where its entries begin */
+    uint32_t *wholes;                   /* owned: for each partition, packed rows that whole ones follow */
     int32_t n_batches, batches_cap;
     struct dr_rollup_pool pool;
     struct dr_rollup_groups groups;
@@ -226,7 +307,9 @@ struct dr_rollup {
     int32_t n_values;
     int32_t value_column[DR_ROLLUP_VALUES];
     int32_t *agg_value; /* owned: each aggregate's value, or -1 */
-    size_t entry;       /* bytes */
+    size_t entry;       /* bytes of one that is not packed */
+    size_t whole;       /* of a packed word and the whole entry after it */
+    struct dr_rollup_pack pack;
     int32_t part_bits;
     struct dr_dict **dicts; /* owned references, for each field; the largest that was seen */
     struct dr_rollup_texts texts;
@@ -237,9 +320,13 @@ struct dr_rollup {
 };
 
 /* ---- rollup.c ---- */
-/* Entries of a worker in a partition that were added before its batch `at`, or all. */
-uint32_t dr_rollup_entries_before(const struct dr_rollup *r, const struct dr_rollup_worker *w, size_t part,
-                                  int32_t at);
+/* How many units of DR_ROLLUP_UNIT bytes a worker had in a partition before its batch `at`, or in all. */
+uint32_t dr_rollup_units_before(const struct dr_rollup *r, const struct dr_rollup_worker *w, size_t part,
+                                int32_t at);
+/* The words and values of rows [i, i + n) of a chunk, n <= DR_ROLLUP_BLOCK. */
+DR_CHECK int32_t dr_rollup_fill_block(struct dr_rollup *r, const struct dr_table *batch, int32_t chunk,
+                                      int64_t i, int64_t n, const struct dr_rollup_columns *c,
+                                      struct dr_err *err);
 /* ---- rollup_resolve.c ---- */
 DR_CHECK int32_t dr_rollup_resolve(struct dr_rollup *r, struct dr_err *err);
 #endif

@@ -3,12 +3,16 @@
  * Whatever their worker, the entries of a partition are looked at in the order of their
  * rows: batch by batch, since the entries of a batch lie together. So the first selected
  * entry of a key is the one that counts, it goes to its group at once, and only keys are
- * kept. They lie in an array; a slot of the table is a number in it below some bits of the
- * hash, which spare nearly all comparisons of different keys. */
+ * kept. Packed ones are slots of a table themselves. Others lie in an array; a slot of their table is a
+ * number in it below some bits of the hash, which spare nearly all comparisons of different keys. */
 #include "data/pool.h"
 #include "data/rollup_impl.h"
 
 enum { REPEATED = 1, KEPT = 2 };
+/* The same of a packed key, and that there is one; beside its bits. */
+#define SLOT_USED (UINT64_C(1) << 63)
+#define SLOT_REPEATED (UINT64_C(1) << 62)
+#define SLOT_KEPT (UINT64_C(1) << 61)
 
 /* The keys of a partition. */
 struct distinct {
@@ -18,6 +22,11 @@ struct distinct {
     size_t n, cap, n_slots, slots_cap;
     uint32_t number; /* the bits of a slot that number a key, from 1 */
     uint32_t *mask;  /* of each word of a key: without the flag */
+};
+/* The packed keys of a partition. */
+struct packed_keys {
+    uint64_t *slots;
+    size_t n_slots, cap;
 };
 /* How far the entries of a worker in the partition were looked at. */
 struct cursor {
@@ -32,6 +41,7 @@ struct resolver {
     struct dr_rollup *r;
     struct dr_rollup_worker *me;
     struct distinct d;
+    struct packed_keys packed;
     struct cursor *cursors;                 /* of each worker */
     const char *waiting[DR_ROLLUP_AT_ONCE]; /* entries that are to go to their groups */
     int32_t n_waiting;
@@ -126,6 +136,18 @@ static inline void note_repeat(uint8_t *seen, struct dr_rollup_counts *counts)
     *seen |= REPEATED;
 }
 
+/* An entry whose key has this number. */
+static inline void take_key(struct resolver *x, size_t known, bool is_new, bool selected, const char *entry)
+{
+    uint8_t *seen = &x->d.seen[known];
+    if (!is_new)
+        note_repeat(seen, &x->me->counts);
+    if (selected && !(*seen & KEPT)) {
+        *seen |= KEPT;
+        x->waiting[x->n_waiting++] = entry;
+    }
+}
+
 /* n <= DR_ROLLUP_AT_ONCE entries: their slots are asked for before the first is needed. */
 static inline __attribute__((always_inline)) void take_some(struct resolver *x, const char *p, int32_t n,
                                                             size_t entry, int32_t values, int32_t words)
@@ -143,13 +165,8 @@ static inline __attribute__((always_inline)) void take_some(struct resolver *x, 
     }
     for (int32_t i = 0; i < n; i++, p += entry) {
         bool is_new = false, selected = dr_rollup_load4(p + flag_at) & DR_ROLLUP_FLAG;
-        uint8_t *seen = &d->seen[find_key(d, keys[i], hash[i], words, &is_new)];
-        if (!is_new)
-            note_repeat(seen, &x->me->counts);
-        if (selected && !(*seen & KEPT)) {
-            *seen |= KEPT;
-            x->waiting[x->n_waiting++] = p;
-        }
+        size_t known = find_key(d, keys[i], hash[i], words, &is_new);
+        take_key(x, known, is_new, selected, p);
     }
 }
 
@@ -168,11 +185,119 @@ static inline __attribute__((always_inline)) int32_t take_shape(struct resolver 
     return DR_OK;
 }
 
-/* The shapes that are common: one column to aggregate, and a key of three to six words with the
- * groups. */
-static int32_t take_entries(struct resolver *x, const char *p, size_t n)
+/* ---- packed keys ------------------------------------------------------------------- */
+
+static void make_packed_room(struct packed_keys *k, size_t rows)
+{
+    k->n_slots = power_of_two(rows + rows / 2);
+    if (k->n_slots > k->cap) {
+        free(k->slots);
+        k->cap = k->n_slots;
+        k->slots = dr_malloc(k->cap * sizeof(*k->slots));
+    }
+    memset(k->slots, 0, k->n_slots * sizeof(*k->slots));
+}
+
+/* Whether an entry with this key is the one that counts. */
+static inline bool take_packed_key(struct resolver *x, uint64_t key, uint64_t hash, bool selected)
+{
+    uint64_t *slots = x->packed.slots;
+    size_t last = x->packed.n_slots - 1, s = (size_t)hash & last;
+    key |= SLOT_USED;
+    while (slots[s] != 0 && (slots[s] & ~(SLOT_REPEATED | SLOT_KEPT)) != key)
+        s = (s + 1) & last;
+    uint64_t before = slots[s];
+    if (before == 0) {
+        slots[s] = key | (selected ? SLOT_KEPT : 0);
+        return selected;
+    }
+    x->me->counts.duplicate_rows += before & SLOT_REPEATED ? 1 : 2;
+    x->me->counts.duplicate_keys += !(before & SLOT_REPEATED);
+    slots[s] = before | SLOT_REPEATED | (selected ? SLOT_KEPT : 0);
+    return selected && !(before & SLOT_KEPT);
+}
+
+/* n <= DR_ROLLUP_AT_ONCE entries that no whole one follows. */
+static int32_t take_packed_some(struct resolver *x, const char *p, int32_t n)
 {
     const struct dr_rollup *r = x->r;
+    uint64_t word[DR_ROLLUP_AT_ONCE], hash[DR_ROLLUP_AT_ONCE], key_mask = r->pack.key_mask;
+    const char *entries[DR_ROLLUP_AT_ONCE];
+    int32_t kept = 0;
+    for (int32_t i = 0; i < n; i++) {
+        word[i] = dr_rollup_load8(p + (size_t)i * r->pack.entry);
+        hash[i] = dr_rollup_hash_step(DR_ROLLUP_HASH, word[i] & key_mask);
+        __builtin_prefetch(&x->packed.slots[hash[i] & (x->packed.n_slots - 1)]);
+    }
+    for (int32_t i = 0; i < n; i++) {
+        bool counts = take_packed_key(x, word[i] & key_mask, hash[i], word[i] & DR_ROLLUP_SELECTED);
+        entries[kept] = p + (size_t)i * r->pack.entry;
+        word[kept] = word[i];
+        kept += counts;
+    }
+    x->me->counts.kept += kept;
+    return r->only_counts || kept == 0
+               ? DR_OK
+               : dr_rollup_groups_add_packed(&x->me->groups, word, entries, kept, &x->me->err);
+}
+
+/* A row that did not fit its packed word, or only its values did not. */
+static int32_t take_whole(struct resolver *x, const char *p)
+{
+    const struct dr_rollup *r = x->r;
+    uint64_t word = dr_rollup_load8(p), key = word & r->pack.key_mask;
+    const char *entry = p + sizeof(word);
+    bool is_new = false, selected = word & DR_ROLLUP_SELECTED;
+    uint32_t words[DR_ROLLUP_WORDS];
+    if (word & DR_ROLLUP_NO_KEY) {
+        load_key(x->d.mask, entry + (size_t)r->n_values * sizeof(double), r->key_words, words);
+        size_t known = find_key(&x->d, words, dr_rollup_hash(words, r->key_words), r->key_words, &is_new);
+        take_key(x, known, is_new, selected, entry);
+    } else if (take_packed_key(x, key, dr_rollup_hash_step(DR_ROLLUP_HASH, key), selected)) {
+        x->waiting[x->n_waiting++] = entry;
+    }
+    return x->n_waiting == DR_ROLLUP_AT_ONCE ? flush(x) : DR_OK;
+}
+
+/* How many entries up to `end` no whole one follows, and no end of the block. */
+static int32_t count_packed(const struct dr_rollup *r, const char *p, const char *end)
+{
+    int32_t n = 0;
+    size_t entry = r->pack.entry;
+    for (; n < DR_ROLLUP_AT_ONCE && (size_t)(end - p) >= entry; n++, p += entry)
+        if (dr_rollup_load8(p) & DR_ROLLUP_WHOLE)
+            break;
+    return n;
+}
+
+static int32_t take_packed(struct resolver *x, const char *p, size_t bytes)
+{
+    const char *end = p + bytes;
+    while ((size_t)(end - p) >= sizeof(uint64_t)) {
+        int32_t n = count_packed(x->r, p, end);
+        if (n > 0) {
+            DR_TRY(take_packed_some(x, p, n));
+            p += (size_t)n * x->r->pack.entry;
+        } else if (dr_rollup_load8(p) == DR_ROLLUP_GAP) {
+            break;
+        } else {
+            DR_TRY(take_whole(x, p));
+            p += x->r->whole;
+        }
+    }
+    return DR_OK;
+}
+
+/* ---- entries ------------------------------------------------------------------------ */
+
+/* The shapes that are common: one column to aggregate, and a key of three to six words with the
+ * groups. */
+static int32_t take_entries(struct resolver *x, const char *p, size_t bytes)
+{
+    const struct dr_rollup *r = x->r;
+    if (r->pack.on)
+        return take_packed(x, p, bytes);
+    size_t n = bytes / r->entry;
     switch (r->n_values == 1 && r->words == r->key_words ? r->words : 0) {
     case 3:
         return take_shape(x, p, n, 1, 3, 0);
@@ -205,14 +330,20 @@ static int32_t close_block(struct resolver *x, struct dr_rollup_worker *w, size_
     return DR_OK;
 }
 
+/* What a batch has in the partition. */
+static size_t batch_bytes(const struct dr_rollup *r, const struct dr_rollup_mark *mark, size_t part)
+{
+    const struct dr_rollup_worker *w = &r->workers[mark->worker];
+    return (size_t)(dr_rollup_units_before(r, w, part, mark->at + 1) -
+                    dr_rollup_units_before(r, w, part, mark->at)) *
+           DR_ROLLUP_UNIT;
+}
+
 /* Ask for the entries of a batch that comes later: they lie elsewhere than those before them. */
 static void prefetch_batch(const struct resolver *x, const struct dr_rollup_mark *mark, size_t part)
 {
     const struct cursor *c = &x->cursors[mark->worker];
-    const struct dr_rollup_worker *w = &x->r->workers[mark->worker];
-    size_t n = dr_rollup_entries_before(x->r, w, part, mark->at + 1) -
-               dr_rollup_entries_before(x->r, w, part, mark->at);
-    n *= x->r->entry;
+    size_t n = batch_bytes(x->r, mark, part);
     for (size_t at = 0; c->open && at < n && at < c->left; at += 64)
         __builtin_prefetch(c->p + at);
 }
@@ -221,16 +352,14 @@ static int32_t take_batch(struct resolver *x, const struct dr_rollup_mark *mark,
 {
     struct dr_rollup_worker *w = &x->r->workers[mark->worker];
     struct cursor *c = &x->cursors[mark->worker];
-    size_t entry = x->r->entry;
-    size_t n = dr_rollup_entries_before(x->r, w, part, mark->at + 1) -
-               dr_rollup_entries_before(x->r, w, part, mark->at);
+    size_t n = batch_bytes(x->r, mark, part);
     while (n > 0) {
         if (!c->open)
             DR_TRY(open_block(x, w, part, c));
-        size_t some = c->left / entry < n ? c->left / entry : n;
+        size_t some = c->left < n ? c->left : n;
         DR_TRY(take_entries(x, c->p, some));
-        c->p += some * entry;
-        c->left -= some * entry;
+        c->p += some;
+        c->left -= some;
         n -= some;
         if (c->left == 0)
             DR_TRY(close_block(x, w, part, c));
@@ -238,16 +367,25 @@ static int32_t take_batch(struct resolver *x, const struct dr_rollup_mark *mark,
     return DR_OK;
 }
 
+static int32_t make_rooms(struct resolver *x, size_t bytes, size_t wholes)
+{
+    const struct dr_rollup *r = x->r;
+    if (r->pack.on)
+        make_packed_room(&x->packed, bytes / r->pack.entry - wholes * (r->whole / r->pack.entry - 1));
+    return make_room(&x->d, r, r->pack.on ? wholes : bytes / r->entry, &x->me->err);
+}
+
 static int32_t take_part(struct resolver *x, const struct resolution *whole, size_t part)
 {
-    size_t rows = 0;
+    size_t bytes = 0, wholes = 0;
     for (int32_t i = 0; i < x->r->o->workers; i++) {
         struct dr_rollup_worker *w = &x->r->workers[i];
         w->parts[part].used = (uint32_t)(w->pool.full - dr_rollup_room_left(w, part));
         x->cursors[i] = (struct cursor){ .buf = x->cursors[i].buf };
-        rows += dr_rollup_entries_before(x->r, w, part, INT32_MAX);
+        bytes += (size_t)dr_rollup_units_before(x->r, w, part, INT32_MAX) * DR_ROLLUP_UNIT;
+        wholes += w->wholes[part];
     }
-    DR_TRY(make_room(&x->d, x->r, rows, &x->me->err));
+    DR_TRY(make_rooms(x, bytes, wholes));
     for (int32_t i = 0; i < whole->n_marks; i++) {
         if (i + 1 < whole->n_marks)
             prefetch_batch(x, &whole->marks[i + 1], part);
@@ -278,6 +416,7 @@ static void resolver_done(struct resolver *x)
     free(x->d.seen);
     free(x->d.slots);
     free(x->d.mask);
+    free(x->packed.slots);
 }
 
 static void resolve_some(void *ctx, int64_t thread)

@@ -14,7 +14,6 @@
 #include "data/refused.h"
 #include "data/rollup_impl.h"
 
-enum { TAG_VALUE, TAG_MISSING, TAG_TEXT };
 #define TEXT 0x40000000u /* a date's or bool's word: the text with the number below it */
 #define TEXT_IDS 0x20000000u
 #define DAYS_MAX 0x10000000
@@ -27,7 +26,7 @@ enum { TAG_VALUE, TAG_MISSING, TAG_TEXT };
 /* Of fields of one, two and three words. */
 static const uint32_t missing_words[][3] = { { DR_ROLLUP_MISSING },
                                              { 0, SHORT_MISSING },
-                                             { TAG_MISSING, 0, 0 } };
+                                             { DR_ROLLUP_TAG_MISSING, 0, 0 } };
 
 /* ---- texts by number ---------------------------------------------------------- */
 
@@ -159,7 +158,7 @@ static void fill_halves(const struct dr_array *a, int64_t i, int64_t n, uint32_t
         } else {
             word = (uint64_t)((const int64_t *)a->values)[i + k];
         }
-        words[0][k] = TAG_VALUE;
+        words[0][k] = DR_ROLLUP_TAG_VALUE;
         words[1][k] = (uint32_t)word;
         words[2][k] = (uint32_t)(word >> 32);
     }
@@ -192,7 +191,7 @@ static int32_t fill_refused(const struct dr_rollup_field *f, struct dr_rollup_te
         int64_t k = refused->rows[low] - i;
         uint32_t id;
         DR_TRY(text_id(t, dr_refused_text(refused, low), &id, err));
-        words[0][k] = f->n == 1 ? TEXT | id : TAG_TEXT;
+        words[0][k] = f->n == 1 ? TEXT | id : DR_ROLLUP_TAG_TEXT;
         if (f->n == 3)
             words[1][k] = id;
     }
@@ -234,7 +233,7 @@ static bool is_missing(const struct dr_rollup_field *f, const uint32_t *words)
 {
     return f->n == 1   ? words[0] == DR_ROLLUP_MISSING
            : f->n == 2 ? words[1] == SHORT_MISSING
-                       : words[0] == TAG_MISSING;
+                       : words[0] == DR_ROLLUP_TAG_MISSING;
 }
 
 static int32_t days_of(uint32_t word)
@@ -242,10 +241,10 @@ static int32_t days_of(uint32_t word)
     return (int32_t)(word << 1) >> 1;
 }
 
-/* Months since the year 0. The arithmetic of Neri and Schneider (Euclidean affine functions
+/* The arithmetic of Neri and Schneider (Euclidean affine functions
  * and their application to calendar algorithms, 2022), for the days of a calendar's 400-year
  * cycles around 1970; dr_civil_from_days for those far away. */
-static uint32_t month_of(int32_t day)
+uint32_t dr_rollup_month(int32_t day)
 {
     struct dr_civil c;
     if (day >= -DAYS_NEAR && day <= DAYS_NEAR) {
@@ -261,12 +260,24 @@ static uint32_t month_of(int32_t day)
     return (uint32_t)(c.year * 12 + c.month - 1);
 }
 
+bool dr_rollup_number(const struct dr_rollup_field *f, uint32_t (*words)[DR_ROLLUP_BLOCK], int64_t i,
+                      int64_t *ret)
+{
+    uint32_t word = words[0][i], first = f->type == DR_TYPE_DICT ? DR_ROLLUP_MISSING : TEXT;
+    if (f->n == 3) {
+        *ret = (int64_t)(words[1][i] | (uint64_t)words[2][i] << 32);
+        return word == DR_ROLLUP_TAG_VALUE;
+    }
+    *ret = days_of(word);
+    return word - first > DR_ROLLUP_MISSING - first;
+}
+
 static void month_words(const char *const *entries, int32_t n, size_t offset, uint32_t *ret, size_t stride)
 {
     for (int32_t i = 0; i < n; i++) {
         uint32_t word = dr_rollup_load4(entries[i] + offset) & ~DR_ROLLUP_FLAG;
         bool none = word - TEXT < DR_ROLLUP_MISSING + 1 - TEXT;
-        ret[(size_t)i * stride] = none ? DR_ROLLUP_MISSING : month_of(days_of(word));
+        ret[(size_t)i * stride] = none ? DR_ROLLUP_MISSING : dr_rollup_month(days_of(word));
     }
 }
 
@@ -295,7 +306,7 @@ void dr_rollup_group_words(const struct dr_rollup_field *f, bool month, const ch
         memcpy(ret, entries[i] + offset, (size_t)f->n * sizeof(*ret));
         if (f->n == 3)
             ret[0] &= ~DR_ROLLUP_FLAG;
-        if (f->n == 3 && ret[0] == TAG_TEXT)
+        if (f->n == 3 && ret[0] == DR_ROLLUP_TAG_TEXT)
             memcpy(ret, missing_words[2], sizeof(missing_words[2]));
     }
 }

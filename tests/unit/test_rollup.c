@@ -57,7 +57,53 @@ static void append_key(uint64_t *s, struct dr_builder *b, int32_t column)
         dr_builder_append_int(b, random_between(s, -2, 2));
 }
 
-static struct dr_table *make_table(uint64_t seed, int64_t rows)
+static void append_value(uint64_t *s, struct dr_builder *b)
+{
+    if (random_below(s, 10) == 0)
+        dr_builder_append_null(b);
+    else
+        dr_builder_append_float(b, (double)random_between(s, -400, 2000) / 10);
+}
+
+/* What rows mostly look like in files: numbers and texts of one shape, and a few of another. Odd ones become
+ * common behind row `turn`. */
+struct shape {
+    int64_t turn;
+    bool fractions; /* values are no decimal numbers */
+};
+
+static void append_usual(uint64_t *s, struct dr_builder *b, int32_t column)
+{
+    char text[16];
+    int n = snprintf(text, sizeof(text), column == 0 ? "H%02d" : "P%05d", (int)random_below(s, 20));
+    if (column == 0 || column == 2)
+        dr_builder_append_bytes(b, text, n);
+    else if (column == 1)
+        dr_builder_append_int(b, 19000 + random_below(s, 90));
+    else if (column == 4)
+        dr_builder_append_null(b);
+    else
+        dr_builder_append_int(b, column == 5 ? random_below(s, 2) : random_below(s, 3) + 1000000);
+}
+
+static void append_shaped(uint64_t *s, struct dr_builder *b, int32_t column, const struct shape *shape,
+                          int64_t row)
+{
+    static const double odd_values[] = { NAN, 1e100, -0.0, 0.1 + 0.2, -9007199254740993.0, 1e15, 0 };
+    bool odd = random_below(s, row < shape->turn ? 100 : 2) == 0;
+    if (column < 6 && odd)
+        append_key(s, b, column);
+    else if (column < 6)
+        append_usual(s, b, column);
+    else if (odd)
+        dr_builder_append_float(b, odd_values[random_below(s, 7)]);
+    else if (shape->fractions)
+        dr_builder_append_float(b, (double)random_below(s, 1000) / 7);
+    else
+        append_value(s, b);
+}
+
+static struct dr_table *make_shaped(uint64_t seed, int64_t rows, const struct shape *shape)
 {
     static const int32_t types[] = { DR_TYPE_DICT,    DR_TYPE_DATE, DR_TYPE_STRING, DR_TYPE_INT64,
                                      DR_TYPE_FLOAT64, DR_TYPE_BOOL, DR_TYPE_FLOAT64 };
@@ -68,12 +114,12 @@ static struct dr_table *make_table(uint64_t seed, int64_t rows)
     for (int32_t c = 0; c < 7; c++) {
         struct dr_builder *b = dr_builder_new(types[c]);
         for (int64_t i = 0; i < rows; i++) {
-            if (c < 6)
+            if (shape)
+                append_shaped(&seed, b, c, shape, i);
+            else if (c < 6)
                 append_key(&seed, b, c);
-            else if (random_below(&seed, 10) == 0)
-                dr_builder_append_null(b);
             else
-                dr_builder_append_float(b, (double)random_between(&seed, -400, 2000) / 10);
+                append_value(&seed, b);
         }
         columns[c] = dr_builder_finish(b);
     }
@@ -81,6 +127,11 @@ static struct dr_table *make_table(uint64_t seed, int64_t rows)
     for (int32_t c = 0; c < 7; c++)
         dr_column_unref(columns[c]);
     return t;
+}
+
+static struct dr_table *make_table(uint64_t seed, int64_t rows)
+{
+    return make_shaped(seed, rows, NULL);
 }
 
 /* ---- one pass ---- */
@@ -91,6 +142,8 @@ struct pass {
     const uint8_t *selected;
     int32_t workers;
 };
+
+static struct dr_rollup_pack last_pack; /* what the last pass decided: not its pointers */
 
 static struct dr_table *slice(const struct dr_table *t, int64_t from, int64_t n)
 {
@@ -135,7 +188,10 @@ static struct dr_table *one_pass(const struct dr_rollup_options *o, const struct
     struct dr_table *result = NULL;
     struct dr_err err = { 0 };
     struct pass p = { .t = t, .selected = selected, .workers = o->workers };
-    must(dr_rollup_new(o, t, &p.r, &err), &err);
+    struct dr_table *first = t->rows > 3 * BATCH ? slice(t, 0, 3 * BATCH) : dr_table_ref(t);
+    must(dr_rollup_new(o, first, &p.r, &err), &err);
+    dr_table_unref(first);
+    last_pack = p.r->pack;
     dr_pool_run(o->workers, add_batches, &p);
     must(dr_rollup_finish(p.r, &result, counts, &err), &err);
     dr_rollup_free(p.r);
@@ -234,9 +290,10 @@ static void assert_same(const struct dr_table *a, const struct dr_table *b)
             assert_same_cell(a, b, c, row);
 }
 
-static void compare(uint64_t seed, int64_t rows, const struct dr_rollup_options *o)
+static void compare_shaped(uint64_t seed, int64_t rows, const struct shape *shape,
+                           const struct dr_rollup_options *o)
 {
-    struct dr_table *t = make_table(seed, rows);
+    struct dr_table *t = make_shaped(seed, rows, shape);
     struct dr_rollup_counts counts;
     int64_t kept;
     DR_AUTO_FREE uint8_t *selected = dr_calloc((size_t)rows / 8 + 9, 1);
@@ -253,6 +310,11 @@ static void compare(uint64_t seed, int64_t rows, const struct dr_rollup_options 
     dr_table_unref(a);
     dr_table_unref(b);
     dr_table_unref(t);
+}
+
+static void compare(uint64_t seed, int64_t rows, const struct dr_rollup_options *o)
+{
+    compare_shaped(seed, rows, NULL, o);
 }
 
 /* ---- tests ---- */
@@ -289,6 +351,70 @@ static void beyond_the_limit_a_file_takes_what_memory_cannot(void **state)
     o.expected_rows = 100000;
     compare(5, 60000, &o);
     dr_pool_done();
+}
+
+/* Files are mostly of one shape; what is not, or is so no longer, is told apart all the same. */
+static void packed_rows_are_the_same_rows(void **state)
+{
+    (void)state;
+    dr_pool_init(2);
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        struct shape shape = { .turn = seed % 2 ? INT64_MAX : 4000, .fractions = seed > 4 };
+        struct dr_rollup_options o = options(1 + (int32_t)(seed + 1) % 4, (int32_t)(seed / 2 % 3), 2);
+        o.expected_rows = 12000 + (int64_t)(seed % 3) * 100000;
+        compare_shaped(seed, 12000, &shape, &o);
+        assert_true(last_pack.on);
+        assert_int_equal(shape.fractions, last_pack.raw);
+    }
+    dr_pool_done();
+}
+
+static void packed_rows_go_to_a_file_beyond_the_limit(void **state)
+{
+    (void)state;
+    for (int32_t fractions = 0; fractions <= 1; fractions++) {
+        struct shape shape = { .turn = 30000, .fractions = fractions };
+        struct dr_rollup_options o = options(4, 2, 1);
+        o.memory_limit = 200000;
+        o.expected_rows = 100000;
+        compare_shaped(6, 60000, &shape, &o);
+        assert_true(last_pack.on);
+    }
+}
+
+/* Each field's words are the same after packing, where its row says that it fits. */
+static void packed_fields_give_their_words_back(void **state)
+{
+    (void)state;
+    struct dr_rollup_options o = options(4, 2, 1);
+    struct shape shape = { .turn = INT64_MAX };
+    struct dr_table *t = make_shaped(3, DR_ROLLUP_BLOCK, &shape);
+    struct dr_rollup *r = NULL;
+    struct dr_err err = { 0 };
+    uint64_t chosen[DR_ROLLUP_BLOCK], packed[DR_ROLLUP_BLOCK];
+    must(dr_rollup_new(&o, t, &r, &err), &err);
+    struct dr_rollup_columns c = { .values = r->workers[0].values, .words = r->workers[0].words };
+    must(dr_rollup_fill_block(r, t, 0, 0, DR_ROLLUP_BLOCK, &c, &err), &err);
+    memset(chosen, 0xFF, sizeof(chosen));
+    int32_t whole = 0;
+    for (int32_t avx2 = 0; avx2 <= r->pack.avx2; avx2++) {
+        bool best = r->pack.avx2;
+        r->pack.avx2 = avx2;
+        dr_rollup_pack_rows(r, &c, chosen, packed);
+        r->pack.avx2 = best;
+        for (int32_t i = 0; i < DR_ROLLUP_BLOCK; i++) {
+            whole += packed[i] >> 63;
+            for (int32_t f = 0; f < r->n_fields && !(packed[i] & DR_ROLLUP_WHOLE); f++) {
+                uint32_t words[3];
+                dr_rollup_unpack(&r->fields[f], &r->pack.places[f], packed[i], words);
+                for (int32_t k = 0; k < r->fields[f].n; k++)
+                    assert_int_equal(c.words[r->fields[f].at + k][i], words[k]);
+            }
+        }
+    }
+    assert_in_range(whole, 1, DR_ROLLUP_BLOCK / 4);
+    dr_rollup_free(r);
+    dr_table_unref(t);
 }
 
 /* Bit by bit, though threads and partitions put the values of a group into another order. */
@@ -448,6 +574,9 @@ int main(void)
         cmocka_unit_test(one_pass_gives_what_the_steps_give),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(beyond_the_limit_a_file_takes_what_memory_cannot),
+        cmocka_unit_test(packed_rows_are_the_same_rows),
+        cmocka_unit_test(packed_rows_go_to_a_file_beyond_the_limit),
+        cmocka_unit_test(packed_fields_give_their_words_back),
         cmocka_unit_test(the_order_of_values_does_not_show),
         cmocka_unit_test(every_day_falls_into_its_month),
         cmocka_unit_test(no_rows_give_no_groups),
