@@ -8,6 +8,7 @@
  * all; and for the instructions every machine has and those most have. */
 #include "data/csv_column.h"
 #include "data/csv_infer.h"
+#include "data/csv_wide.h"
 
 static void refuse(struct dr_csv_column *col, int64_t row, struct dr_str s)
 {
@@ -95,6 +96,43 @@ static void run_slowly(struct dr_csv_cells *cells, const struct dr_csv_run *run,
     }
 }
 
+/* Row i of a run without quotes and CRs, which no group has read. */
+static void put_one(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c, int64_t i)
+{
+    struct dr_csv_column *col = cells->columns + c;
+    bool quoted;
+    struct dr_str s = dr_csv_field_at(cells, run, i * cells->format->n + c, false, false, &quoted);
+    if (!fast_value(&col->kind, col->kind.type, col->kind.inferred, dr_csv_months(), s, col->data,
+                    cells->rows + i))
+        dr_csv_put_typed(cells->format, col, cells->rows + i, s, false);
+}
+
+/* A run of floats or dates without quotes and CRs, a group of rows at a time. */
+static void run_groups(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
+{
+    enum { GROUPS = 64, ROWS = GROUPS * DR_CSV_WIDE };
+    struct dr_csv_column *col = cells->columns + c;
+    const struct dr_csv_format *f = cells->format;
+    struct dr_csv_strip strip = { .p = run->p, .stride = (size_t)f->n };
+    uint8_t read[GROUPS];
+    int64_t at = 0, whole = run->rows - run->rows % DR_CSV_WIDE;
+    strip.separator = c < f->n - 1 ? f->delimiter : '\n';
+    memset(col->marks + cells->rows, DR_CSV_PRESENT, (size_t)run->rows);
+    for (; at < whole; at += strip.rows) {
+        strip.ends = run->ends + at * f->n + c;
+        strip.rows = whole - at < ROWS ? whole - at : ROWS;
+        if (col->kind.type == DR_TYPE_DATE)
+            dr_csv_wide_dates(&strip, (int32_t *)col->data + cells->rows + at, read);
+        else
+            dr_csv_wide_floats(&strip, col->kind.inferred, (double *)col->data + cells->rows + at, read);
+        for (int64_t g = 0; g < strip.rows / DR_CSV_WIDE; g++)
+            for (unsigned left = read[g] ^ 0xFFu; left; left &= left - 1)
+                put_one(cells, run, c, at + g * DR_CSV_WIDE + __builtin_ctz(left));
+    }
+    for (; at < run->rows; at++)
+        put_one(cells, run, c, at);
+}
+
 #define TYPED_LOOP(name, type)                                                                               \
     static void name##_any(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c, bool any)    \
     {                                                                                                        \
@@ -130,8 +168,12 @@ void dr_csv_run_typed(struct dr_csv_cells *cells, const struct dr_csv_run *run, 
     };
     const struct dr_csv_column *col = cells->columns + c;
     bool any = run->quotes || (run->returns && c == cells->format->n - 1);
+    bool wide = (col->kind.type == DR_TYPE_FLOAT64 || col->kind.type == DR_TYPE_DATE) && !any &&
+                dr_csv_wide_can(cells->isa, cells->format->delimiter);
     if (col->nulls_first)
         run_slowly(cells, run, c);
+    else if (wide)
+        run_groups(cells, run, c);
     else
         loops[col->kind.type][cells->isa >= DR_CSV_AVX2](cells, run, c, any);
 }

@@ -1,0 +1,28 @@
+/* csv_wide.h - several fields of a column in one step of vector instructions.
+ * Layer: data.
+ *
+ * They read the usual spellings only, as the functions of csv_spell.h do, and
+ * give the same values; for every field they say whether they have read it. */
+#ifndef DR_CSV_WIDE_H
+#define DR_CSV_WIDE_H
+#include "data/csv_cells.h"
+
+enum { DR_CSV_WIDE = 8 }; /* fields in a group */
+
+/* Column c of the first rows of a run that has no quotes and no CRs. */
+struct dr_csv_strip {
+    const char *p;        /* as in the run */
+    const uint32_t *ends; /* the separator after the column's first field; ends[-1] is before it */
+    size_t stride;        /* separators of a record */
+    int64_t rows;         /* whole groups */
+    char separator;       /* what follows each field, but for the last of the text */
+};
+/* Whether the separators can be told from what the functions below read. */
+bool dr_csv_wide_can(enum dr_csv_isa isa, char delimiter);
+
+/* Read the strip's fields into `to`. Bit k of read[g] is set where field k of group g was
+ * read; where it is not, its place in `to` holds anything. `inferred`: only numbers that
+ * are written as they would be written again are read. */
+void dr_csv_wide_floats(const struct dr_csv_strip *strip, bool inferred, double *to, uint8_t *read);
+void dr_csv_wide_dates(const struct dr_csv_strip *strip, int32_t *to, uint8_t *read);
+#endif
