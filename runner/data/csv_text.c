@@ -29,9 +29,9 @@ void dr_csv_put_code(const struct dr_csv_format *f, struct dr_csv_column *col, i
     col->seen |= code;
 }
 
-static inline __attribute__((always_inline)) void run_codes(struct dr_csv_cells *cells,
-                                                            const struct dr_csv_run *run, int32_t c,
-                                                            bool any_field)
+/* Rows [from, run->rows) of fields with quotes or CRs. */
+static inline __attribute__((always_inline)) void run_any_codes(struct dr_csv_cells *cells,
+                                                                const struct dr_csv_run *run, int32_t c)
 {
     struct dr_csv_column *col = cells->columns + c;
     struct dr_csv_values *values = &col->values;
@@ -41,13 +41,59 @@ static inline __attribute__((always_inline)) void run_codes(struct dr_csv_cells 
     int32_t seen = 0;
     for (int64_t i = 0, k = c, n = cells->format->n; i < fields.rows; i++, k += n) {
         bool quoted;
-        struct dr_str s = dr_csv_field_at(cells, &fields, k, any_field, any_field, &quoted);
-        int32_t code = any_field && quoted && s.n == 0 ? code_of(cells->format, values, s, true)
-                                                       : dr_csv_code(values, &finder, s);
+        struct dr_str s = dr_csv_field_at(cells, &fields, k, true, true, &quoted);
+        int32_t code =
+            quoted && s.n == 0 ? code_of(cells->format, values, s, true) : dr_csv_code(values, &finder, s);
         codes[i] = code;
         seen |= code;
     }
     col->seen |= seen;
+}
+
+/* Rows from `from` on, without quotes and CRs, where all values in the table fill no more
+ * than so many words of a slot: most are short, and then two thirds of the work is none.
+ * Returns the first row that is not found at once. */
+static inline __attribute__((always_inline)) int64_t run_codes(struct dr_csv_cells *cells,
+                                                               const struct dr_csv_run *run, int32_t c,
+                                                               int64_t from, int words)
+{
+    struct dr_csv_column *col = cells->columns + c;
+    const struct dr_csv_finder finder = dr_csv_finder_of(&col->values);
+    int32_t *codes = (int32_t *)col->data + cells->rows, seen = 0;
+    const int64_t n = cells->format->n, rows = run->rows;
+    const uint32_t *ends = run->ends + from * n + c;
+    const char *p = run->p;
+    int64_t i = from;
+    for (; i < rows; i++, ends += n) {
+        uint32_t start = ends[-1] + 1;
+        size_t length = ends[0] - start;
+        if (__builtin_expect(length > 8u * words, 0))
+            break;
+        struct dr_csv_key key = dr_csv_key_of_words(&finder, p + start, length, words);
+        const struct dr_csv_slot *slot = finder.slots + (key.hash >> finder.shift);
+        if (__builtin_expect(!dr_csv_is_slot_of_words(slot, &key, words), 0))
+            break;
+        codes[i] = slot->code;
+        seen |= slot->code;
+    }
+    col->seen |= seen;
+    return i;
+}
+
+static inline __attribute__((always_inline)) void run_plain_codes(struct dr_csv_cells *cells,
+                                                                  const struct dr_csv_run *run, int32_t c)
+{
+    struct dr_csv_column *col = cells->columns + c;
+    for (int64_t i = 0;; i++) {
+        i = col->values.words == 1   ? run_codes(cells, run, c, i, 1)
+            : col->values.words == 2 ? run_codes(cells, run, c, i, 2)
+                                     : run_codes(cells, run, c, i, 3);
+        if (i >= run->rows)
+            return;
+        bool quoted;
+        struct dr_str s = dr_csv_field_at(cells, run, i * cells->format->n + c, false, false, &quoted);
+        dr_csv_put_code(cells->format, col, cells->rows + i, s, false);
+    }
 }
 
 /* The same without quotes and CRs, for a column of so many values that finding
@@ -151,11 +197,11 @@ static inline __attribute__((always_inline)) void run_text(struct dr_csv_cells *
                                      bool any)                                                               \
     {                                                                                                        \
         if (any)                                                                                             \
-            run_codes(cells, run, c, true);                                                                  \
+            run_any_codes(cells, run, c);                                                                    \
         else if (cells->columns[c].values.used > DR_CSV_MANY)                                                \
             run_codes_ahead(cells, run, c);                                                                  \
         else                                                                                                 \
-            run_codes(cells, run, c, false);                                                                 \
+            run_plain_codes(cells, run, c);                                                                  \
     }                                                                                                        \
     target static void text##suffix(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c,     \
                                     bool any)                                                                \

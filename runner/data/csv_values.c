@@ -130,6 +130,8 @@ static int32_t add_short(struct dr_csv_values *v, struct dr_str s, const struct 
     int32_t code = missing ? DR_CSV_NULL : code_of(v, add_value(v, s, false));
     *own_slot(v, key) = (struct dr_csv_slot){ { key->a, key->b, key->c }, code };
     v->used++;
+    int32_t words = (int32_t)(s.n + 7) / 8;
+    v->words = words > v->words ? words : v->words;
     return code;
 }
 
@@ -195,7 +197,7 @@ int32_t dr_csv_values_empty(struct dr_csv_values *v)
 
 void dr_csv_values_init(struct dr_csv_values *v, const struct dr_csv_format *f)
 {
-    *v = (struct dr_csv_values){ .format = f, .shift = 64 - FIRST_SLOT_BITS };
+    *v = (struct dr_csv_values){ .format = f, .words = 1, .shift = 64 - FIRST_SLOT_BITS };
     v->slots = new_slots((size_t)1 << FIRST_SLOT_BITS);
     /* Unforeseeable, so that a file cannot be made whose values all collide. */
     if (getrandom(v->seed, sizeof v->seed, GRND_NONBLOCK) != (ssize_t)sizeof v->seed)

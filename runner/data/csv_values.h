@@ -32,6 +32,7 @@ struct dr_csv_values {
     const struct dr_csv_format *format; /* borrowed */
     struct dr_csv_slot *slots;          /* owned; a power of two, at most half used */
     uint32_t used;
+    int32_t words;                  /* of a slot that any text in it fills: 1 to 3 */
     int shift;                      /* 64 - log2 of the number of slots */
     uint64_t seed[3];               /* odd */
     struct dr_csv_long_slot *longs; /* owned; NULL until needed */
@@ -80,21 +81,34 @@ static inline uint64_t dr_csv_word(const void *p)
     memcpy(&word, p, sizeof word);
     return word;
 }
-/* The key of p[0, n), with DR_CSV_SHORT readable bytes at p. */
-static inline __attribute__((always_inline)) struct dr_csv_key dr_csv_key_of(const struct dr_csv_finder *f,
-                                                                             const char *p, size_t n)
+/* The key of p[0, n), where n is at most 8 * words, with DR_CSV_SHORT readable bytes at p. */
+static inline __attribute__((always_inline)) struct dr_csv_key dr_csv_key_of_words(
+    const struct dr_csv_finder *f, const char *p, size_t n, int words)
 {
     const uint64_t *mask = dr_csv_mask[n];
     struct dr_csv_key key = { .a = dr_csv_word(p) & mask[0],
-                              .b = dr_csv_word(p + 8) & mask[1],
-                              .c = dr_csv_word(p + 16) & mask[2] };
+                              .b = words > 1 ? dr_csv_word(p + 8) & mask[1] : 0,
+                              .c = words > 2 ? dr_csv_word(p + 16) & mask[2] : 0 };
     key.hash = key.a * f->seed[0] + key.b * f->seed[1] + key.c * f->seed[2]; /* its top bits count */
     return key;
+}
+static inline __attribute__((always_inline)) struct dr_csv_key dr_csv_key_of(const struct dr_csv_finder *f,
+                                                                             const char *p, size_t n)
+{
+    return dr_csv_key_of_words(f, p, n, DR_CSV_SHORT / 8);
+}
+/* Whether a slot of which only so many words are used is the key's. */
+static inline __attribute__((always_inline)) bool dr_csv_is_slot_of_words(const struct dr_csv_slot *slot,
+                                                                          const struct dr_csv_key *key,
+                                                                          int words)
+{
+    return ((slot->word[0] ^ key->a) | (words > 1 ? slot->word[1] ^ key->b : 0) |
+            (words > 2 ? slot->word[2] ^ key->c : 0)) == 0;
 }
 static inline __attribute__((always_inline)) bool dr_csv_is_slot_of(const struct dr_csv_slot *slot,
                                                                     const struct dr_csv_key *key)
 {
-    return ((slot->word[0] ^ key->a) | (slot->word[1] ^ key->b) | (slot->word[2] ^ key->c)) == 0;
+    return dr_csv_is_slot_of_words(slot, key, DR_CSV_SHORT / 8);
 }
 static inline __attribute__((always_inline)) int32_t dr_csv_code_of_key(struct dr_csv_values *v,
                                                                         struct dr_csv_finder *f,
