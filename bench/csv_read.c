@@ -28,13 +28,20 @@ static int parse_type(char *arg, struct dr_csv_type *ret)
     return ret->type < 0 ? -1 : 0;
 }
 
+/* In four sums, so that adding up does not take a part of the time that is measured. */
 static double sum_of(const struct dr_column *c)
 {
-    double sum = 0;
-    for (int32_t k = 0; k < c->n; k++)
-        for (int64_t i = 0; i < c->chunk[k]->n; i++)
-            sum += ((const double *)c->chunk[k]->values)[i]; /* 0 under a null */
-    return sum;
+    double sum[4] = { 0 };
+    for (int32_t k = 0; k < c->n; k++) {
+        const double *values = c->chunk[k]->values; /* 0 under a null */
+        int64_t i = 0, n = c->chunk[k]->n;
+        for (; i + 4 <= n; i += 4)
+            for (int j = 0; j < 4; j++)
+                sum[j] += values[i + j];
+        for (; i < n; i++)
+            sum[0] += values[i];
+    }
+    return sum[0] + sum[1] + sum[2] + sum[3];
 }
 
 static double cpu_now(void)

@@ -21,10 +21,11 @@ enum { WORD = 64 };
 struct masks {
     uint64_t delimiter, quote, lf, cr;
 };
-/* Of all bytes seen: whether one is NUL, whether one is beyond ASCII. */
+/* Of all bytes seen: whether one is NUL, whether some may not be UTF-8. */
 struct bytes {
     uint64_t low;  /* 0: a NUL */
-    uint64_t high; /* not 0: beyond ASCII */
+    uint64_t high; /* not 0: beyond ASCII; with AVX-512, and not a character of two bytes */
+    uint64_t lead; /* 1: the byte before was the first of two; AVX-512 */
 };
 struct state {
     uint64_t inside;   /* all ones where the next byte is inside quotes */
@@ -102,7 +103,7 @@ static void finish(const struct state *s, const struct bytes *seen, struct dr_cs
     ret->returns = s->returns != 0;
     ret->inner_line_ends = s->inner_line_ends;
     ret->open = s->inside != 0;
-    ret->high = seen->high != 0;
+    ret->high = (seen->high | seen->lead) != 0;
     ret->odd = s->odd != 0 || seen->low == 0;
 }
 
@@ -224,7 +225,14 @@ AVX512_CODE static inline void masks_avx512(const char *p, char delimiter, char 
     ret->cr = _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\r'));
     if (__builtin_expect(_mm512_testn_epi8_mask(v, v) != 0, 0))
         seen->low = 0;
-    seen->high |= _mm512_movepi8_mask(v);
+    /* Characters of two bytes are looked at here, since they are most of what is not ASCII:
+     * a byte that follows comes after one that leads, and nowhere else. */
+    uint64_t high = _mm512_movepi8_mask(v);
+    uint64_t follow = _mm512_cmplt_epi8_mask(v, _mm512_set1_epi8((char)0xC0));
+    __m512i from_c2 = _mm512_sub_epi8(v, _mm512_set1_epi8((char)0xC2));
+    uint64_t lead = _mm512_cmple_epu8_mask(from_c2, _mm512_set1_epi8(0xDF - 0xC2));
+    seen->high |= (high ^ (lead | follow)) | (follow ^ (lead << 1 | seen->lead));
+    seen->lead = lead >> 63;
 }
 AVX512_CODE static inline void put_16(uint32_t *to, uint32_t from, __m128i numbers)
 {

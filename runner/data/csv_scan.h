@@ -16,7 +16,7 @@ struct dr_csv_index {
     size_t inner_line_ends; /* LFs, CR LFs and CRs inside quotes */
     bool quotes;            /* there is a quote */
     bool returns;           /* there is a CR outside quotes, each followed by an LF */
-    bool high;              /* there are bytes beyond ASCII */
+    bool high;              /* there are bytes that may not be UTF-8 */
     bool open;              /* the text ends inside quotes */
     bool odd;               /* a stray quote, a CR without LF, a NUL */
 };
