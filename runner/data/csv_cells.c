@@ -1,7 +1,8 @@
 /* csv_cells.c - columns under construction: life, and cells in.
  *
- * Cells gather in buffers that are reused from piece to piece and stay in
- * cache; a take (csv_take.c) copies them out to memory of exactly the size needed. */
+ * Cells of a large input gather where their arrays will lie, with a little room
+ * to spare. Others gather in buffers that are reused from piece to piece; a take
+ * (csv_take.c) copies them out to memory of exactly the size needed. */
 #include "data/csv_column.h"
 
 enum { FIRST_ROWS = 64 };
@@ -37,15 +38,24 @@ static bool nulls_spell(const struct dr_csv_format *f, const struct dr_csv_kind 
     return false;
 }
 
+void dr_csv_free_data(struct dr_csv_column *col)
+{
+    if (col->owner)
+        dr_mem_unref(col->owner);
+    else
+        free(col->data);
+    col->owner = NULL;
+    col->data = NULL;
+}
+
 /* Give a column the kind that the format says; there are no rows. */
 static void set_kind(struct dr_csv_cells *cells, int32_t c)
 {
     struct dr_csv_column *col = cells->columns + c;
     col->kind = cells->format->kinds[c];
     col->nulls_first = nulls_spell(cells->format, &col->kind);
-    free(col->data);
+    dr_csv_free_data(col);
     free(col->marks);
-    col->data = NULL;
     col->marks = NULL;
     dr_csv_values_done(&col->values);
     if (col->kind.type == DR_TYPE_DICT)
@@ -74,7 +84,7 @@ void dr_csv_cells_free(struct dr_csv_cells *cells)
         dr_csv_values_done(&col->values);
         dr_arena_done(&col->refused_text);
         free(col->refused);
-        free(col->data);
+        dr_csv_free_data(col);
         free(col->marks);
         free(col->bytes);
     }
@@ -95,28 +105,45 @@ int64_t *dr_csv_cells_lines(struct dr_csv_cells *cells)
     return cells->lines;
 }
 
+/* Where a column's values lie from now on; those of the rows that there are go with them. */
+static void grow_data(struct dr_csv_cells *cells, struct dr_csv_column *col, size_t width)
+{
+    size_t size = ((size_t)cells->cap + 1) * width + DR_CSV_SLACK;
+    if (!cells->memory.large || col->kind.type == DR_TYPE_BOOL) {
+        col->data = dr_realloc(col->data, size);
+        return;
+    }
+    struct dr_mem *owner;
+    void *data = dr_bulk_take(&cells->memory, size, &owner);
+    if (cells->rows > 0)
+        memcpy(data, col->data, ((size_t)cells->rows + (col->kind.type == DR_TYPE_STRING)) * width);
+    dr_csv_free_data(col);
+    col->data = data;
+    col->owner = owner;
+}
+
 /* Room for cells->cap rows. */
 static void grow_column(struct dr_csv_cells *cells, struct dr_csv_column *col)
 {
-    size_t cap = (size_t)cells->cap;
     size_t width = col->kind.type == DR_TYPE_STRING ? sizeof(int64_t)
                    : col->kind.type == DR_TYPE_BOOL ? 1
                                                     : dr_type_width(col->kind.type);
-    col->data = dr_realloc(col->data, (cap + 1) * width + DR_CSV_SLACK);
+    grow_data(cells, col, width);
     if (col->kind.type == DR_TYPE_STRING && cells->rows == 0)
         *(int64_t *)col->data = 0;
     if (col->kind.type != DR_TYPE_DICT)
-        col->marks = dr_realloc(col->marks, cap + DR_CSV_SLACK);
+        col->marks = dr_realloc(col->marks, (size_t)cells->cap + DR_CSV_SLACK);
 }
 
 void dr_csv_cells_begin(struct dr_csv_cells *cells)
 {
     for (int32_t c = 0; c < cells->format->n; c++) {
         struct dr_csv_column *col = cells->columns + c;
-        if (cells->format->kinds[c].type != col->kind.type) {
+        bool changed = cells->format->kinds[c].type != col->kind.type;
+        if (changed)
             set_kind(cells, c);
+        if (changed || !col->data)
             grow_column(cells, col);
-        }
         if (col->kind.type == DR_TYPE_DICT)
             dr_csv_values_refresh(&col->values);
     }

@@ -17,6 +17,7 @@ struct dr_csv_column {
     /* Owned, one value for each row: codes of DICT, offsets of STRING (and one
      * more), bytes 0 and 1 of BOOL, else as in an array. */
     void *data;
+    struct dr_mem *owner;        /* of data where arrays take it over; NULL: it is from malloc */
     int32_t seen;                /* DICT: all codes since the last take, or-ed */
     struct dr_csv_values values; /* DICT */
     uint8_t *marks;              /* owned, enum dr_csv_mark of each row; not of DICT */
@@ -38,6 +39,8 @@ struct dr_csv_cells {
     struct dr_buf unquoted; /* a field whose doubled quotes were taken out */
     struct dr_bulk memory;  /* that arrays are made of */
 };
+
+void dr_csv_free_data(struct dr_csv_column *col);
 
 /* The text of a quoted field without its quotes; may lie in out. */
 struct dr_str dr_csv_unquote(struct dr_buf *out, struct dr_str s, char quote);

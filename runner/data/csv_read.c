@@ -24,7 +24,8 @@ struct dr_csv_tuning dr_csv_tuning_default(void)
                                    .block = (size_t)128 << 10,
                                    .window_rows = (int64_t)128 << 10,
                                    .window_bytes = (int64_t)16 << 20,
-                                   .round = 32 };
+                                   .round = 32,
+                                   .large = DR_BULK_INPUT };
 }
 
 /* ---- text in sequence ------------------------------------------------------- */
@@ -357,7 +358,7 @@ static int32_t read_header(struct dr_csv_reader *r, const struct dr_csv_options 
 static int32_t start(struct dr_csv_reader *r, const struct dr_csv_options *opts, struct dr_err *err)
 {
     DR_TRY(dr_csv_format_init(&r->format, opts, err));
-    r->format.large = r->in.size >= DR_BULK_INPUT;
+    r->format.large = r->in.size >= r->tuning.large;
     r->format.utf16 = r->in.decoder.from == DR_ENCODING_UTF16LE || r->in.decoder.from == DR_ENCODING_UTF16BE;
     struct dr_csv_parser *ps = dr_csv_parser_new(r->format.delimiter, r->format.quote, r->format.max_record);
     int32_t rc = read_header(r, opts, ps, err);

@@ -16,6 +16,7 @@ struct dr_csv_tuning {
     int64_t window_rows;  /* after so many rows each column's type is decided, */
     int64_t window_bytes; /* or after so many bytes, whichever comes first */
     int32_t round;        /* pieces that the pool's threads read at once */
+    int64_t large;        /* bytes of input from which arrays lie in blocks, see dr_bulk */
 };
 struct dr_csv_tuning dr_csv_tuning_default(void); /* what dr_csv_open uses */
 

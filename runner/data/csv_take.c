@@ -21,23 +21,33 @@ static uint8_t *take_bits(struct dr_csv_cells *cells, struct dr_array *a)
     return bits;
 }
 
+/* The values of rows from `from` on become the array's, of `bytes` bytes: as they lie
+ * there, or in a copy. */
+static void *take_values(struct dr_csv_cells *cells, struct dr_csv_column *col, int64_t from, size_t width,
+                         size_t bytes, struct dr_array *a)
+{
+    char *data = (char *)col->data + (size_t)from * width, *values = data;
+    if (col->owner)
+        a->mem[1] = dr_mem_ref(col->owner);
+    else
+        values = memcpy(dr_bulk_take(&cells->memory, bytes, &a->mem[1]), data, bytes);
+    a->values = values;
+    return values;
+}
+
 /* ---- arrays out ----------------------------------------------------------------- */
 
 static struct dr_array *take_codes(struct dr_csv_cells *cells, struct dr_csv_column *col, int64_t from,
                                    int64_t n)
 {
     struct dr_array *a = new_array(DR_TYPE_DICT, n);
-    const int32_t *codes = (const int32_t *)col->data + from;
-    int32_t *values = dr_bulk_take(&cells->memory, (size_t)n * sizeof *values, &a->mem[1]);
-    a->values = values;
-    if (col->seen >= 0) {
-        memcpy(values, codes, (size_t)n * sizeof *values);
+    int32_t *values = take_values(cells, col, from, sizeof *values, (size_t)n * sizeof *values, a);
+    if (col->seen >= 0)
         return a;
-    }
     uint8_t *bits = take_bits(cells, a);
     for (int64_t i = 0; i < n; i++) {
-        bits[i >> 3] |= (uint8_t)((codes[i] != DR_CSV_NULL) << (i & 7));
-        values[i] = codes[i] < 0 ? 0 : codes[i];
+        bits[i >> 3] |= (uint8_t)((values[i] != DR_CSV_NULL) << (i & 7));
+        values[i] = values[i] < 0 ? 0 : values[i];
     }
     return dr_array_seal(a);
 }
@@ -66,16 +76,19 @@ static struct dr_array *take_plain(struct dr_csv_cells *cells, struct dr_csv_col
                                    int64_t n)
 {
     struct dr_array *a = new_array(DR_TYPE_STRING, n);
-    const int64_t *offsets = (const int64_t *)col->data + from;
-    int64_t *values = dr_bulk_take(&cells->memory, ((size_t)n + 1) * sizeof *values, &a->mem[1]);
-    size_t size = (size_t)(offsets[n] - offsets[0]);
-    char *bytes = dr_bulk_take(&cells->memory, size, &a->mem[2]);
-    for (int64_t i = 0; i <= n; i++)
-        values[i] = offsets[i] - offsets[0];
-    if (size > 0)
-        memcpy(bytes, col->bytes + offsets[0], size);
-    a->values = values;
-    a->bytes = bytes;
+    int64_t *offsets = (int64_t *)col->data + from, first = offsets[0], end = offsets[n];
+    int64_t *values = offsets;
+    size_t bytes = (size_t)(end - first);
+    if (first > 0) /* offsets[0] is still needed by the array before */
+        a->values = values = dr_bulk_take(&cells->memory, ((size_t)n + 1) * sizeof *values, &a->mem[1]);
+    else
+        values = take_values(cells, col, from, sizeof *values, ((size_t)n + 1) * sizeof *values, a);
+    for (int64_t i = 0; first > 0 && i <= n; i++)
+        values[i] = offsets[i] - first;
+    char *text = dr_bulk_take(&cells->memory, bytes, &a->mem[2]);
+    if (bytes > 0)
+        memcpy(text, col->bytes + first, bytes);
+    a->bytes = text;
     take_marks(cells, col, from, a);
     return a;
 }
@@ -104,12 +117,13 @@ static struct dr_array *take_typed(struct dr_csv_cells *cells, struct dr_csv_col
 {
     struct dr_array *a = new_array(col->kind.type, n);
     size_t width = dr_type_width(a->type), bytes = width ? (size_t)n * width : (size_t)(n + 7) / 8;
-    void *values = dr_bulk_take(&cells->memory, bytes, &a->mem[1]);
-    if (width)
-        memcpy(values, (const char *)col->data + (size_t)from * width, bytes);
-    else
+    if (width) {
+        take_values(cells, col, from, width, bytes, a);
+    } else {
+        uint8_t *values = dr_bulk_take(&cells->memory, bytes, &a->mem[1]);
         pack((const uint8_t *)col->data + from, n, values);
-    a->values = values;
+        a->values = values;
+    }
     a->scale = col->kind.scale;
     a->zoned = col->kind.zoned;
     take_marks(cells, col, from, a);
@@ -139,6 +153,20 @@ static struct dr_array *take_lines(struct dr_csv_cells *cells, int64_t from, int
     return a;
 }
 
+/* The rows are taken: columns whose memory went with them get new memory when the next
+ * piece begins, for about as many rows. */
+static void let_go(struct dr_csv_cells *cells)
+{
+    int64_t room = cells->rows + cells->rows / 16 + 64;
+    if (cells->memory.large && cells->cap > room)
+        cells->cap = room;
+    for (int32_t c = 0; c < cells->format->n; c++) {
+        struct dr_csv_column *col = cells->columns + c;
+        if (col->owner)
+            dr_csv_free_data(col);
+    }
+}
+
 void dr_csv_cells_take(struct dr_csv_cells *cells, struct dr_csv_chunks *ret)
 {
     const struct dr_csv_format *f = cells->format;
@@ -165,6 +193,7 @@ void dr_csv_cells_take(struct dr_csv_cells *cells, struct dr_csv_chunks *ret)
         col->refused_n = 0;
         dr_arena_done(&col->refused_text);
     }
+    let_go(cells);
     cells->rows = 0;
 }
 

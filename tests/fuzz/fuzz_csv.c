@@ -85,6 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tuning.block = pieces[data[3] >> 5];
     tuning.window_rows = data[2] >> 3 & 7;
     tuning.round = 1 + (data[2] >> 6);
+    tuning.large = size % 4 ? INT64_MAX : 0;
     show(&got, text, &opts, &tuning);
     compare(&expected, &got, &tuning);
     tuning.path = DR_CSV_PATH_LIBCSV;

@@ -132,12 +132,12 @@ static const struct dr_csv_type every_type[] = { { "i", DR_TYPE_INT64, 0 },   { 
                                                  { "s", DR_TYPE_STRING, 0 } };
 enum { EVERY = sizeof every_type / sizeof *every_type };
 
-static void make_text(struct dr_buf *out)
+static void make_text(struct dr_buf *out, size_t rows)
 {
     const char *end = random_below(4) ? "\n" : "\r\n";
     for (int c = 0; c < EVERY; c++)
         dr_buf_printf(out, "%s%s", every_type[c].column, c < EVERY - 1 ? "," : end);
-    for (size_t row = 0, rows = random_below(60); row < rows; row++) {
+    for (size_t row = 0; row < rows; row++) {
         for (int c = 0; c < EVERY; c++) {
             put_value(out, every_type[c].type);
             dr_buf_puts(out, c < EVERY - 1 ? "," : end);
@@ -218,12 +218,13 @@ static void check_random(int32_t threads)
     for (int i = 0; i < 400; i++) {
         DR_AUTO_BUF text = { 0 };
         struct dr_csv_tuning tuning = dr_csv_tuning_default();
-        make_text(&text);
+        make_text(&text, random_below(random_below(20) ? 60 : 1500));
         tuning.piece = pieces[random_below(5)];
         tuning.block = pieces[random_below(5)];
         tuning.window_rows = (int64_t)random_below(20);
         tuning.path = random_below(4) ? DR_CSV_PATH_FAST : DR_CSV_PATH_LIBCSV;
         tuning.isa = (enum dr_csv_isa)random_below((size_t)dr_csv_best_isa() + 1);
+        tuning.large = random_below(2) ? 0 : INT64_MAX;
         check_typed(dr_buf_str(&text), &tuning);
     }
     dr_pool_done();
@@ -241,6 +242,20 @@ static void test_every_value_is_what_a_cast_gives_on_three_threads(void **state)
     (void)state;
     seed = 12;
     check_random(3);
+}
+
+static void test_a_piece_of_more_rows_than_a_chunk_wherever_its_values_lie(void **state)
+{
+    (void)state;
+    DR_AUTO_BUF text = { .max = SIZE_MAX / 4 };
+    struct dr_csv_tuning tuning = dr_csv_tuning_default();
+    seed = 13;
+    make_text(&text, DR_CHUNK_ROWS + 3000);
+    tuning.piece = 32 << 20;
+    for (int large = 0; large < 2; large++) {
+        tuning.large = large ? 0 : INT64_MAX;
+        check_typed(dr_buf_str(&text), &tuning);
+    }
 }
 
 /* ---- declared types ------------------------------------------------------------------ */
@@ -555,6 +570,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_value_is_what_a_cast_gives_on_one_thread),
         cmocka_unit_test(test_every_value_is_what_a_cast_gives_on_three_threads),
+        cmocka_unit_test(test_a_piece_of_more_rows_than_a_chunk_wherever_its_values_lie),
         cmocka_unit_test(test_declared_columns_have_their_type),
         cmocka_unit_test(test_what_does_not_spell_the_type_is_missing_with_its_text),
         cmocka_unit_test(test_a_missing_value_may_look_like_a_number),

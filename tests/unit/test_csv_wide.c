@@ -106,7 +106,7 @@ static void test_every_day_of_four_centuries_is_what_it_is_alone(void **state)
     for (int year = 1800; year < 2200; year++) {
         for (int month = 0; month <= 17; month++) {
             for (int day = 0; day <= 33; day++) {
-                char text[32];
+                char text[48];
                 snprintf(text, sizeof text, "%04d-%02d-%02d", year, month, day);
                 add(f, text);
             }
