@@ -4,6 +4,7 @@
 # that the kill comes after some tables were written and before others were.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/postgres.sh"
+. "$(dirname "$0")/killed.sh"
 start_postgres && databases="warehouse postgres" || databases=warehouse
 uri=$postgres_uri
 
@@ -27,52 +28,6 @@ contents() {
         ask "SELECT * FROM $table" | LC_ALL=C sort
     done
     ask "SELECT table_name, content, mode, row_count, refused FROM dagrun_ledger ORDER BY 1, 2"
-}
-slow_down() { # TABLE
-    if [ $database = postgres ]; then
-        ask "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END';
-             CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON $1 FOR EACH ROW EXECUTE FUNCTION slowly()"
-    else
-        local event
-        for event in INSERT UPDATE; do
-            ask "CREATE TRIGGER slow_$event AFTER $event ON $1 BEGIN SELECT max(i) FROM
-                (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 2000000) SELECT i FROM n); END"
-        done
-    fi
-}
-speed_up() { # TABLE
-    if [ $database = postgres ]; then
-        ask "DROP TRIGGER slow ON $1; DROP FUNCTION slowly"
-    else
-        ask "DROP TRIGGER slow_INSERT; DROP TRIGGER slow_UPDATE"
-    fi
-}
-active="SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'INSERT INTO"
-writing() { # TABLE: the load is at it, nothing is committed
-    if [ $database = postgres ]; then
-        [ "$(ask "$active \"$1\"%'")" = 1 ]
-    else
-        [ "$(sql var/dagrun.db "SELECT state FROM v_task WHERE task_id = 'load' ORDER BY run_key DESC LIMIT 1")" = running ] &&
-            ! sqlite3 -batch -cmd '.timeout 0' var/warehouse.db "BEGIN IMMEDIATE; ROLLBACK" >/dev/null 2>&1
-    fi
-}
-# The server ends what a client that is gone had begun.
-nobody_writes() { [ $database = warehouse ] || [ "$(ask "$active%'")" = 0 ]; }
-
-kill_while_writing() { # TABLE DAG ARGUMENT...
-    local table=$1
-    shift
-    (
-        set_environment
-        exec env -i --default-signal=INT,QUIT "${environment[@]}" DAGRUN_CONN_POSTGRES="$uri" "$build/dagrun" run "$1" \
-            --param warehouse=$database "${@:2}"
-    ) >"$out" 2>"$err" &
-    local pid=$!
-    await 30 writing "$table" || { note "the load did not begin to write" && show "$out" "$err"; }
-    kill -KILL $pid 2>/dev/null
-    wait $pid 2>/dev/null
-    is "exit code of the killed one" $? 137
-    await 10 nobody_writes || note "the server goes on with the load of a client that is gone"
 }
 home_of() { # NAME DAG SUITE...
     new_home "$1"

@@ -3,6 +3,7 @@
 # whatever the order of arrival and on PostgreSQL, and what broken inputs do.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/postgres.sh"
+. "$(dirname "$0")/killed.sh"
 
 pipeline_home() { # NAME: this project's DAG, suites and migrations, in a home of their own
     new_home "$1"
@@ -191,27 +192,21 @@ else
     skip "PostgreSQL is not installed"
 fi
 
-# A run is killed once its load has begun, at another moment each time.
-kill_in_load() { # CONNECTION
-    (
-        set_environment
-        exec env -i --default-signal=INT,QUIT "${environment[@]}" DAGRUN_CONN_POSTGRES="$postgres_uri" "$build/dagrun" run \
-            patient_cases --param warehouse="$1" --param patients=big/patients.csv --param cases=big/cases.ndjson
-    ) >"$out" 2>"$err" &
-    local pid=$!
-    await 20 loading || note "the load did not begin"
-    sleep "0.$(printf %03d $((RANDOM % 150)))"
-    kill -KILL $pid 2>/dev/null
-    wait $pid 2>/dev/null
+ask() { # SQL, in the database under test
+    if [ $database = postgres ]; then psql_do "$1"; else sql var/warehouse.db "$1"; fi
 }
-loading() { [ "$(sql var/dagrun.db "SELECT state FROM v_task WHERE task_id = 'load' ORDER BY run_key DESC LIMIT 1")" = running ]; }
+uri=$postgres_uri
 
 contents >"$scratch/undisturbed"
 for database in warehouse ${postgres_runs:+postgres}; do
     it "$database: kill -9 in the middle of the load, and a run again: the database of one undisturbed run"
-    for _ in 1 2 3; do
+    for table in patients cases case_notes; do
         empty $database
-        kill_in_load $database
+        expect_exit 0 clean_env DAGRUN_CONN_POSTGRES="$uri" "$build/dagrun" db migrate patient_cases --connection $database
+        slow_down $table
+        kill_while_writing $table patient_cases --param patients=big/patients.csv --param cases=big/cases.ndjson
+        speed_up $table
+        is "patients after the kill" "$(ask "SELECT count(*) FROM patients")" 0
         run 0 warehouse=$database patients=big/patients.csv cases=big/cases.ndjson
         contents_of $database >"$scratch/got"
         same_file "$scratch/undisturbed" "$scratch/got"
