@@ -33,22 +33,31 @@ struct dr_db_target {
 int32_t dr_db_connect(const struct dr_db_target *where, struct dr_db **ret, struct dr_err *err);
 
 struct dr_dialect {
-    const char *name;         /* "sqlite", "postgresql" */
-    char placeholder;         /* '?' or '$', before the number of a parameter */
-    bool no_nul;              /* text cannot hold a NUL byte */
-    bool analyze;             /* temporary tables are counted before they are joined */
-    const char *row_names[4]; /* what the column of a staging table that numbers its rows from 1
-                                 may be called; NULL ends */
-    const char *main_schema;  /* put before the names of tables: "main.", or "" */
-    const char *temp_schema;  /* of temporary tables, without the dot */
-    bool index_has_schema;    /* CREATE INDEX schema.index ON table; else: index ON schema.table */
-    const char *int_type;     /* of 64-bit integers */
-    const char *serial;       /* of a column that numbers rows by itself */
-    const char *table_suffix; /* after the ")" of a CREATE TABLE */
-    const char *objects_sql;  /* tables, views and the like, in the order of their making: the
-                                 name, and the statement that drops it */
-    const char *lock_sql;     /* one migration at a time, where a transaction does not do that; or NULL */
-    const char *before_drop;  /* what a transaction that drops tables begins with, or NULL */
+    const char *name;           /* "sqlite", "postgresql" */
+    char placeholder;           /* '?' or '$', before the number of a parameter */
+    bool no_nul;                /* text cannot hold a NUL byte */
+    bool analyze;               /* temporary tables are counted before they are joined */
+    const char *row_names[4];   /* what the column of a staging table that numbers its rows from 1
+                                   may be called; NULL ends */
+    const char *main_schema;    /* put before the names of tables: "main.", or "" */
+    const char *temp_schema;    /* of temporary tables, without the dot */
+    bool index_has_schema;      /* CREATE INDEX schema.index ON table; else: index ON schema.table */
+    const char *int_type;       /* of 64-bit integers */
+    const char *serial;         /* of a column that numbers rows by itself */
+    const char *table_suffix;   /* after the ")" of a CREATE TABLE */
+    const char *objects_sql;    /* tables, views and the like, in the order of their making: the
+                                   name, and the statement that drops it */
+    const char *lock_sql;       /* one migration at a time, where a transaction does not do that; or NULL */
+    const char *lock_table_sql; /* one load of the table ?1 at a time; likewise */
+    const char *before_drop;    /* what a transaction that drops tables begins with, or NULL */
+    /* Of a load; NULL where tables are not filled beside. How many tables are named ?1 and made by the
+     * statement ?2, with nothing hanging on them; the names of those that loads of the table ?1 left when
+     * they were killed. */
+    const char *alone_sql, *left_over_sql;
+    bool fills_beside; /* writers wait for each other, so that large tables are filled piece by piece; */
+    const char *before_pieces, *between_pieces, *after_pieces; /* statements around these */
+    /* Give a table another name, and the index of its primary key with it. */
+    void (*put_rename)(struct dr_buf *b, const char *from, const char *to, bool keyed);
     const char *(*column_type)(const struct dr_column *c);
     /* The type (enum dr_type) in which to stage a column whose values will be stored in a target
      * column of that type; the column's own where the database converts it well enough. */

@@ -76,6 +76,24 @@ static int32_t number(struct dr_db *db, const char *sql, int32_t n, const struct
     return dr_db_number(db, with_placeholders(db, &b, sql), n, values, ret, err);
 }
 
+int32_t dr_ledger_last(struct dr_db *db, const struct dr_load_table *t, int64_t *ret, struct dr_err *err)
+{
+    struct dr_db_value values[] = { dr_db_text(t->spec->name) };
+    bool there;
+    *ret = 0;
+    DR_TRY(exists(db, "dagrun_ledger", &there, err));
+    return there ? number(db, "SELECT max(load_number) FROM dagrun_ledger WHERE table_name = ?1", 1, values,
+                          ret, err)
+                 : DR_OK;
+}
+
+int32_t dr_ledger_lock(struct dr_db *db, const struct dr_load_table *t, struct dr_err *err)
+{
+    struct dr_db_value values[] = { dr_db_text(t->spec->name) };
+    const char *sql = db->driver->dialect->lock_table_sql;
+    return sql ? dr_db_run(db, sql, 1, values, NULL, err) : DR_OK;
+}
+
 /* ---- finding -------------------------------------------------------------------- */
 
 static int32_t read_refusals(struct dr_db *db, struct dr_load_table *t, int64_t load, struct dr_err *err)
@@ -155,22 +173,30 @@ int32_t dr_ledger_note_made(struct dr_db *db, const struct dr_load_table *t, str
     return run(db, "INSERT INTO dagrun_table (table_name, made_by) VALUES (?1, ?2)", 2, values, err);
 }
 
-int32_t dr_ledger_forget(struct dr_db *db, const struct dr_load_table *t, struct dr_err *err)
+/* Those before the load of that number. */
+static int32_t forget_before(struct dr_db *db, const struct dr_load_table *t, int64_t load,
+                             struct dr_err *err)
 {
     static const char *const of[] = { "", " AND mode <> 'append'" };
     bool keep_appended = !t->make && t->spec->mode != DR_LOAD_REPLACE;
-    struct dr_db_value values[] = { dr_db_text(t->spec->name) };
+    struct dr_db_value values[] = { dr_db_text(t->spec->name), dr_db_int(load) };
     DR_AUTO_BUF refused = { 0 };
     DR_AUTO_BUF loads = { 0 };
     if (t->spec->mode == DR_LOAD_APPEND && keep_appended)
         return DR_OK;
     dr_buf_printf(&refused,
                   "DELETE FROM dagrun_refused WHERE load_number IN"
-                  " (SELECT load_number FROM dagrun_ledger WHERE table_name = ?1%s)",
+                  " (SELECT load_number FROM dagrun_ledger WHERE table_name = ?1 AND load_number < ?2%s)",
                   of[keep_appended]);
-    dr_buf_printf(&loads, "DELETE FROM dagrun_ledger WHERE table_name = ?1%s", of[keep_appended]);
-    DR_TRY(run(db, dr_buf_cstr(&refused), 1, values, err));
-    return run(db, dr_buf_cstr(&loads), 1, values, err);
+    dr_buf_printf(&loads, "DELETE FROM dagrun_ledger WHERE table_name = ?1 AND load_number < ?2%s",
+                  of[keep_appended]);
+    DR_TRY(run(db, dr_buf_cstr(&refused), 2, values, err));
+    return run(db, dr_buf_cstr(&loads), 2, values, err);
+}
+
+int32_t dr_ledger_forget(struct dr_db *db, const struct dr_load_table *t, struct dr_err *err)
+{
+    return forget_before(db, t, INT64_MAX, err);
 }
 
 static int32_t table_of_refusals(const struct dr_load_table *t, struct dr_table **ret, struct dr_err *err)
@@ -208,12 +234,12 @@ static int32_t note_refusals(struct dr_db *db, const struct dr_load_table *t, in
     return db->driver->detach(db, "dagrun_refusals", err);
 }
 
+/* The new one first: a number that was free again would not tell it from the one before. */
 int32_t dr_ledger_note(struct dr_db *db, const struct dr_load_table *t, struct dr_err *err)
 {
     char now[DR_TIME_TEXT];
     int64_t load;
     dr_format_timestamp(dr_now_us(), true, now);
-    DR_TRY(dr_ledger_forget(db, t, err));
     struct dr_db_value values[] = {
         dr_db_text(t->spec->name),      dr_db_text(t->content),   dr_db_text(mode_name(t->spec->mode)),
         dr_db_int(t->spec->rows->rows), dr_db_int(t->n_refusals), dr_db_text(now)
@@ -222,9 +248,7 @@ int32_t dr_ledger_note(struct dr_db *db, const struct dr_load_table *t, struct d
                "INSERT INTO dagrun_ledger (table_name, content, mode, row_count, refused, loaded_at)"
                " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                6, values, err));
-    if (t->n_refusals == 0)
-        return DR_OK;
-    DR_TRY(number(db, "SELECT max(load_number) FROM dagrun_ledger WHERE table_name = ?1", 1, values, &load,
-                  err));
-    return note_refusals(db, t, load, err);
+    DR_TRY(dr_ledger_last(db, t, &load, err));
+    DR_TRY(forget_before(db, t, load, err));
+    return t->n_refusals ? note_refusals(db, t, load, err) : DR_OK;
 }

@@ -3,12 +3,15 @@
  *     plan      which columns and keys, which rows, whether the ledger knows them
  *     stage     the rows, in temporary tables of this connection
  *     classify  compare them with what is there: what is new, differs, is gone reading
+ *     fill      large tables that are to be made, beside those that are there  (db_load_beside.c)
  *     apply     insert and update what is to do, delete what is to go          writing
  *     ledger    note it; commit
  *
  * Only the last two keep other writers waiting, and they touch no row that stays as
  * it is. SQLite's transaction begins by reading and turns into a writing one; where
- * somebody else wrote in between, it is begun again, at last by writing.
+ * somebody else wrote in between, it is begun again. Where that happens again and again, and always on
+ * PostgreSQL, what is written was compared before the lock: the statements ask each row again, and
+ * where another load of the table came between, which the ledger tells, the pass was in vain.
  *
  * Where a statement fails because of a row's values, it is tried again on half of its
  * rows, down to the one that is refused. The transaction is then rolled back, the
@@ -20,7 +23,7 @@
 #include "base/date.h"
 #include "base/sqlite.h"
 
-enum { MAX_PASSES = 100, READING_PASSES = 3, MANY_REFUSED = 1000 };
+enum { MAX_PASSES = 100, SNAPSHOT_PASSES = 2, OVERTAKEN_MAX = 10, MANY_REFUSED = 1000 };
 
 struct load {
     struct dr_db *db;
@@ -29,7 +32,7 @@ struct load {
     struct dr_load_table *tables; /* in arena */
     int32_t overtaken;            /* passes in vain, since somebody else wrote meanwhile */
     bool inside;                  /* of the caller's transaction: the ledger is not asked */
-    int64_t lock_us, lock_since;  /* since: 0 while nothing is locked */
+    int64_t lock_us, lock_since;  /* the longest, and since when: 0 while nothing is locked */
 };
 
 /* ---- plan ------------------------------------------------------------------------- */
@@ -104,7 +107,9 @@ static int32_t check_columns(const struct dr_load_table *t, struct dr_err *err)
 static int32_t choose_making(struct load *l, struct dr_load_table *t, const char *made_by, struct dr_err *err)
 {
     const struct dr_dialect *d = l->db->driver->dialect;
-    dr_load_sql_create(d, t);
+    DR_AUTO_BUF create = { 0 };
+    dr_load_sql_create(d, t, d->main_schema, t->spec->name, &create);
+    t->create = dr_arena_dup(t->arena, dr_buf_cstr(&create), create.n);
     if (t->n_target == 0)
         t->make = true;
     else if (t->spec->mode == DR_LOAD_REPLACE && made_by && !dr_streq(made_by, t->create))
@@ -159,8 +164,10 @@ static int32_t plan_table(struct load *l, struct dr_load_table *t, struct dr_err
     DR_TRY(dr_load_row_name(driver->dialect, t, err));
     t->rows = dr_table_ref(t->spec->rows);
     dr_load_hash(t, t->content);
-    if (!l->inside)
+    if (!l->inside) {
+        DR_TRY(dr_load_remove_left_over(l->db, t, &l->lock_us, err));
         DR_TRY(dr_ledger_find(l->db, t, err));
+    }
     return t->skip ? DR_OK : dr_load_choose_rows(driver->dialect, t, err);
 }
 
@@ -190,13 +197,15 @@ static int32_t stage(struct load *l, struct dr_load_table *t, struct dr_err *err
     return l->db->driver->attach(l->db, name, t->rows, t->row_name, err);
 }
 
-/* What a connection that goes on should not carry along. */
+/* What a connection that goes on should not carry along, and a database not keep. */
 static void unstage(struct load *l)
 {
     for (int32_t i = 0; i < l->n; i++) {
         char name[32];
         dr_load_temp_name(&l->tables[i], DR_LOAD_STAGE, name);
         (void)l->db->driver->detach(l->db, name, NULL);
+        if (l->tables[i].beside)
+            dr_load_stay_in_place(l->db, &l->tables[i], &l->lock_us);
     }
 }
 
@@ -302,17 +311,23 @@ static int32_t count_todo(struct load *l, struct dr_load_table *t, struct dr_err
     return DR_OK;
 }
 
+static int32_t count_gone(struct load *l, const struct dr_load_table *t, bool keyless, int64_t *ret,
+                          struct dr_err *err)
+{
+    DR_AUTO_BUF sql = { 0 };
+    dr_load_sql_count_gone(l->db->driver->dialect, t, keyless, &sql);
+    return dr_db_number(l->db, dr_buf_cstr(&sql), 0, NULL, ret, err);
+}
+
 /* What is to go is looked for here, where nobody waits for it. */
 static int32_t find_gone(struct load *l, struct dr_load_table *t, struct dr_err *err)
 {
-    DR_AUTO_BUF sql = { 0 };
-    int64_t n;
+    int64_t keyless;
     DR_TRY(exec_made(l, t, dr_load_sql_make_gone, err));
     DR_TRY(analyze(l, t, DR_LOAD_GONE, err));
-    dr_load_sql_count_keyless(l->db->driver->dialect, t, &sql);
-    DR_TRY(dr_db_number(l->db, dr_buf_cstr(&sql), 0, NULL, &n, err));
-    t->keyless_gone = n > 0;
-    return DR_OK;
+    DR_TRY(count_gone(l, t, true, &keyless, err));
+    t->keyless_gone = keyless > 0;
+    return count_gone(l, t, false, &t->gone, err);
 }
 
 /* A row that is refused here ends the pass: what follows could not read it either. */
@@ -334,9 +349,12 @@ static int32_t classify(struct load *l, struct dr_load_table *t, struct dr_err *
     return dr_load_deletes_by_key(t) ? find_gone(l, t, err) : DR_OK;
 }
 
-static int32_t make_table(struct load *l, const struct dr_load_table *t, struct dr_err *err)
+/* PostgreSQL closes a table to readers from its drop to the end: the new one is made beside it. */
+static int32_t make_table(struct load *l, struct dr_load_table *t, struct dr_err *err)
 {
     DR_AUTO_BUF drop = { 0 };
+    if (t->n_target > 0 && !l->db->driver->dialect->fills_beside)
+        return dr_load_make_beside(l->db, t, err);
     if (t->n_target > 0) {
         dr_buf_printf(&drop, "DROP TABLE %s", l->db->driver->dialect->main_schema);
         dr_buf_put_sql_ident(&drop, dr_str_of(t->spec->name));
@@ -353,11 +371,19 @@ static int32_t delete_rows(struct load *l, struct dr_load_table *t, struct dr_er
     return sql.n ? dr_db_run(l->db, dr_buf_cstr(&sql), 0, NULL, &t->spec->deleted, err) : DR_OK;
 }
 
+static int32_t swap_in(struct load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    DR_TRY(dr_load_swap_in(l->db, t, err));
+    return dr_ledger_note_made(l->db, t, err);
+}
+
 /* Rows without a key make room first; others stay until their successors are there,
  * since rows of other tables may refer to them. */
 static int32_t apply(struct load *l, struct dr_load_table *t, struct dr_err *err)
 {
     DR_AUTO_BUF sql = { 0 };
+    if (t->filled)
+        return swap_in(l, t, err);
     if (t->make)
         DR_TRY(make_table(l, t, err));
     if (!dr_load_keyed(t))
@@ -406,6 +432,15 @@ static int32_t apply_all_refused(struct load *l, const int32_t *before, struct d
     return DR_OK;
 }
 
+/* Tables that were made beside in this transaction; those that were filled before it have their place. */
+static int32_t swap_in_made(struct load *l, struct dr_err *err)
+{
+    for (int32_t i = 0; i < l->n; i++)
+        if (l->tables[i].beside && !l->tables[i].filled)
+            DR_TRY(in_table(&l->tables[i], swap_in(l, &l->tables[i], err), err));
+    return DR_OK;
+}
+
 static int32_t note_all(struct load *l, struct dr_err *err)
 {
     for (int32_t i = 0; i < l->n; i++)
@@ -415,10 +450,28 @@ static int32_t note_all(struct load *l, struct dr_err *err)
     return DR_OK;
 }
 
+/* Loads of one table write one after the other, each what it compared with what is there now. */
+static int32_t check_overtaken(struct load *l, struct dr_err *err)
+{
+    for (int32_t i = 0; i < l->n; i++) {
+        struct dr_load_table *t = &l->tables[i];
+        int64_t last;
+        if (t->skip)
+            continue;
+        DR_TRY(dr_ledger_lock(l->db, t, err));
+        DR_TRY(dr_ledger_last(l->db, t, &last, err));
+        if (last != t->ledger_last)
+            return in_table(t, dr_fail(err, DR_EBUSY, "other loads of it came between, again and again"),
+                            err);
+    }
+    return DR_OK;
+}
+
 static int32_t write_all(struct load *l, const int32_t *before, struct dr_err *err)
 {
-    if (!l->lock_since)
-        l->lock_since = dr_monotonic_us();
+    if (!l->inside)
+        DR_TRY(check_overtaken(l, err));
+    l->lock_since = dr_monotonic_us();
     DR_TRY(dr_ledger_make(l->db, err));
     for (int32_t i = 0; i < l->n; i++)
         if (!l->tables[i].skip)
@@ -427,44 +480,139 @@ static int32_t write_all(struct load *l, const int32_t *before, struct dr_err *e
         if (!l->tables[i].skip && dr_load_deletes_by_key(&l->tables[i]))
             DR_TRY(in_table(&l->tables[i], delete_rows(l, &l->tables[i], err), err));
     DR_TRY(apply_all_refused(l, before, err));
-    return count_refused(l, before) ? fail_refused(l, DR_EDB, err) : note_all(l, err);
+    if (count_refused(l, before))
+        return fail_refused(l, DR_EDB, err);
+    DR_TRY(swap_in_made(l, err));
+    return note_all(l, err);
 }
 
-/* Everything between begin and commit; where rows were refused, it stops early. */
-static int32_t pass(struct load *l, const int32_t *before, struct dr_err *err)
+/* ---- beside ------------------------------------------------------------------------------ */
+
+/* All rows are to be written, rather than what differs, which is what the caller is told. */
+static int32_t replace_whole(struct load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    int64_t inserted = t->spec->inserted, updated = t->spec->updated, unchanged = t->spec->unchanged;
+    t->make = t->replaces_whole = true;
+    DR_TRY(classify(l, t, err));
+    t->spec->inserted = inserted;
+    t->spec->updated = updated;
+    t->spec->unchanged = unchanged;
+    t->spec->deleted = t->gone;
+    return DR_OK;
+}
+
+static int32_t choose_to_fill(struct load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    if (!dr_load_keyed(t) && t->n_target > 0)
+        DR_TRY(count_gone(l, t, false, &t->gone, err));
+    DR_TRY(dr_load_may_fill_beside(l->db, t, &t->to_fill, err));
+    return t->to_fill && !t->make ? replace_whole(l, t, err) : DR_OK;
+}
+
+static int32_t choose_beside(struct load *l, struct dr_err *err)
+{
+    if (l->inside || !l->db->driver->dialect->fills_beside)
+        return DR_OK;
+    for (int32_t i = 0; i < l->n; i++)
+        if (!l->tables[i].skip && !l->tables[i].filled)
+            DR_TRY(in_table(&l->tables[i], choose_to_fill(l, &l->tables[i], err), err));
+    return DR_OK;
+}
+
+static bool any_to_fill(const struct load *l)
+{
+    for (int32_t i = 0; i < l->n; i++)
+        if (l->tables[i].to_fill)
+            return true;
+    return false;
+}
+
+static int32_t fill_beside(struct load *l, struct dr_err *err)
+{
+    for (int32_t i = 0; i < l->n; i++)
+        if (l->tables[i].to_fill)
+            DR_TRY(in_table(&l->tables[i], dr_load_fill_beside(l->db, &l->tables[i], &l->lock_us, err), err));
+    return DR_OK;
+}
+
+/* What was filled from rows whose parents have been refused since is not right any more. */
+static void drop_orphaned(struct load *l, const int32_t *before)
+{
+    for (int32_t i = 0; i < l->n; i++) {
+        struct dr_load_table *t = &l->tables[i];
+        if (t->filled && t->parent && t->parent->n_refusals > before[t->parent->number])
+            dr_load_stay_in_place(l->db, t, &l->lock_us);
+    }
+}
+
+/* After a transaction: what it made beside is in its place, or has gone with it. */
+static void forget_beside(struct load *l, bool done)
+{
+    for (int32_t i = 0; i < l->n; i++)
+        if (done || !l->tables[i].filled)
+            l->tables[i].beside = NULL;
+    for (int32_t i = 0; i < l->n && !done; i++)
+        l->tables[i].replaced = NULL;
+}
+
+/* ---- a transaction ------------------------------------------------------------------------ */
+
+static int32_t classify_all(struct load *l, const int32_t *before, struct dr_err *err)
 {
     for (int32_t i = 0; i < l->n; i++) {
         struct dr_load_table *t = &l->tables[i];
         if (t->skip)
             continue;
+        if (!l->inside)
+            DR_TRY(dr_ledger_last(l->db, t, &t->ledger_last, err));
+        if (t->filled)
+            continue;
         DR_TRY(in_table(t, classify(l, t, err), err));
         if (t->n_refusals > before[i])
             return fail_refused(l, DR_EDB, err);
     }
+    return choose_beside(l, err);
+}
+
+/* End the transaction that compared and begin the one that writes. */
+static int32_t turn_to_writing(struct load *l, struct dr_err *err)
+{
+    DR_TRY(l->db->driver->commit(l->db, err));
+    return l->db->driver->begin(l->db, true, err);
+}
+
+/* Everything between begin and commit; where rows were refused, or tables are to be filled first, it
+ * stops early. */
+static int32_t pass(struct load *l, const int32_t *before, struct dr_err *err)
+{
+    DR_TRY(classify_all(l, before, err));
+    if (count_refused(l, before) || any_to_fill(l))
+        return DR_OK;
+    if (l->overtaken >= SNAPSHOT_PASSES)
+        DR_TRY(turn_to_writing(l, err));
     return write_all(l, before, err);
 }
 
 static void unlock(struct load *l)
 {
-    if (l->lock_since)
-        l->lock_us += dr_monotonic_us() - l->lock_since;
+    int64_t us = l->lock_since ? dr_monotonic_us() - l->lock_since : 0;
+    l->lock_us = us > l->lock_us ? us : l->lock_us;
     l->lock_since = 0;
 }
 
-static int32_t transact(struct load *l, bool writing, const int32_t *before, bool *ret_done,
-                        struct dr_err *err)
+static int32_t transact(struct load *l, const int32_t *before, bool *ret_done, struct dr_err *err)
 {
     const struct dr_db_driver *driver = l->db->driver;
-    DR_TRY(driver->begin(l->db, writing, err));
-    if (writing)
-        l->lock_since = dr_monotonic_us();
+    DR_TRY(driver->begin(l->db, false, err));
     int32_t rc = pass(l, before, err);
-    *ret_done = !rc && count_refused(l, before) == 0;
-    if (*ret_done)
+    bool whole = !rc && count_refused(l, before) == 0;
+    if (whole)
         rc = driver->commit(l->db, err);
-    if (rc || !*ret_done)
+    if (rc || !whole)
         driver->rollback(l->db);
     unlock(l);
+    *ret_done = whole && !rc && !any_to_fill(l);
+    forget_beside(l, *ret_done);
     return rc;
 }
 
@@ -494,22 +642,21 @@ static bool nothing_to_do(const struct load *l)
  * reading again keeps nobody waiting, but cannot go on for ever. */
 static int32_t pass_and_drop(struct load *l, bool *ret_done, struct dr_err *err)
 {
-    bool writing = l->overtaken >= READING_PASSES;
     DR_AUTO_FREE int32_t *before = dr_malloc((size_t)l->n * sizeof *before);
     for (int32_t i = 0; i < l->n; i++) {
         DR_TRY(in_table(&l->tables[i], stage(l, &l->tables[i], err), err));
         before[i] = l->tables[i].n_refusals;
     }
-    int32_t rc = transact(l, writing, before, ret_done, err);
-    if (rc == DR_EBUSY && !writing) {
+    int32_t rc = transact(l, before, ret_done, err);
+    if (rc == DR_EBUSY && ++l->overtaken < OVERTAKEN_MAX) {
         for (int32_t i = 0; i < l->n; i++)
             l->tables[i].n_refusals = before[i];
-        l->overtaken++;
         return DR_OK;
     }
+    drop_orphaned(l, before);
     for (int32_t i = 0; i < l->n && !rc; i++)
         rc = dr_load_drop_refused(&l->tables[i], before[i], err);
-    return rc;
+    return rc || *ret_done ? rc : fill_beside(l, err);
 }
 
 static int32_t load_all(struct load *l, struct dr_db_load *specs, struct dr_err *err)
@@ -523,6 +670,7 @@ static int32_t load_all(struct load *l, struct dr_db_load *specs, struct dr_err 
     }
     for (int32_t i = 0; i < l->n; i++) {
         l->tables[i].spec->skipped = l->tables[i].skip;
+        dr_load_remove_replaced(l->db, &l->tables[i], &l->lock_us);
         DR_TRY(dr_load_give_refused(&l->tables[i], err));
     }
     return DR_OK;

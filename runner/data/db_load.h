@@ -1,6 +1,6 @@
 /* db_load.h - what the files of the loader share: db_load.c (the phases),
- * db_load_rows.c (which rows), db_load_sql.c (which statements), db_ledger.c (what was
- * loaded before). Layer: data. */
+ * db_load_rows.c (which rows), db_load_sql.c (which statements), db_load_beside.c (new tables),
+ * db_ledger.c (what was loaded before). Layer: data. */
 #ifndef DR_DB_LOAD_H
 #define DR_DB_LOAD_H
 #include "base/hash.h"
@@ -24,7 +24,14 @@ struct dr_load_table {
     struct dr_db_column *target; /* the columns of the table that is there */
     int32_t n_target;            /* 0: there is none */
     bool make;                   /* it is to be made, after dropping what is there */
-    char *create;                /* the statement that would make it */
+    const char *create;          /* the statement that would make it */
+    const char *beside;          /* made already, under this name; or NULL */
+    bool to_fill, filled;        /* and all its rows are to be in it, or are */
+    bool replaces_whole;         /* made for no other reason than that most of its rows change */
+    bool stays_in_place;         /* it is not to be filled beside (again) */
+    const char *replaced;        /* what was there, under this name; or NULL */
+    int64_t gone;                /* rows that are to go */
+    int64_t ledger_last;         /* the last load of it when it was classified; 0: none */
     const char *row_name;        /* of the column that numbers staged rows */
     struct dr_table *rows;       /* owned: the rows to stage */
     int64_t *source;             /* owned: where each is among those given; NULL: the same */
@@ -62,20 +69,47 @@ const struct dr_db_column *dr_load_target_column(const struct dr_load_table *t, 
 /* Its type; NULL where the table is to be made, too. */
 const char *dr_load_target_type(const struct dr_load_table *t, const char *column);
 int32_t dr_load_row_name(const struct dr_dialect *d, struct dr_load_table *t, struct dr_err *err);
-void dr_load_sql_create(const struct dr_dialect *d, struct dr_load_table *t);
+/* The statement that makes the table under that name, which stands after schema ("main.", ""). */
+void dr_load_sql_create(const struct dr_dialect *d, const struct dr_load_table *t, const char *schema,
+                        const char *name, struct dr_buf *b);
 void dr_load_sql_make_todo(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_make_parents(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_index_parents(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_classify(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_make_gone(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
-void dr_load_sql_count_keyless(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+/* How many rows are to go, and how many of them have no whole key. */
+void dr_load_sql_count_gone(const struct dr_dialect *d, const struct dr_load_table *t, bool keyless,
+                            struct dr_buf *b);
 void dr_load_sql_apply(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_delete(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+
+/* ---- db_load_beside.c ---- */
+/* Whether the table's rows, which are classified, should be written in a table beside it. */
+int32_t dr_load_may_fill_beside(struct dr_db *db, const struct dr_load_table *t, bool *ret,
+                                struct dr_err *err);
+int32_t dr_load_make_beside(struct dr_db *db, struct dr_load_table *t, struct dr_err *err);
+/* Make it and write all rows, piece by piece, each in a transaction of its own; *longest_us is raised to how
+ * long one of them held the lock. Where that fails, there is none, and the table stays in place. */
+int32_t dr_load_fill_beside(struct dr_db *db, struct dr_load_table *t, int64_t *longest_us,
+                            struct dr_err *err);
+/* In the load's transaction: what is there goes, what was filled beside has its name. */
+int32_t dr_load_swap_in(struct dr_db *db, struct dr_load_table *t, struct dr_err *err);
+/* As if none had been made beside. */
+void dr_load_stay_in_place(struct dr_db *db, struct dr_load_table *t, int64_t *longest_us);
+/* After the commit: what was swapped out. */
+void dr_load_remove_replaced(struct dr_db *db, const struct dr_load_table *t, int64_t *longest_us);
+/* What loads of this table made beside it, and left since they were killed. */
+int32_t dr_load_remove_left_over(struct dr_db *db, const struct dr_load_table *t, int64_t *longest_us,
+                                 struct dr_err *err);
 
 /* ---- db_ledger.c ---- */
 /* Whether the ledger has this load already; then its refusals are read back. */
 int32_t dr_ledger_find(struct dr_db *db, struct dr_load_table *t, struct dr_err *err);
 int32_t dr_ledger_make(struct dr_db *db, struct dr_err *err); /* its tables, where absent */
+/* The number of the last load of the table, 0 where there was none. */
+int32_t dr_ledger_last(struct dr_db *db, const struct dr_load_table *t, int64_t *ret, struct dr_err *err);
+/* Until the transaction ends, no other load of the table gets past this. */
+int32_t dr_ledger_lock(struct dr_db *db, const struct dr_load_table *t, struct dr_err *err);
 int32_t dr_ledger_note(struct dr_db *db, const struct dr_load_table *t, struct dr_err *err);
 /* Forget the loads that this one supersedes. */
 int32_t dr_ledger_forget(struct dr_db *db, const struct dr_load_table *t, struct dr_err *err);

@@ -23,7 +23,7 @@ static void put_temp(const struct dr_dialect *d, const struct dr_load_table *t, 
 static void put_target(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
 {
     dr_buf_puts(b, d->main_schema);
-    dr_buf_put_sql_ident(b, dr_str_of(t->spec->name));
+    dr_buf_put_sql_ident(b, dr_str_of(t->beside ? t->beside : t->spec->name));
 }
 
 static void put_column(struct dr_buf *b, const char *alias, const char *name)
@@ -72,25 +72,24 @@ int32_t dr_load_row_name(const struct dr_dialect *d, struct dr_load_table *t, st
 
 /* ---- making ---------------------------------------------------------------------- */
 
-void dr_load_sql_create(const struct dr_dialect *d, struct dr_load_table *t)
+void dr_load_sql_create(const struct dr_dialect *d, const struct dr_load_table *t, const char *schema,
+                        const char *name, struct dr_buf *b)
 {
     const struct dr_table *rows = t->spec->rows;
-    DR_AUTO_BUF b = { 0 };
-    dr_buf_puts(&b, "CREATE TABLE ");
-    put_target(d, t, &b);
-    dr_buf_puts(&b, " (\n");
+    dr_buf_printf(b, "CREATE TABLE %s", schema);
+    dr_buf_put_sql_ident(b, dr_str_of(name));
+    dr_buf_puts(b, " (\n");
     for (int32_t i = 0; i < rows->n; i++) {
-        dr_buf_puts(&b, i ? ",\n  " : "  ");
-        dr_buf_put_sql_ident(&b, dr_str_of(rows->names[i]));
-        dr_buf_printf(&b, " %s%s", d->column_type(rows->columns[i]),
+        dr_buf_puts(b, i ? ",\n  " : "  ");
+        dr_buf_put_sql_ident(b, dr_str_of(rows->names[i]));
+        dr_buf_printf(b, " %s%s", d->column_type(rows->columns[i]),
                       is_key(t, rows->names[i]) ? " NOT NULL" : "");
     }
     for (int32_t k = 0; k < t->n_keys; k++) {
-        dr_buf_puts(&b, k ? ", " : ",\n  PRIMARY KEY (");
-        dr_buf_put_sql_ident(&b, dr_str_of(t->keys[k]));
+        dr_buf_puts(b, k ? ", " : ",\n  PRIMARY KEY (");
+        dr_buf_put_sql_ident(b, dr_str_of(t->keys[k]));
     }
-    dr_buf_printf(&b, "%s\n)%s", t->n_keys ? ")" : "", d->table_suffix);
-    t->create = dr_arena_dup(t->arena, dr_buf_cstr(&b), b.n);
+    dr_buf_printf(b, "%s\n)%s", t->n_keys ? ")" : "", d->table_suffix);
 }
 
 /* ---- expressions -------------------------------------------------------------------- */
@@ -382,12 +381,16 @@ void dr_load_sql_make_gone(const struct dr_dialect *d, const struct dr_load_tabl
     dr_buf_puts(b, ")");
 }
 
-/* Those of them whose key is missing in part, by which they cannot be found again. */
-void dr_load_sql_count_keyless(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+/* Those whose key is missing in part cannot be found by it again. */
+void dr_load_sql_count_gone(const struct dr_dialect *d, const struct dr_load_table *t, bool keyless,
+                            struct dr_buf *b)
 {
     dr_buf_puts(b, "SELECT count(*) FROM ");
-    put_temp(d, t, DR_LOAD_GONE, b);
-    for (int32_t k = 0; k < t->n_keys; k++)
+    if (dr_load_keyed(t))
+        put_temp(d, t, DR_LOAD_GONE, b);
+    else
+        put_target(d, t, b);
+    for (int32_t k = 0; k < t->n_keys && keyless; k++)
         dr_buf_printf(b, "%s c%d IS NULL", k ? " OR" : " WHERE", (int)k);
 }
 

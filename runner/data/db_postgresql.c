@@ -129,6 +129,23 @@ static const char objects_sql[] =
     "d.deptype = 'e')"
     ") AS objects ORDER BY oid";
 
+/* PostgreSQL calls the index of a key after its table, in 63 bytes; where the two do not fit, it keeps the
+ * name. */
+static void put_rename(struct dr_buf *b, const char *from, const char *to, bool keyed)
+{
+    static const char suffix[] = "_pkey";
+    dr_buf_puts(b, "ALTER TABLE ");
+    dr_buf_put_sql_ident(b, dr_str_of(from));
+    dr_buf_puts(b, " RENAME TO ");
+    dr_buf_put_sql_ident(b, dr_str_of(to));
+    if (!keyed || strlen(to) + strlen(suffix) > NAME_MAX_BYTES)
+        return;
+    dr_buf_printf(b, "; ALTER INDEX %s%s RENAME TO ", from, suffix);
+    DR_AUTO_BUF index = { 0 };
+    dr_buf_printf(&index, "%s%s", to, suffix);
+    dr_buf_put_sql_ident(b, dr_buf_str(&index));
+}
+
 static const struct dr_dialect dialect = {
     .name = "postgresql",
     .placeholder = '$',
@@ -142,6 +159,8 @@ static const struct dr_dialect dialect = {
     .table_suffix = "",
     .objects_sql = objects_sql,
     .lock_sql = "SELECT pg_advisory_xact_lock(7233189)",
+    .lock_table_sql = "SELECT pg_advisory_xact_lock(7233190, hashtext($1))",
+    .put_rename = put_rename,
     .column_type = column_type,
     .stored_as = stored_as,
     .put_staged = put_staged,

@@ -70,6 +70,29 @@ static const char objects_sql[] =
     " FROM main.sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
     " AND name NOT LIKE 'dagrun\\_%' ESCAPE '\\' ORDER BY rowid";
 
+static const char alone_sql[] =
+    "SELECT count(*) FROM main.sqlite_schema t WHERE t.type = 'table' AND t.name = ?1 AND t.sql = ?2"
+    " AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema o WHERE o.tbl_name = t.name COLLATE NOCASE"
+    "  AND o.type IN ('index', 'trigger') AND o.sql IS NOT NULL)"
+    " AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema o JOIN pragma_foreign_key_list(o.name, 'main') f"
+    "  WHERE o.type = 'table' AND f.\"table\" = t.name COLLATE NOCASE)";
+
+/* dagrun_new_TOKEN_NAME, with a token of eight characters */
+static const char left_over_sql[] =
+    "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name LIKE 'dagrun\\_new\\_%' ESCAPE '\\'"
+    " AND substr(name, 21) = ?1";
+
+/* Without legacy_alter_table, the views on the table would be found to lack it. */
+static void put_rename(struct dr_buf *b, const char *from, const char *to, bool keyed)
+{
+    (void)keyed; /* its index is renamed with the table */
+    dr_buf_puts(b, "PRAGMA legacy_alter_table = ON; ALTER TABLE main.");
+    dr_buf_put_sql_ident(b, dr_str_of(from));
+    dr_buf_puts(b, " RENAME TO ");
+    dr_buf_put_sql_ident(b, dr_str_of(to));
+    dr_buf_puts(b, "; PRAGMA legacy_alter_table = OFF");
+}
+
 static const struct dr_dialect dialect = {
     .name = "sqlite",
     .placeholder = '?',
@@ -82,6 +105,13 @@ static const struct dr_dialect dialect = {
     .table_suffix = " STRICT",
     .objects_sql = objects_sql,
     .before_drop = "PRAGMA defer_foreign_keys = ON",
+    .alone_sql = alone_sql,
+    .left_over_sql = left_over_sql,
+    .fills_beside = true,
+    .before_pieces = "PRAGMA wal_autocheckpoint = 0", /* a commit would do it, and seem to hold the lock */
+    .between_pieces = "PRAGMA wal_checkpoint(PASSIVE)",
+    .after_pieces = "PRAGMA wal_autocheckpoint = 1000",
+    .put_rename = put_rename,
     .column_type = column_type,
     .stored_as = stored_as,
     .put_staged = put_staged,

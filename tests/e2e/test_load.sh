@@ -138,5 +138,32 @@ for database in $databases; do
     done
     is "the slowest of them took less than 2 s" "$((slowest < 2000000))" 1
 done
+
+database=warehouse
+sed_dag
+it "kill -9 while a large table is filled beside the one that is there: readers see the old one, the next load ends it"
+awk 'BEGIN { print "id,v,t"; for (i = 1; i <= 400000; i++) printf "%d,%d,text %d\n", i, i % 5, i }' >data/huge.csv
+load_dag huge <<Y
+inputs: {tables: [data/huge.csv]}
+with: {connection: warehouse, names: {data/huge.csv: big}, keys: {data/huge.csv: [id]}}
+Y
+left_over="SELECT count(*) FROM sqlite_schema WHERE name LIKE 'dagrun\\_new\\_%\\_big' ESCAPE '\\'"
+being_filled() { [ "$(ask "$left_over")" = 1 ]; }
+expect_exit 0 run_it run old --run-id before_huge
+(
+    set_environment
+    exec env -i --default-signal=INT,QUIT "${environment[@]}" "$build/dagrun" run huge
+) >"$out" 2>"$err" &
+pid=$!
+await 30 being_filled || note "no table is filled beside"
+kill -KILL $pid
+wait $pid 2>/dev/null
+is "what is there after the kill" "$(content)" "$old"
+is "tables left over" "$(ask "$left_over")" 1
+expect_exit 0 run_it run huge
+is "what is there after the next load" "$(content)" "400000|80000200000|800000|400000"
+is "tables left over" "$(ask "$left_over")" 0
+sql_is var/warehouse.db "PRAGMA integrity_check" ok
+
 [ "$databases" != warehouse ] || { it "the same on PostgreSQL" && skip "PostgreSQL is not installed"; }
 finish
