@@ -173,6 +173,15 @@ static void moved_same_host(int fd, const struct request *r)
     redirect(fd, r, to);
 }
 
+/* A type that repeats the credentials, as a proxy's page of what went wrong may. */
+static void answer_echo(int fd, const struct request *r)
+{
+    char type[128];
+    const char *space = strchr(r->authorization, ' ');
+    snprintf(type, sizeof type, "text/%.100s", space ? space + 1 : "none");
+    answer(fd, r, 200, type, "", "", 0, 0);
+}
+
 /* True where a fault took the place of the answer. */
 static bool answer_with_fault(int fd, const struct request *r)
 {
@@ -191,6 +200,8 @@ static bool answer_with_fault(int fd, const struct request *r)
         say(fd, r, 403, "", "{}");
     else if (has_fault("html"))
         answer(fd, r, 200, "text/html", "", html, strlen(html), strlen(html));
+    else if (has_fault("echo"))
+        answer_echo(fd, r);
     else if (has_fault("garbage"))
         say(fd, r, 200, "", garbage);
     else if (has_fault("huge"))

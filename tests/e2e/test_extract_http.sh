@@ -144,6 +144,14 @@ for fault in 429@3 429date@4 500@2 503@10 drop@5 hangup@1 html@6 garbage@7 expir
     no_secrets_kept
 done
 
+it "what is logged of a request that is repeated shows no credentials, though the server repeats them"
+serve --fault echo@3
+run_fetch 0
+rows_are_right
+no_secrets_kept
+expect_exit 0 dagrun logs fetch
+out_has "the answer is text/***, not JSON; trying again"
+
 it "a token that lasts for three requests is renewed as often as needed"
 serve --token-lasts 3
 run_fetch 0
