@@ -120,7 +120,6 @@ int32_t dr_runner_start_ready(struct dr_runner *r, struct dr_err *err)
     DR_TRY(dr_runner_write(r, err));
     for (int32_t i = 0; i < n; i++)
         DR_TRY(dr_attempt_record(r, r->starting[i], err));
-    DR_TRY(dr_runner_commit(r, err));
     for (int32_t i = 0; i < n; i++) {
         dr_kinds_next(r, r->starting[i]);
         prepare_next(r, &r->dag->tasks[r->starting[i]]);

@@ -10,11 +10,10 @@
  * Callbacks of the event loop cannot return an error; the first one is kept in
  * runner->err and ends the loop.
  *
- * State is written in transactions that the first write begins. One is committed
- * when attempts have been started, so that an attempt's end, the next task's move into
- * the queue and its start share one commit, and otherwise after two milliseconds.
- * A worker may thus be on its way a moment before it is recorded: if the runner
- * dies in that moment so does the worker, and the task runs again. */
+ * State is written in transactions that the first write begins, and that are committed two
+ * milliseconds later: short tasks share a commit. So workers may be on their way, and short
+ * ones even at their end, a moment before that is recorded: if the runner dies in that moment so do its
+ * workers, and what was not recorded runs again. */
 #ifndef DR_RUNNER_H
 #define DR_RUNNER_H
 #include "exec/executor.h"
