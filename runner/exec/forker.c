@@ -81,14 +81,15 @@ static _Noreturn void be_worker(const struct forker_job *f, int orders, int mess
     ssize_t n;
     dr_process_tie(f->runner);
     close(f->control);
+    struct dr_worker_job job = *f->base;
+    job.subst = &f->subst;
+    dr_worker_rehearse(&job);
     while ((n = read(orders, &q, sizeof(q))) < 0 && errno == EINTR)
         ;
     if (n != (ssize_t)sizeof(q)) /* fewer bytes than a pipe ever parts */
         _exit(0);
     close(orders);
-    struct dr_worker_job job = *f->base;
     job.def = &job.dag->tasks[q.task];
-    job.subst = &f->subst;
     job.attempt = q.attempt;
     job.flags = q.flags;
     job.msg_fd = messages;

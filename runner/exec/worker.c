@@ -28,10 +28,8 @@ static int32_t make_dir(const char *path, bool *ret_new, struct dr_err *err)
     return DR_OK;
 }
 
-/* The task's and the attempt's folder, unless the runner made them ahead. The latter may
- * be there already: by an attempt of this number that a dead runner had started and
- * not recorded. What that one left is removed, its log goes on. */
-static int32_t make_folders(struct dr_task *t, struct dr_err *err)
+/* Gives the task's folder. */
+static char *name_folders(struct dr_task *t)
 {
     const struct dr_worker_job *j = t->job;
     char *task = dr_exec_dir(&t->arena, j->home, j->dag->dag_id, j->subst->run_id, j->def->id, 0);
@@ -40,8 +38,18 @@ static int32_t make_folders(struct dr_task *t, struct dr_err *err)
     f->work = dr_arena_printf(&t->arena, "%s/work", f->attempt);
     f->out = dr_arena_printf(&t->arena, "%s/out", f->work);
     t->folders = f;
+    return task;
+}
+
+/* The task's and the attempt's folder, unless the runner made them ahead. The latter may
+ * be there already: by an attempt of this number that a dead runner had started and
+ * not recorded. What that one left is removed, its log goes on. */
+static int32_t make_folders(struct dr_task *t, struct dr_err *err)
+{
+    const char *task = name_folders(t);
+    const struct dr_task_folders *f = t->folders;
     bool is_new;
-    if (j->flags & DR_WORKER_HAS_FOLDERS)
+    if (t->job->flags & DR_WORKER_HAS_FOLDERS)
         return DR_OK;
     DR_TRY(make_dir(task, &is_new, err));
     DR_TRY(make_dir(f->attempt, &is_new, err));
@@ -151,6 +159,19 @@ static struct {
     const struct dr_task_def *def; /* a task of it; NULL: none was */
     const struct dr_plugin *plugin;
 } kept;
+
+void dr_worker_rehearse(const struct dr_worker_job *base)
+{
+    struct dr_worker_job job = *base;
+    struct dr_task t = { .job = &job };
+    job.def = kept.def ? kept.def : &base->dag->tasks[0];
+    (void)name_folders(&t);
+    setenv("DAGRUN_ATTEMPT_DIR", t.folders->attempt, 1);
+    if (kept.def && dr_task_bind(&t, NULL) == DR_OK)
+        (void)set_params(&t, NULL);
+    dr_pool_init(job.threads);
+    dr_arena_done(&t.arena);
+}
 
 static bool has_one_thread(void)
 {

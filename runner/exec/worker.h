@@ -24,6 +24,9 @@ struct dr_worker_job {
 int dr_worker_run(void *ctx);
 /* In a process that will be forked for attempts: do now what would cost each of them a little. */
 void dr_worker_warm_up(void);
+/* In a process that waits for the task that it will be given: go once through what does not depend
+ * on the task, so that the pages it touches are there when it comes. */
+void dr_worker_rehearse(const struct dr_worker_job *base);
 /* In a process that will be forked for attempts of this task's plugin: load it, so that they
  * find it loaded. False where it cannot be loaded, or where children cannot share what it did
  * then: it started threads, which they would not have, or opened files, whose position all
