@@ -13,7 +13,7 @@ int dr_verb_report(struct dr_cmd *c)
         rc = dr_cmd_find_run(c, s, c->args.words[0], c->args.n_words > 1 ? c->args.words[1] : NULL, &run);
     if (rc)
         return rc;
-    if (dr_report_write(&c->home, run.dag_id, run.run_id, &c->arena, &path, &err))
+    if (dr_report_write(s, &c->home, run.dag_id, run.run_id, &c->arena, &path, &err))
         return dr_cmd_fail(&err);
     /* The report comes first: where rows do not add up, it shows where. */
     puts(path);

@@ -13,11 +13,11 @@ static char *report_path(struct dr_cmd *c, const char *dag_id, const char *run_i
 
 /* A run that has a report, or has announced one, gets it now, with its end in it. The run is over:
  * what fails here changes nothing of its outcome. An exit code. */
-static int write_report(struct dr_cmd *c, const char *dag_id, const char *run_id)
+static int write_report(struct dr_cmd *c, struct dr_state *s, const char *dag_id, const char *run_id)
 {
     struct dr_err err = { 0 };
     if (!dr_report_is_due(&c->home, dag_id, run_id) ||
-        dr_report_write(&c->home, dag_id, run_id, &c->arena, NULL, &err) == DR_OK)
+        dr_report_write(s, &c->home, dag_id, run_id, &c->arena, NULL, &err) == DR_OK)
         return DR_EXIT_OK;
     if (dr_path_exists(report_path(c, dag_id, run_id))) {
         (void)dr_err_prefix(&err, "the report does not show the run's end");
@@ -29,16 +29,23 @@ static int write_report(struct dr_cmd *c, const char *dag_id, const char *run_id
     return dr_cmd_fail(&err);
 }
 
-struct announcing {
+struct reporting {
     struct dr_cmd *c;
     const char *dag_id;
+    int unwritten; /* an exit code */
 };
 
 static int32_t announce_report(void *ctx, struct dr_state *s, int64_t run, const char *run_id,
                                struct dr_err *err)
 {
-    const struct announcing *a = ctx;
-    return dr_report_announce(s, &a->c->home, a->dag_id, run, run_id, err);
+    const struct reporting *r = ctx;
+    return dr_report_announce(s, &r->c->home, r->dag_id, run, run_id, err);
+}
+
+static void report_end(void *ctx, struct dr_state *s, const char *run_id)
+{
+    struct reporting *r = ctx;
+    r->unwritten = write_report(r->c, s, r->dag_id, run_id);
 }
 
 /* ---- running ---- */
@@ -95,15 +102,14 @@ static int execute(struct dr_cmd *c, const struct dr_dag *dag, struct dr_exec_op
     o->trace = c->args.trace;
     o->program = dr_version_text();
     o->watch = live ? dr_live_watch(live) : NULL;
-    struct announcing announcing = { c, dag->dag_id };
-    o->report = &(struct dr_exec_report){ announce_report, &announcing };
+    struct reporting reporting = { c, dag->dag_id, DR_EXIT_OK };
+    o->report = &(struct dr_exec_report){ announce_report, report_end, &reporting };
     int32_t rc = dr_exec_run(o, &outcome, &err);
     dr_live_free(live);
     if (rc)
         return dr_cmd_fail(&err);
-    int unwritten = write_report(c, dag->dag_id, outcome.run_id);
     int ended = print_outcome(c, dag, &outcome);
-    return ended ? ended : unwritten;
+    return ended ? ended : reporting.unwritten;
 }
 
 /* --date as an instant: a date alone is midnight in the DAG's zone. */
@@ -202,11 +208,11 @@ static int task_keys(struct dr_cmd *c, struct dr_state *s, const struct dr_run_r
 }
 
 /* Its runner may have died between the end of the run and the report. */
-static int write_missing_report(struct dr_cmd *c, const struct dr_run_row *run)
+static int write_missing_report(struct dr_cmd *c, struct dr_state *s, const struct dr_run_row *run)
 {
     if (dr_path_exists(report_path(c, run->dag_id, run->run_id)))
         return DR_EXIT_OK;
-    return write_report(c, run->dag_id, run->run_id);
+    return write_report(c, s, run->dag_id, run->run_id);
 }
 
 int dr_verb_retry(struct dr_cmd *c)
@@ -232,7 +238,7 @@ int dr_verb_retry(struct dr_cmd *c)
     if (run.state == DR_RUN_SUCCESS && !n_keys) {
         printf("run %s of %s succeeded; there is nothing to retry (--task TASK runs one again)\n", run.run_id,
                run.dag_id);
-        return write_missing_report(c, &run);
+        return write_missing_report(c, s, &run);
     }
     struct dr_node *params = NULL;
     if (dr_json_parse(&c->arena, dr_str_of(run.params ? run.params : "{}"), "params", true, &params, &err))

@@ -151,22 +151,6 @@ static int32_t record_new(struct dr_runner *r, struct dr_err *err)
 
 /* ---- resuming one ---- */
 
-static int32_t find_run(struct dr_runner *r, struct dr_arena *a, struct dr_run_row *ret, struct dr_err *err)
-{
-    struct dr_run_row *rows;
-    int32_t n;
-    struct dr_run_filter all = { .dag_id = r->dag->dag_id, .state = -1, .limit = INT32_MAX };
-    DR_TRY(dr_state_runs(r->state, a, &all, &rows, &n, err));
-    for (int32_t i = 0; i < n; i++) {
-        if (rows[i].key == r->o->resume_run) {
-            *ret = rows[i];
-            return DR_OK;
-        }
-    }
-    return dr_fail(err, DR_ENOTFOUND, "DAG '%s' has no run with key %lld", r->dag->dag_id,
-                   (long long)r->o->resume_run);
-}
-
 /* The DAG may have been edited since: definitions may differ, the tasks must not. */
 static int32_t restore_task(struct dr_runner *r, const struct dr_task_row *row, struct dr_err *err)
 {
@@ -218,7 +202,10 @@ static int32_t record_resumed(struct dr_runner *r, struct dr_err *err)
 {
     DR_AUTO_ARENA arena = { 0 };
     struct dr_run_row row = { 0 };
-    DR_TRY(find_run(r, &arena, &row, err));
+    DR_TRY(dr_state_run(r->state, &arena, r->o->resume_run, &row, err));
+    if (!dr_streq(row.dag_id, r->dag->dag_id))
+        return dr_fail(err, DR_ENOTFOUND, "DAG '%s' has no run with key %lld", r->dag->dag_id,
+                       (long long)r->o->resume_run);
     r->run = row.key;
     r->view.run_id = dr_arena_strdup(&r->arena, row.run_id);
     r->logical_us = row.logical_us;
@@ -468,6 +455,8 @@ static int32_t run_all(struct dr_runner *r, struct dr_exec_outcome *ret, struct 
     for (int32_t i = 0; i < r->dag->n_tasks; i++)
         dr_folders_forget(r, i);
     DR_TRY(record_end(r, ret, err));
+    if (r->o->report)
+        r->o->report->write(r->o->report->ctx, r->state, r->view.run_id);
     close_state(r);
     dr_runner_emit(r, DR_EXEC_RUN_END, -1);
     return DR_OK;

@@ -32,9 +32,12 @@ struct dr_exec_watch {
     bool wants_ticks;
 };
 /* Who writes reports, which is not this layer. A task that is the last of its run may leave the report
- * to the end of the run; then this is asked what, of the report, makes that task fail. */
+ * to the end of the run. */
 struct dr_exec_report {
+    /* Such a task is about to end: what, of the report, makes it fail? */
     int32_t (*check)(void *ctx, struct dr_state *s, int64_t run, const char *run_id, struct dr_err *err);
+    /* The end of the run is recorded, and the run store still open. */
+    void (*write)(void *ctx, struct dr_state *s, const char *run_id);
     void *ctx;
 };
 struct dr_exec_options {

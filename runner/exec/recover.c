@@ -144,6 +144,11 @@ int32_t dr_recover_dag(const struct dr_home *h, struct dr_state *s, const char *
     DR_AUTO_ARENA arena = { 0 };
     struct dr_run_row *runs;
     int32_t n;
+    bool any;
+    *ret_n = 0;
+    DR_TRY(dr_state_is_running(s, dag_id, &any, err));
+    if (!any) /* nearly always; the list's query is a long one */
+        return DR_OK;
     struct dr_run_filter running = { .dag_id = dag_id, .state = DR_RUN_RUNNING };
     DR_TRY(dr_state_runs(s, &arena, &running, &runs, &n, err));
     for (int32_t i = 0; i < n; i++) {

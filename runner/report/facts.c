@@ -118,12 +118,10 @@ static int32_t read_checks(struct dr_state *s, struct dr_facts *f, struct dr_err
     return DR_OK;
 }
 
-/* Of few runs: each row counts the run's tasks and checks. */
 static int32_t read_recent(struct dr_state *s, struct dr_facts *f, struct dr_err *err)
 {
     enum { RECENT = 20 };
-    struct dr_run_filter filter = { .dag_id = f->run.dag_id, .state = -1, .limit = RECENT };
-    return dr_state_runs(s, f->a, &filter, &f->recent, &f->n_recent, err);
+    return dr_state_run_ids(s, f->a, f->run.dag_id, RECENT, &f->recent, &f->n_recent, err);
 }
 
 static int32_t read_accounts(struct dr_state *s, struct dr_facts *f, struct dr_err *err)

@@ -25,8 +25,8 @@ struct dr_facts {
     struct dr_arena *a;         /* borrowed; holds everything */
     const struct dr_home *home; /* borrowed */
     struct dr_run_row run;
-    const char *before;        /* run id of the DAG's finished run before it, or NULL */
-    struct dr_run_row *recent; /* the DAG's last runs, newest made first */
+    const char *before;  /* run id of the DAG's finished run before it, or NULL */
+    const char **recent; /* run ids: the DAG's last runs, newest made first */
     int32_t n_recent;
     struct dr_task_row *tasks;
     struct dr_attempt_row *attempts;

@@ -122,8 +122,8 @@ static int32_t link_latest(const struct dr_facts *f, struct dr_err *err)
     const char *folder = dr_path_join(f->a, f->home->reports, f->run.dag_id),
                *link = dr_path_join(f->a, folder, "latest");
     for (int32_t i = 0; i < f->n_recent; i++)
-        if (dr_path_exists(dr_arena_printf(f->a, "%s/%s/index.html", folder, f->recent[i].run_id)))
-            return dr_symlink_swap(f->recent[i].run_id, link, err);
+        if (dr_path_exists(dr_arena_printf(f->a, "%s/%s/index.html", folder, f->recent[i])))
+            return dr_symlink_swap(f->recent[i], link, err);
     return dr_path_exists(link) ? DR_OK : dr_symlink_swap(f->run.run_id, link, err);
 }
 
@@ -149,28 +149,18 @@ static char *folder_of(struct dr_arena *a, const struct dr_home *h, const char *
     return dr_arena_printf(a, "%s/%s/%s", h->reports, dag_id, run_id);
 }
 
-static int32_t write_all(struct dr_state *s, const struct dr_home *h, const char *dag_id, const char *run_id,
-                         struct dr_arena *a, const char **ret_place, struct dr_err *err)
+int32_t dr_report_write(struct dr_state *s, const struct dr_home *h, const char *dag_id, const char *run_id,
+                        struct dr_arena *a, const char **ret_path, struct dr_err *err)
 {
     struct dr_facts f;
     DR_TRY(dr_facts_read(s, h, dag_id, run_id, a, &f, err));
-    *ret_place = folder_of(a, h, f.run.dag_id, f.run.run_id);
-    DR_TRY(write_folder(&f, *ret_place, err));
+    const char *place = folder_of(a, h, f.run.dag_id, f.run.run_id);
+    DR_TRY(write_folder(&f, place, err));
     DR_TRY(link_latest(&f, err));
-    return dr_index_write(s, h, err);
-}
-
-int32_t dr_report_write(const struct dr_home *h, const char *dag_id, const char *run_id, struct dr_arena *a,
-                        const char **ret_path, struct dr_err *err)
-{
-    struct dr_state *s;
-    const char *place;
-    DR_TRY(dr_state_open(h, DR_STATE_READONLY, &s, err));
-    int32_t rc = write_all(s, h, dag_id, run_id, a, &place, err);
-    dr_state_close(s);
-    if (rc == DR_OK && ret_path)
+    DR_TRY(dr_index_write(s, h, err));
+    if (ret_path)
         *ret_path = dr_path_join(a, place, "index.html");
-    return rc;
+    return DR_OK;
 }
 
 int32_t dr_report_check_rows(struct dr_state *s, int64_t run, struct dr_err *err)

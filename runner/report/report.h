@@ -7,8 +7,8 @@
  * reports/DAG/latest (a relative link to the DAG's newest run that has a report)
  * and reports/index.html. Each appears whole. Reads the run store and the
  * run's datasets; *ret_path (may be NULL) is the report, in arena a. */
-int32_t dr_report_write(const struct dr_home *h, const char *dag_id, const char *run_id, struct dr_arena *a,
-                        const char **ret_path, struct dr_err *err);
+int32_t dr_report_write(struct dr_state *s, const struct dr_home *h, const char *dag_id, const char *run_id,
+                        struct dr_arena *a, const char **ret_path, struct dr_err *err);
 /* For a run that is about to end and whose report is then to be written: the report's folder is made, which
  * says so, and the rows are reconciled. */
 int32_t dr_report_announce(struct dr_state *s, const struct dr_home *h, const char *dag_id, int64_t run,

@@ -109,18 +109,29 @@ static int32_t read_run_list(struct dr_state *s, struct dr_sql_stmt *st, struct 
 
 /* ---- lists ------------------------------------------------------------------------ */
 
+/* One run and all of them are one text: it is long, and compiling it costs more than a run's row. */
+#define RUNS_BY_KEY RUNS_SQL("WHERE run_key BETWEEN ?2 AND ?3")
+
+static void bind_keys(struct dr_sql_stmt *st, int64_t first, int64_t last)
+{
+    dr_sql_bind_int(st, 2, first);
+    dr_sql_bind_int(st, 3, last);
+}
+
 int32_t dr_state_runs(struct dr_state *s, struct dr_arena *a, const struct dr_run_filter *f,
                       struct dr_run_row **ret, int32_t *ret_n, struct dr_err *err)
 {
     /* One text per shape of filter, so that each can use its index. */
     static const char *const sql[2][2] = {
-        { RUNS_SQL(""), RUNS_SQL("WHERE state = ?3") },
+        { RUNS_BY_KEY, RUNS_SQL("WHERE state = ?3") },
         { RUNS_SQL("WHERE dag_id = ?2"), RUNS_SQL("WHERE dag_id = ?2 AND state = ?3") },
     };
     struct dr_sql_stmt *st;
     bool by_dag = f->dag_id, by_state = f->state >= 0;
     DR_TRY(dr_state_prepare(s, sql[by_dag][by_state], &st, err));
     dr_sql_bind_int(st, 1, f->limit > 0 ? f->limit : 1000);
+    if (!by_dag && !by_state)
+        bind_keys(st, INT64_MIN, INT64_MAX);
     if (by_dag)
         dr_sql_bind_text(st, 2, f->dag_id);
     if (by_state)
@@ -128,20 +139,51 @@ int32_t dr_state_runs(struct dr_state *s, struct dr_arena *a, const struct dr_ru
     return read_run_list(s, st, a, ret, ret_n, err);
 }
 
-static int32_t read_one_run(struct dr_state *s, struct dr_arena *a, int64_t key, struct dr_run_row *ret,
-                            struct dr_err *err)
+int32_t dr_state_run(struct dr_state *s, struct dr_arena *a, int64_t key, struct dr_run_row *ret,
+                     struct dr_err *err)
 {
     struct dr_sql_stmt *st;
     struct dr_run_row *rows;
     int32_t n;
-    DR_TRY(dr_state_prepare(s, RUNS_SQL("WHERE run_key = ?2"), &st, err));
+    DR_TRY(dr_state_prepare(s, RUNS_BY_KEY, &st, err));
     dr_sql_bind_int(st, 1, 1);
-    dr_sql_bind_int(st, 2, key);
+    bind_keys(st, key, key);
     DR_TRY(read_run_list(s, st, a, &rows, &n, err));
     if (n != 1)
         return dr_fail(err, DR_ENOTFOUND, "there is no run with key %" PRId64, key);
     *ret = rows[0];
     return DR_OK;
+}
+
+int32_t dr_state_run_ids(struct dr_state *s, struct dr_arena *a, const char *dag_id, int32_t limit,
+                         const char ***ret, int32_t *ret_n, struct dr_err *err)
+{
+    struct dr_sql_stmt *st;
+    const char **ids = dr_arena_array(a, (size_t)limit, sizeof(*ids));
+    DR_TRY(dr_state_prepare(s, "SELECT run_id FROM dag_run WHERE dag_id = ?1 ORDER BY run_key DESC LIMIT ?2",
+                            &st, err));
+    dr_sql_bind_text(st, 1, dag_id);
+    dr_sql_bind_int(st, 2, limit);
+    int32_t n = 0;
+    for (bool row;; n++) {
+        DR_TRY(dr_state_step(s, st, &row, err));
+        if (!row)
+            break;
+        ids[n] = dr_sql_text(st, 0, a);
+    }
+    *ret = ids;
+    *ret_n = n;
+    return DR_OK;
+}
+
+int32_t dr_state_is_running(struct dr_state *s, const char *dag_id, bool *ret, struct dr_err *err)
+{
+    struct dr_sql_stmt *st;
+    int64_t one;
+    DR_TRY(dr_state_prepare(s, "SELECT 1 FROM dag_run WHERE dag_id = ?1 AND state = 'running' LIMIT 1", &st,
+                            err));
+    dr_sql_bind_text(st, 1, dag_id);
+    return dr_state_fetch_int(s, st, &one, ret, err);
 }
 
 /* ---- finding one by name ------------------------------------------------------------ */
@@ -258,7 +300,7 @@ int32_t dr_state_find_run(struct dr_state *s, struct dr_arena *a, const char *da
         if (c.n > 1)
             return fail_ambiguous(run_id, &c, err);
         if (c.n == 1)
-            return read_one_run(s, a, c.keys[0], ret, err);
+            return dr_state_run(s, a, c.keys[0], ret, err);
     }
     return fail_unknown(s, a, dag_id, run_id, err);
 }

@@ -206,6 +206,15 @@ struct dr_run_filter {
 };
 int32_t dr_state_runs(struct dr_state *s, struct dr_arena *a, const struct dr_run_filter *f,
                       struct dr_run_row **ret, int32_t *ret_n, struct dr_err *err);
+/* One by its key. */
+int32_t dr_state_run(struct dr_state *s, struct dr_arena *a, int64_t key, struct dr_run_row *ret,
+                     struct dr_err *err);
+/* The DAG's last runs, newest made first, at most `limit`: names alone cost less than rows with their
+ * tallies. */
+int32_t dr_state_run_ids(struct dr_state *s, struct dr_arena *a, const char *dag_id, int32_t limit,
+                         const char ***ret, int32_t *ret_n, struct dr_err *err);
+/* Whether a run of the DAG stands as running. */
+int32_t dr_state_is_running(struct dr_state *s, const char *dag_id, bool *ret, struct dr_err *err);
 /* run_id may be a unique prefix, or "latest" (the newest made); dag_id may be NULL
  * where the run id is unique over all DAGs. DR_ENOTFOUND names what is near,
  * DR_EINPUT the runs that an ambiguous name could mean. */

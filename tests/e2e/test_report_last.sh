@@ -33,8 +33,8 @@ last_dag <<'EOF'
 EOF
 expect_exit 0 dagrun run report
 has_file copy.html
-grep -q 'running' copy.html || note "the copy does not show that the run went on"
-grep -q 'running' $report && note "the report does not show the end"
+grep -q 'not started' copy.html || note "the copy does not show that the run went on"
+grep -q 'not started' $report && note "the report does not show the end"
 
 it "a report task beside others that are not finished writes it at once"
 last_dag <<'EOF'

@@ -457,7 +457,8 @@ static void an_empty_store_gives_an_empty_index(void **state)
 static void a_run_that_is_not_there_is_an_error(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(dr_report_write(&f->home, "healthcare", "nope", &f->arena, NULL, &f->err), DR_ENOTFOUND);
+    assert_int_equal(dr_report_write(f->state, &f->home, "healthcare", "nope", &f->arena, NULL, &f->err),
+                     DR_ENOTFOUND);
     assert_false(dr_path_exists(in_home(f, "reports")));
 }
 
@@ -469,7 +470,8 @@ static void a_folder_that_cannot_be_written_leaves_the_old_report(void **state)
     write_report(f);
     /* A file stands where the temporary folder's parent should be. */
     f->home.reports = in_home(f, "reports/healthcare/scheduled__001/index.html");
-    assert_int_not_equal(dr_report_write(&f->home, "healthcare", f->run_id, &f->arena, NULL, &f->err), DR_OK);
+    assert_int_not_equal(
+        dr_report_write(f->state, &f->home, "healthcare", f->run_id, &f->arena, NULL, &f->err), DR_OK);
     assert_has(read_page(f, "reports/healthcare/scheduled__001/index.html"), "The run worked");
 }
 

@@ -230,7 +230,7 @@ static inline const char *read_page(struct fixture *f, const char *path)
 static inline const char *write_report(struct fixture *f)
 {
     const char *path;
-    assert_ok(f, dr_report_write(&f->home, "healthcare", f->run_id, &f->arena, &path, &f->err));
+    assert_ok(f, dr_report_write(f->state, &f->home, "healthcare", f->run_id, &f->arena, &path, &f->err));
     assert_true(dr_path_exists(path));
     return read_page(f, dr_arena_printf(&f->arena, "reports/healthcare/%s/index.html", f->run_id));
 }
