@@ -145,7 +145,7 @@ const char *const dr_page_style[] = {
     "html{font-size:11px}body{font-size:10.5px}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}."
     "top{position:static}"
     ".top nav,.skip,.tools,summary{display:none}section{margin:18px 0}.scroll{overflow:visible}"
-    "article,figure,tr,.card,.tile{break-inside:avoid}h2,h3,h4,caption{break-after:avoid}"
+    "article,figure,tr,.card,.tile{break-inside:avoid}h2,h3,h4,h2+p,h3+p,caption{break-after:avoid}"
     "main,.top>div{max-width:none;padding:0}a{color:inherit}@page{margin:14mm}}",
     NULL,
 };
