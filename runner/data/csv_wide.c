@@ -42,20 +42,34 @@ struct four_texts {
     __m256i fits; /* all of it and the sign in eight bytes */
 };
 
+/* From the first eight bytes of each, and their lengths. */
+DR_CSV_AVX2_CODE static inline struct four_texts take_signs(__m256i words, __m256i n)
+{
+    struct four_texts t = { .fits = _mm256_cmpgt_epi64(each(9), n) };
+    t.minus = _mm256_cmpeq_epi64(_mm256_and_si256(words, each(0xFF)), each('-'));
+    t.text = _mm256_srlv_epi64(words, _mm256_and_si256(t.minus, each(8)));
+    t.n = _mm256_add_epi64(n, t.minus);
+    return t;
+}
+
 DR_CSV_AVX2_CODE static inline struct four_texts load_four(const char *p, const uint32_t *ends, size_t stride)
 {
-    struct four_texts t;
     const uint32_t *at[FLOATS] = { ends - 1, ends + stride - 1, ends + 2 * stride - 1,
                                    ends + 3 * stride - 1 };
     __m256i bounds = four_words(at[0], at[1], at[2], at[3]);
     __m256i word = four_words(p + (uint32_t)(*at[0] + 1), p + (uint32_t)(*at[1] + 1),
                               p + (uint32_t)(*at[2] + 1), p + (uint32_t)(*at[3] + 1));
     __m256i past = _mm256_sub_epi32(_mm256_srli_epi64(bounds, 32), bounds); /* the length and one */
-    t.n = _mm256_sub_epi64(_mm256_and_si256(past, each(UINT32_MAX)), each(1));
-    t.fits = _mm256_cmpgt_epi64(each(9), t.n);
-    t.minus = _mm256_cmpeq_epi64(_mm256_and_si256(word, each(0xFF)), each('-'));
-    t.text = _mm256_srlv_epi64(word, _mm256_and_si256(t.minus, each(8)));
-    t.n = _mm256_add_epi64(t.n, t.minus);
+    return take_signs(word, _mm256_sub_epi64(_mm256_and_si256(past, each(UINT32_MAX)), each(1)));
+}
+
+DR_CSV_AVX2_CODE static inline struct four_texts load_four_tagged(const char *p, const uint32_t *of,
+                                                                  uint32_t tag)
+{
+    __m256i sizes = _mm256_srli_epi64(_mm256_loadu_si256((const __m256i *)(const void *)of), 32);
+    __m256i word = four_words(p + of[0], p + of[2], p + of[4], p + of[6]);
+    struct four_texts t = take_signs(word, _mm256_srli_epi64(sizes, 4));
+    t.fits = _mm256_and_si256(t.fits, _mm256_cmpeq_epi64(_mm256_and_si256(sizes, each(15)), each(tag)));
     return t;
 }
 
@@ -92,11 +106,9 @@ DR_CSV_AVX2_CODE static inline __m256d powers_of_ten(__m256i exponent)
                             _mm256_castsi256_pd(_mm256_slli_epi64(exponent, 61)));
 }
 
-DR_CSV_AVX2_CODE static inline unsigned four_floats(const char *p, const uint32_t *ends, size_t stride,
-                                                    bool inferred, double *to)
+DR_CSV_AVX2_CODE static inline unsigned four_floats(struct four_texts t, bool inferred, double *to)
 {
     enum { POINT = '.' ^ '0' /* 0x1E: its highest bit no digit has */ };
-    struct four_texts t = load_four(p, ends, stride);
     __m256i shift = _mm256_slli_epi64(_mm256_sub_epi64(each(8), t.n), 3); /* 64 and more leave nothing */
     __m256i digits = _mm256_sllv_epi64(_mm256_xor_si256(t.text, each(DR_CSV_EACH('0'))), shift);
     __m256i points = _mm256_and_si256(digits, each(DR_CSV_EACH(0x10)));
@@ -134,8 +146,9 @@ DR_CSV_AVX2_CODE static inline __attribute__((always_inline)) void floats(const 
     const struct dr_csv_strip s = *strip;
     const uint32_t *ends = s.ends;
     for (int64_t i = 0; i < s.rows; i += DR_CSV_WIDE, ends += DR_CSV_WIDE * s.stride) {
-        unsigned first = four_floats(s.p, ends, s.stride, inferred, to + i);
-        unsigned second = four_floats(s.p, ends + FLOATS * s.stride, s.stride, inferred, to + i + FLOATS);
+        unsigned first = four_floats(load_four(s.p, ends, s.stride), inferred, to + i);
+        unsigned second =
+            four_floats(load_four(s.p, ends + FLOATS * s.stride, s.stride), inferred, to + i + FLOATS);
         read[i / DR_CSV_WIDE] = (uint8_t)(first | second << FLOATS);
     }
 }
@@ -150,6 +163,22 @@ DR_CSV_AVX2_CODE static void floats_avx2(const struct dr_csv_strip *strip, bool 
 void dr_csv_wide_floats(const struct dr_csv_strip *strip, bool inferred, double *to, uint8_t *read)
 {
     floats_avx2(strip, inferred, to, read);
+}
+
+DR_CSV_AVX2_CODE static void tagged_floats_avx2(const char *p, const uint32_t *texts, int64_t n, uint32_t tag,
+                                                double *to, uint8_t *read)
+{
+    for (int64_t i = 0; i < n; i += DR_CSV_WIDE) {
+        unsigned first = four_floats(load_four_tagged(p, texts + 2 * i, tag), false, to + i);
+        unsigned second =
+            four_floats(load_four_tagged(p, texts + 2 * (i + FLOATS), tag), false, to + i + FLOATS);
+        read[i / DR_CSV_WIDE] = (uint8_t)(first | second << FLOATS);
+    }
+}
+void dr_csv_wide_tagged_floats(const char *p, const uint32_t *texts, int64_t n, uint32_t tag, double *to,
+                               uint8_t *read)
+{
+    tagged_floats_avx2(p, texts, n, tag, to, read);
 }
 
 /* ---- dates ---------------------------------------------------------------------- */
@@ -266,6 +295,12 @@ void dr_csv_wide_floats(const struct dr_csv_strip *strip, bool inferred, double 
     (void)inferred;
     (void)to;
     memset(read, 0, (size_t)strip->rows / DR_CSV_WIDE);
+}
+void dr_csv_wide_tagged_floats(const char *p, const uint32_t *texts, int64_t n, uint32_t tag, double *to,
+                               uint8_t *read)
+{
+    (void)p, (void)texts, (void)tag, (void)to;
+    memset(read, 0, (size_t)n / DR_CSV_WIDE);
 }
 void dr_csv_wide_dates(const struct dr_csv_strip *strip, int32_t *to, uint8_t *read)
 {

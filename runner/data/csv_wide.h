@@ -24,5 +24,9 @@ bool dr_csv_wide_can(enum dr_csv_isa isa, char delimiter);
  * read; where it is not, its place in `to` holds anything. `inferred`: only numbers that
  * are written as they would be written again are read. */
 void dr_csv_wide_floats(const struct dr_csv_strip *strip, bool inferred, double *to, uint8_t *read);
+/* The same for texts of p that are told by two words each: the offset, and 16 * length + tag.
+ * Those with another tag are not read. n: whole groups. Where the machine can. */
+void dr_csv_wide_tagged_floats(const char *p, const uint32_t *texts, int64_t n, uint32_t tag, double *to,
+                               uint8_t *read);
 void dr_csv_wide_dates(const struct dr_csv_strip *strip, int32_t *to, uint8_t *read);
 #endif

@@ -9,6 +9,7 @@
 #endif
 #include "data/csv_scan.h"
 #include "data/csv_spell.h"
+#include "data/csv_wide.h"
 #include "data/decimal.h"
 #include "data/json_piece.h"
 #include "data/kernel.h"
@@ -205,13 +206,29 @@ static void fill_ints(const struct column *c, int64_t *values)
     }
 }
 
+static void fill_float(const struct column *c, int32_t i, double *values)
+{
+    values[i] = 0;
+    if (!is_missing(c->cells[i]) && !parse_float(c, c->cells[i], &values[i]))
+        refuse(c, i, NULL);
+}
+
 static void fill_floats(const struct column *c, double *values)
 {
-    for (int32_t i = 0; i < c->n; i++) {
-        values[i] = 0;
-        if (!is_missing(c->cells[i]) && !parse_float(c, c->cells[i], &values[i]))
-            refuse(c, i, NULL);
+    enum { GROUPS = 64 };
+    _Static_assert(sizeof(struct dr_json_cell) == 2 * sizeof(uint32_t), "a cell is two words");
+    uint8_t read[GROUPS];
+    int32_t i = 0, whole = c->w->isa == DR_JSON_AVX2 ? c->n - c->n % DR_CSV_WIDE : 0;
+    while (i < whole) {
+        int32_t n = whole - i < GROUPS * DR_CSV_WIDE ? whole - i : GROUPS * DR_CSV_WIDE;
+        dr_csv_wide_tagged_floats(c->text, &c->cells[i].at, n, DR_JSON_NUMBER, values + i, read);
+        for (int32_t g = 0; g < n / DR_CSV_WIDE; g++)
+            for (unsigned left = read[g] ^ 0xFFu; left; left &= left - 1)
+                fill_float(c, i + g * DR_CSV_WIDE + __builtin_ctz(left), values);
+        i += n;
     }
+    for (; i < c->n; i++)
+        fill_float(c, i, values);
 }
 
 static void fill_bools(const struct column *c, uint8_t *bits)
@@ -293,31 +310,59 @@ static __attribute__((noinline)) int32_t code_of(const struct column *c, int32_t
     return dr_csv_code(v, &finder, s);
 }
 
-/* Whether the cell is a string as it lies there, not empty and short. */
-static inline bool is_short(struct dr_json_cell cell)
+/* The length of a string as it lies there, less one; of all other cells, and of an empty
+ * string, a number that no length comes to. */
+static inline uint32_t length_less_one(struct dr_json_cell cell)
 {
-    return dr_cell_kind(cell) == DR_JSON_STRING && dr_cell_length(cell) - 1 < DR_CSV_SHORT;
+    uint32_t size = cell.size - (1u << 4 | DR_JSON_STRING);
+    return size >> 4 | size << 28; /* the kind, if it is another, comes first */
+}
+
+/* Rows from `from` on, where all texts in the table fill no more than so many words of a
+ * slot. Returns the first that is not found at once. */
+static inline __attribute__((always_inline)) int32_t codes_at_once(const struct column *c, int32_t *codes,
+                                                                   const struct dr_csv_values *v,
+                                                                   int32_t from, int words, int32_t *seen)
+{
+    const struct dr_csv_finder finder = dr_csv_finder_of(v);
+    const struct dr_json_cell *cells = c->cells;
+    const char *text = c->text;
+    int32_t i = from, any = 0;
+    for (int32_t n = c->n; i < n; i++) {
+        uint32_t length = length_less_one(cells[i]) + 1;
+        if (__builtin_expect(length - 1 >= 8u * (uint32_t)words, 0))
+            break;
+        struct dr_csv_key key = dr_csv_key_of_words(&finder, text + cells[i].at, length, words);
+        const struct dr_csv_slot *slot = finder.slots + (key.hash >> finder.shift);
+        if (__builtin_expect(!dr_csv_is_slot_of_words(slot, &key, words), 0))
+            break;
+        codes[i] = slot->code;
+        any |= slot->code;
+    }
+    *seen |= any;
+    return i;
 }
 
 /* Both return whether a code is not yet the dictionary's. */
 static inline __attribute__((always_inline)) bool codes_of_few(const struct column *c, int32_t *codes,
                                                                struct dr_csv_values *v)
 {
-    struct dr_csv_finder finder = dr_csv_finder_of(v);
     int32_t seen = 0;
-    for (int32_t i = 0; i < c->n; i++) {
-        struct dr_json_cell cell = c->cells[i];
-        if (__builtin_expect(is_short(cell), 1)) {
-            struct dr_str s = { c->text + cell.at, dr_cell_length(cell) };
-            struct dr_csv_key key = dr_csv_key_of(&finder, s.p, s.n);
-            codes[i] = dr_csv_code_of_key(v, &finder, s, &key);
-        } else {
-            codes[i] = code_of(c, i, v);
-            finder = dr_csv_finder_of(v);
-        }
+    for (int32_t i = 0;; i++) {
+        i = v->words == 1   ? codes_at_once(c, codes, v, i, 1, &seen)
+            : v->words == 2 ? codes_at_once(c, codes, v, i, 2, &seen)
+                            : codes_at_once(c, codes, v, i, 3, &seen);
+        if (i >= c->n)
+            return seen & DR_CSV_PROVISIONAL;
+        codes[i] = code_of(c, i, v);
         seen |= codes[i];
     }
-    return seen & DR_CSV_PROVISIONAL;
+}
+
+/* Whether the cell is a string as it lies there, not empty and short. */
+static inline bool is_short(struct dr_json_cell cell)
+{
+    return length_less_one(cell) < DR_CSV_SHORT;
 }
 
 /* Of so many that finding one misses the cache: a group asks for its slots together. */
@@ -398,10 +443,10 @@ static void fill_strings(const struct column *c, struct dr_array *a)
 
 static void mark_missing(const struct column *c, struct dr_array *a)
 {
-    int32_t missing = 0;
+    uint32_t missing = 0; /* its highest bit: there is one */
     for (int32_t i = 0; i < c->n; i++)
-        missing += is_missing(c->cells[i]);
-    if (missing == 0)
+        missing |= dr_cell_kind(c->cells[i]) - (DR_JSON_NULL + 1);
+    if (missing <= INT32_MAX)
         return;
     size_t bytes = (size_t)(c->n + 7) / 8;
     uint8_t *bits = dr_bulk_take(&c->w->memory, bytes, &a->mem[0]);
