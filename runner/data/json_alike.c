@@ -11,6 +11,7 @@
  * Texts whose records differ all the time cost little: records are compared as long
  * as enough of them are alike, and few attempts are made in each text. */
 #include "data/json_alike.h"
+#include <assert.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define AVX2 __attribute__((target("avx2,bmi,bmi2")))
@@ -151,6 +152,7 @@ static bool learn_values(struct dr_json_alike *a, const struct dr_json_walk *w, 
     }
     a->tail_n = (uint32_t)(end + 1 - from);
     a->tail = keep(a, from, a->tail_n);
+    assert(!memchr(text + start, '\n', lf - start)); /* see read_line */
     return a->n > 0;
 }
 
@@ -197,8 +199,15 @@ INLINE uint32_t special(__m256i v)
     return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(_mm256_or_si256(quote, slash), control));
 }
 
-/* The quote that closes the string at p; NULL where it is not a plain one. */
-INLINE const char *string_end(const char *p)
+/* From the first to the last byte of a line's strings that have bytes beyond ASCII. */
+struct beyond {
+    const char *from, *to;
+};
+
+/* The quote that closes the string at p; NULL where it is not a plain one. Whether it is
+ * UTF-8 is asked when the line has been read: a call here would cost each string the
+ * constants that lie in registers. */
+INLINE const char *string_end(const char *p, struct beyond *line)
 {
     uint32_t beyond = 0; /* bytes beyond ASCII */
     for (const char *at = p;; at += BLOCK) {
@@ -210,9 +219,11 @@ INLINE const char *string_end(const char *p)
         }
         beyond |= high & (found - 1) & ~found; /* before the first that was found */
         at += __builtin_ctz(found);
-        if (*at != '"' || (beyond && !dr_utf8_valid((struct dr_str){ p, (size_t)(at - p) })))
-            return NULL;
-        return at;
+        if (__builtin_expect(beyond != 0, 0)) {
+            line->from = line->from ? line->from : p;
+            line->to = at;
+        }
+        return *at == '"' ? at : NULL;
     }
 }
 
@@ -236,10 +247,10 @@ INLINE uint32_t number_length(const char *p)
 }
 
 /* Past the value at p; NULL where the walk has to look at it. */
-INLINE const char *take_value(const char *text, const char *p, struct dr_json_cell *ret)
+INLINE const char *take_value(const char *text, const char *p, struct dr_json_cell *ret, struct beyond *line)
 {
     if (*p == '"') {
-        const char *end = string_end(p + 1);
+        const char *end = string_end(p + 1, line);
         *ret = (struct dr_json_cell){ (uint32_t)(p + 1 - text),
                                       (uint32_t)(end - (p + 1)) << 4 | DR_JSON_STRING };
         return end ? end + 1 : NULL;
@@ -273,25 +284,32 @@ INLINE const char *expect(const char *found, const char *expected)
 }
 
 /* Past the line at p, whose cells go to cells[c * cap]; NULL where it is not alike. The
- * bytes after a value are those that ended the first one there, so it ends there, too. */
+ * bytes after a value are those that ended the first one there, so it ends there, too.
+ * None of them but the last is an LF, and no value holds one, so nothing past the line
+ * is taken for a part of it. */
 INLINE const char *read_line(const struct dr_json_alike *a, const char *text, const char *p,
-                             const char *limit, struct dr_json_cell *cells, size_t cap)
+                             struct dr_json_cell *cells, size_t cap)
 {
     const struct dr_json_alike_value *v = a->values, *end = v + a->n;
+    const char *same = a->same;
+    struct beyond beyond = { NULL, NULL };
     for (; v < end; v++) {
         struct dr_json_cell cell;
-        if (v->same_n > (size_t)(limit - p) || !is_same(p, a->same + v->same, v->same_n))
+        if (!is_same(p, same + v->same, v->same_n))
             return NULL;
         p += v->same_n;
-        const char *past = take_value(text, p, &cell);
+        const char *past = take_value(text, p, &cell, &beyond);
         if (__builtin_expect(!past, 0))
             return NULL;
         p = v->steady ? expect(past, p + v->steady) : past;
         if (v->column >= 0)
             cells[(size_t)v->column * cap] = cell;
     }
-    bool ends = a->tail_n <= (size_t)(limit - p) && is_same(p, a->same + a->tail, a->tail_n);
-    return ends ? p + a->tail_n : NULL;
+    if (!is_same(p, same + a->tail, a->tail_n))
+        return NULL;
+    if (beyond.from && !dr_utf8_valid((struct dr_str){ beyond.from, (size_t)(beyond.to - beyond.from) }))
+        return NULL;
+    return p + a->tail_n;
 }
 
 /* Values end before limit: the LF there is neither a part of a string nor of another. */
@@ -303,7 +321,7 @@ AVX2 static size_t read_lines(struct dr_json_alike *a, struct dr_json_walk *w, s
     int32_t n = rows->n, first = n;
     bool alike = true;
     for (; p < text + limit && n < rows->cap; n++) {
-        const char *past = read_line(a, text, p, text + limit, rows->cells + n, (size_t)rows->cap);
+        const char *past = read_line(a, text, p, rows->cells + n, (size_t)rows->cap);
         alike = past && past - 1 - p <= w->max_record;
         if (!alike)
             break;

@@ -188,10 +188,34 @@ static void check_floats(struct fields *f, bool inferred)
     }
 }
 
+/* The same texts told by offset and length, every seventh with another tag. */
+static void check_tagged(struct fields *f)
+{
+    enum { TAG = 4, OTHER = 5 };
+    static uint32_t texts[MOST][2];
+    static double values[MOST];
+    static uint8_t read[MOST / DR_CSV_WIDE];
+    (void)end_strip(f);
+    for (int64_t i = 0; i < f->n; i++) {
+        texts[i][0] = f->before[i] + 1;
+        texts[i][1] = (uint32_t)field(f, i).n << 4 | (i % 7 ? TAG : OTHER);
+    }
+    dr_csv_wide_tagged_floats(f->text.p, texts[0], f->n, TAG, values, read);
+    for (int64_t i = 0; i < f->n; i++) {
+        struct dr_str s = field(f, i);
+        double expected = 0;
+        bool taken = i % 7 && s.n <= 8 && dr_csv_fast_float(s, &expected);
+        if (is_read(read, i) != taken || (taken && memcmp(&values[i], &expected, sizeof expected) != 0))
+            fail_msg("tagged field %d, '%.*s': %d and %.17g, alone %d and %.17g", (int)i, (int)s.n, s.p,
+                     is_read(read, i), values[i], taken, expected);
+    }
+}
+
 static void check_both(struct fields *f)
 {
     check_floats(f, false);
     check_floats(f, true);
+    check_tagged(f);
     clear(f);
 }
 
