@@ -61,10 +61,13 @@ static int32_t expand(struct dr_task *t, struct files *f, const char *what)
     int n = snprintf(pattern, sizeof pattern, "%s%s%s", absolute ? "" : home, absolute ? "" : "/", what);
     if (n < 0 || (size_t)n + sizeof "/*.json" > sizeof pattern)
         return dr_task_fail_final(t, "files: the path is too long: %.200s", what);
-    if (is_folder(pattern))
+    bool folder = is_folder(pattern);
+    if (folder)
         memcpy(pattern + n, "/*.json", sizeof "/*.json");
     glob_t found;
     int rc = glob(pattern, 0, NULL, &found);
+    if (rc == GLOB_NOMATCH && !folder && !strpbrk(what, "*?["))
+        return dr_task_fail_final(t, "files: there is no file or folder '%s'", what);
     if (rc == GLOB_NOMATCH) {
         dr_task_log(t, DR_WARN, "files: there is nothing at %s", what);
         return 0;

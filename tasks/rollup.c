@@ -167,15 +167,6 @@ static void account(struct dr_task *t, const char *dataset, const struct dr_task
                 (long long)o->ret_unreadable);
 }
 
-static int32_t verdict(struct dr_task *t, const struct dr_validation *v)
-{
-    if (!v->must_fail)
-        return 0;
-    return dr_task_fail_final(
-        t, "%d critical expectations failed and %d could not be evaluated; see the quality report",
-        v->failed_critical, v->errors);
-}
-
 static int32_t one_pass(struct dr_task *t, const struct plan *p)
 {
     const char *delimiter = dr_node_str(dr_task_param(t, "delimiter"), "");
@@ -206,7 +197,7 @@ static int32_t one_pass(struct dr_task *t, const struct plan *p)
     account(t, dataset, &o);
     int32_t rc = dr_task_write(t, "stats", stats);
     dr_table_unref(stats);
-    return rc ? rc : verdict(t, &o.ret_validation);
+    return rc ? rc : dr_task_verdict(t, &o.ret_validation);
 }
 
 static int32_t rollup(struct dr_task *t)

@@ -135,12 +135,7 @@ static int32_t verdict(struct dr_task *t, const struct dr_validation *v, const c
                      : DR_INFO,
         "suite %s: %d expectations evaluated, %d failed (%d critical, %d warning), %d could not be evaluated",
         suite, v->evaluated, v->failed, v->failed_critical, v->failed_warning, v->errors);
-    if (v->must_fail)
-        return dr_task_fail_final(t,
-                                  "suite %s: %d critical expectations failed and %d could not be evaluated; "
-                                  "see the quality report",
-                                  suite, v->failed_critical, v->errors);
-    return 0;
+    return dr_task_verdict(t, v);
 }
 
 /* Write what the suite set apart, also when its verdict is that the task fails:
@@ -179,7 +174,10 @@ static int32_t read_raw(struct dr_task *t, struct tables *x)
         .line_column = "_line",
         .hide_text = 1, /* the suite may call a column sensitive */
     };
-    return dr_task_read(t, "table", 0, &csv, &x->raw, &x->rejects);
+    int32_t rc = dr_task_read(t, "table", 0, &csv, &x->raw, &x->rejects);
+    if (rc == DR_EINPUT || rc == DR_ENOTFOUND) /* it will not read better a while later */
+        return dr_task_fail_final(t, "%s", dr_task_err(t)->msg);
+    return rc;
 }
 
 static int32_t check(struct dr_task *t, struct tables *x)

@@ -245,12 +245,13 @@ static void take_term(void *ctx, int32_t n_args, const struct dr_cell *args, str
     v->n_terms += term->word.n > 0;
 }
 
-static int32_t text_column(struct dr_task *t, const struct dr_table *table, const char *name,
-                           struct dr_column **ret)
+static int32_t text_column(struct dr_task *t, const char *port, const struct dr_table *table,
+                           const char *name, struct dr_column **ret)
 {
     int32_t at = dr_table_find(table, name);
     if (at < 0)
-        return dr_task_fail_final(t, "vocabulary: there is no column '%s'", name);
+        return dr_task_fail_final(t, "vocabulary: '%s' has no column '%s'", dr_task_input_name(t, port, 0),
+                                  name);
     /* Terms must be taken one by one, and a dictionary would be mapped by its codes. */
     return dr_column_cast(dr_table_column(table, at), DR_TYPE_STRING, NULL, ret, dr_task_err(t));
 }
@@ -260,10 +261,10 @@ static int32_t read_terms(struct dr_task *t, struct vocabulary *v)
     struct dr_table *table;
     struct dr_column *args[2] = { NULL, NULL }, *nothing = NULL;
     DR_TRY(dr_task_read(t, "terms", 0, NULL, &table, NULL));
-    DR_TRY(text_column(t, table, "term", &args[0]));
+    DR_TRY(text_column(t, "terms", table, "term", &args[0]));
     int has_means = dr_table_find(table, "means") >= 0;
     if (has_means)
-        DR_TRY(text_column(t, table, "means", &args[1]));
+        DR_TRY(text_column(t, "terms", table, "means", &args[1]));
     v->terms = need(calloc((size_t)dr_table_rows(table) + 1, sizeof *v->terms));
     const struct dr_column *given[2] = { args[0], args[1] };
     DR_TRY(dr_column_map(1 + has_means, given, take_term, v, DR_TYPE_INT64, NULL, &nothing, dr_task_err(t)));
@@ -324,7 +325,7 @@ static int32_t correct(struct dr_task *t, struct vocabulary *v, const char *colu
     name_beside(text_name, sizeof text_name, column, "text");
     name_beside(distance_name, sizeof distance_name, column, "distance");
     DR_TRY(dr_task_read(t, "table", 0, NULL, &table, NULL));
-    DR_TRY(text_column(t, table, column, &texts));
+    DR_TRY(text_column(t, "table", table, column, &texts));
     DR_TRY(dr_table_with(table, text_name, texts, &wider, dr_task_err(t)));
     dr_table_unref(table);
     DR_TRY(add(t, v, column, texts, put_term, DR_TYPE_STRING, &wider));

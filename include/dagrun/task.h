@@ -153,6 +153,9 @@ struct dr_validation {
 DR_API DR_CHECK int32_t dr_task_validate(struct dr_task *t, const char *suite, const char *dataset,
                                          const struct dr_table *table, struct dr_validation *ret,
                                          struct dr_table **ret_valid, struct dr_table **ret_quarantined);
+/* Where must_fail is set, the task fails for good, with what the first expectation that makes it fail
+ * says; else 0. Of the last dr_task_validate or dr_task_rollup of the task. */
+DR_API DR_CHECK int32_t dr_task_verdict(struct dr_task *t, const struct dr_validation *v);
 struct dr_task_rollup {
     uint32_t size; /* sizeof(struct dr_task_rollup) */
     int32_t n_keys;

@@ -164,7 +164,7 @@ static int32_t check_text(const struct dr_csv_input *in, struct dr_str start, st
         return DR_OK;
     const char *hint = looks_like_utf16(start)
                            ? "it looks like UTF-16, so set the encoding to utf-16le or utf-16be"
-                           : "a CSV file is expected; is this a spreadsheet or an archive?";
+                           : "text is expected; is this a spreadsheet or an archive?";
     return dr_fail(err, DR_EINPUT, "%s: not a text file (byte %zu is NUL); %s", in->name,
                    (size_t)(nul - start.p) + 1, hint);
 }
@@ -204,7 +204,7 @@ static int32_t open_path(struct dr_csv_input *in, const char *path, struct dr_er
     if (in->fd < 0 || fstat(in->fd, &st) < 0)
         return dr_fail_sys(err, "cannot open '%s'", in->name);
     if (S_ISDIR(st.st_mode))
-        return dr_fail(err, DR_EINPUT, "'%s' is a folder; a CSV file is expected", in->name);
+        return dr_fail(err, DR_EINPUT, "'%s' is a folder; a file is expected", in->name);
     in->seekable = in->owns_fd && S_ISREG(st.st_mode) && st.st_size > 0;
     in->repeatable = in->seekable;
     in->size = in->seekable ? st.st_size : 0;

@@ -58,16 +58,36 @@ static void send_result(struct dr_task *t, const struct dr_suite *suite, const c
     dr_task_send(t, &m);
 }
 
+static const char *what_failed(const struct dr_check *c)
+{
+    return c->exception ? c->exception : c->sentence ? c->sentence : "did not hold";
+}
+
 static void log_check(struct dr_task *t, const struct dr_check *c)
 {
     const struct dr_expectation *e = c->expectation;
     if (c->success)
         return;
     dr_task_log(t, c->exception || c->severity == DR_SEVERITY_CRITICAL ? DR_ERROR : DR_WARN, "%s (%s): %s",
-                e->description ? e->description : e->type, dr_severity_name(c->severity),
-                c->exception  ? c->exception
-                : c->sentence ? c->sentence
-                              : "did not hold");
+                e->description ? e->description : e->type, dr_severity_name(c->severity), what_failed(c));
+}
+
+static void keep_verdict(struct dr_task *t, const char *suite, const struct dr_check *c)
+{
+    const struct dr_expectation *e = c->expectation;
+    if (!t->verdict && dr_check_must_fail(c))
+        t->verdict = dr_arena_printf(&t->arena, "suite %s: %s: %s", suite,
+                                     e->description ? e->description : e->type, what_failed(c));
+}
+
+int32_t dr_task_verdict(struct dr_task *t, const struct dr_validation *v)
+{
+    if (!v->must_fail)
+        return 0;
+    return dr_task_fail_final(
+        t, "%s (%d critical expectation%s failed, %d could not be evaluated; see the quality report)",
+        t->verdict ? t->verdict : "the suite did not hold", (int)v->failed_critical,
+        v->failed_critical == 1 ? "" : "s", (int)v->errors);
 }
 
 void dr_task_fill_validation(struct dr_validation *v, const struct dr_results *r, int64_t quarantined)
@@ -206,9 +226,11 @@ static int32_t run_suite(struct dr_task *t, const struct dr_suite *suite, const 
 void dr_task_report_results(struct dr_task *t, const struct dr_suite *suite, const char *dataset,
                             const struct dr_results *results)
 {
+    t->verdict = NULL;
     for (int32_t i = 0; i < results->n; i++) {
         send_result(t, suite, dataset, &results->checks[i], i);
         log_check(t, &results->checks[i]);
+        keep_verdict(t, suite->name, &results->checks[i]);
     }
     dr_task_log(t, DR_INFO,
                 "suite %s on %s: %d expectations, %d passed, %d failed, %d could not be evaluated",

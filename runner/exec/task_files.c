@@ -257,7 +257,12 @@ static int32_t read_by_name(const char *path, const struct dr_csv_options *csv, 
             *ret_rejects = NULL;
         return dr_table_read_arrow(path, ret, err);
     default:
-        return dr_fail(err, DR_EINPUT, "'%s': only " DR_FORMAT_ENDINGS " are read as tables", path);
+        if (!dr_path_exists(path))
+            return dr_fail(err, DR_ENOTFOUND, "cannot open '%s': there is no such file", path);
+        return dr_fail(err, DR_EINPUT,
+                       "'%s': the ending of its name does not say what it holds: only " DR_FORMAT_ENDINGS
+                       " are read as tables",
+                       path);
     }
 }
 

@@ -39,6 +39,7 @@ struct dr_task {
     struct dr_err broken;      /* the first message that could not be sent */
     enum dr_msg_how how;       /* what the plugin said of its end, with */
     const char *reason;        /* why; NULL: nothing said */
+    const char *verdict;       /* what the first expectation that makes it fail says; NULL: there is none */
     struct {
         int64_t done, total, sent_us;
         bool waits; /* the last values were not sent */

@@ -71,6 +71,8 @@ struct dr_results {
 int32_t dr_expect_run(const struct dr_suite *suite, const struct dr_table *table,
                       const struct dr_expect_options *opts, struct dr_results **ret, struct dr_err *err);
 void dr_results_free(struct dr_results *r); /* NULL is fine */
+/* Whether it failed, or could not be evaluated, and whoever asked must not go on. */
+bool dr_check_must_fail(const struct dr_check *c);
 /* Check i could not be evaluated after all. */
 void dr_results_set_exception(struct dr_results *r, int32_t i, const char *why);
 /* Rows that an expectation with on_failure: quarantine refuses: the others, and

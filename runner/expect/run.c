@@ -166,9 +166,14 @@ static void run_one(struct dr_plan *plan, const struct dr_expectation *x, struct
     check->result = e.result;
 }
 
+bool dr_check_must_fail(const struct dr_check *c)
+{
+    return !c->success &&
+           (c->severity == DR_SEVERITY_CRITICAL || c->expectation->on_failure == DR_ON_FAILURE_FAIL);
+}
+
 static void count(struct dr_results *r, const struct dr_check *c)
 {
-    const struct dr_expectation *x = c->expectation;
     if (c->success) {
         r->passed++;
         return;
@@ -178,7 +183,7 @@ static void count(struct dr_results *r, const struct dr_check *c)
     else
         r->failed_by_severity[c->severity]++;
     r->failed += !c->exception;
-    r->must_fail |= c->severity == DR_SEVERITY_CRITICAL || x->on_failure == DR_ON_FAILURE_FAIL;
+    r->must_fail |= dr_check_must_fail(c);
 }
 
 static int32_t bad_options(const struct dr_suite *suite, const struct dr_table *table, struct dr_err *err)

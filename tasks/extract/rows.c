@@ -95,9 +95,11 @@ static struct dr_column *no_values(void)
 static int32_t declared_column(struct dr_task *t, const struct dr_table *table, const char *name,
                                const struct dr_node *type, struct dr_column **ret, struct dr_err *err)
 {
+    const char *file = dr_task_input_count(t, "file") ? dr_task_input_name(t, "file", 0) : NULL;
     int32_t at = dr_table_find(table, name);
     if (at < 0 && dr_table_rows(table) > 0)
-        return refuse(err, "the source has no column '%s'; it has: %s", name, rows_names(table));
+        return refuse(err, "%s%sthe source has no column '%s'; it has: %s", file ? file : "",
+                      file ? ": " : "", name, rows_names(table));
     struct dr_column *c = at < 0 ? no_values() : dr_column_ref(dr_table_column(table, at));
     int32_t rc = cast_column(t, c, name, type, ret, err);
     dr_column_unref(c);

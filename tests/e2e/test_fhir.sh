@@ -161,6 +161,12 @@ sql_is var/dagrun.db "SELECT duplicates FROM v_row_account WHERE dataset = 'fhir
     ORDER BY run_key DESC LIMIT 1" 1
 rm data/fhir/x_old.json
 
+it "a folder that is not there fails the run, one that is empty does not"
+mkdir nothing
+expect_exit 0 load --param files=nothing
+expect_exit 1 load --param files=nowhere
+out_has "there is no file or folder 'nowhere'"
+
 it "a broken file is set aside with its reason and the others load; the run says so by its exit code"
 cp data/fhir/patient_00003.json data/fhir/y_new.json
 sed -i 's/"id": "/"id": "copy-/; s/urn:uuid:/urn:uuid:copy-/g' data/fhir/y_new.json

@@ -33,16 +33,25 @@ it "a file that is not there"
 expect_exit 1 dagrun run healthcare_processing --param vitals=data/none.csv
 out_has "data/none.csv"
 out_has "there is no such file"
+is "attempts: it is not tried again" "$(sql var/dagrun.db "SELECT group_concat(state) FROM v_attempt
+    WHERE task_id = 'validate_vitals' AND run_key = (SELECT max(run_key) FROM dag_run)")" failed
 is "what the last good run left" "$(kept)" "$before"
 
+it "a name without an ending that says what it holds, and one that is not there"
+printf 'x\n' >data/bad
+expect_exit 1 dagrun run healthcare_processing --param vitals=data/bad
+out_has "data/bad': the ending of its name does not say what it holds"
+expect_exit 1 dagrun run healthcare_processing --param vitals=data/none
+out_has "data/none': there is no such file"
+
 refused "an empty file" '' 'data/bad.csv' 'empty'
-refused "a header without records" "$header\n" 'critical expectations failed'
+refused "a header without records" "$header\n" 'The number of rows is 0; expected at least' '1 critical expectation failed'
 is "the failed check" "$(sql var/dagrun.db "SELECT count(*) FROM v_failed_expectation
     WHERE severity = 'critical' AND run_key = (SELECT max(run_key) FROM dag_run)
     AND expectation_type = 'expect_table_row_count_to_be_between'")" 1
 refused "a binary file" '\177ELF\001\002\000\000\000\000\003\000' 'data/bad.csv' 'NUL'
 refused "a header with a column twice" 'a,b,a\n1,2,3\n' 'data/bad.csv:1' "columns 1 and 3 of the header are both named 'a'"
-refused "a column that the suite names is not there" "${header/value/valeu}\n$good\n" 'critical expectations failed'
+refused "a column that the suite names is not there" "${header/value/valeu}\n$good\n" 'could not be evaluated; see the quality report'
 is "the missing column is no pass" "$(sql var/dagrun.db "SELECT count(*) > 0
     AND count(*) = sum(outcome = 'error') FROM v_expectation_result
     WHERE run_key = (SELECT max(run_key) FROM dag_run) AND column_name = 'value'")" 1
@@ -51,7 +60,7 @@ is "and says which" "$(sql var/dagrun.db "SELECT count(*) > 0 FROM v_expectation
 
 refused "too many records without a patient" \
     "$header\nHOSP001,2024-03-01,,heart_rate,72,bpm\nHOSP001,2024-03-02,,heart_rate,72,bpm\n$good\n" \
-    'critical expectations failed'
+    'could not be evaluated; see the quality report'
 kept_rows=$(echo var/runs/healthcare_processing/*/validate_vitals/1/out/vitals_quarantined.arrow)
 has_file "${kept_rows##* }"
 expect_exit 0 dagrun logs validate_vitals healthcare_processing

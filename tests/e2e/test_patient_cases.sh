@@ -300,7 +300,7 @@ unchanged
 it "a column that is missing fails the run, and the database stays"
 cut -d, -f1-10 data/p.csv >data/short.csv
 run 1 patients=data/short.csv cases=data/c.ndjson
-fails_in extract_patients "no column 'updated_at'"
+fails_in extract_patients "data/short.csv: the source has no column 'updated_at'"
 sed 's/"patient_id"/"patient"/' data/c.ndjson >data/renamed.ndjson
 run 1 patients=data/p.csv cases=data/renamed.ndjson
 fails_in extract_cases "no record has 'patient_id'"

@@ -95,7 +95,7 @@ static void test_an_early_nul_byte_means_that_this_is_no_text(void **state)
 {
     (void)state;
     check_csv_bytes(DR_LIT("PK\3\4\0\0\0\0abc"), NULL,
-                    "input error: memory: not a text file (byte 5 is NUL); a CSV file is expected; is this "
+                    "input error: memory: not a text file (byte 5 is NUL); text is expected; is this "
                     "a spreadsheet or an archive?\n");
     check_csv_bytes(DR_LIT("a\0,\0b\0\n\0"), NULL,
                     "input error: memory: not a text file (byte 2 is NUL); it looks like UTF-16, so set the "
@@ -143,9 +143,8 @@ static void test_a_file_of_more_columns_than_the_limit_is_refused(void **state)
     for (int i = 0; i < 65536; i++)
         dr_buf_puts(&text, "x,");
     dr_buf_puts(&text, "x\n");
-    check_csv(
-        dr_buf_cstr(&text), NULL,
-        "limit error: memory:1: 65537 columns; the limit is 65536 (is the delimiter the right one?)\n");
+    check_csv(dr_buf_cstr(&text), NULL,
+              "limit error: memory:1: 65537 columns; the limit is 65536 (is the delimiter the right one?)\n");
 }
 
 static void test_a_header_must_name_each_column_once(void **state)
@@ -276,7 +275,7 @@ static void test_a_folder_is_refused(void **state)
     struct dr_table *t = NULL;
     struct dr_err err = { 0 };
     assert_int_equal(dr_table_read_csv(f->path, NULL, &t, NULL, &err), DR_EINPUT);
-    assert_non_null(strstr(err.msg, "is a folder; a CSV file is expected"));
+    assert_non_null(strstr(err.msg, "is a folder; a file is expected"));
 }
 
 static void test_a_huge_line_ends_quickly_with_little_memory(void **state)
