@@ -122,12 +122,12 @@ SELECT source, rule, action, count(*) AS rows FROM (
   UNION ALL SELECT source, 'feature is spelt otherwise, distance ' || feature_distance, 'corrected' FROM kept WHERE feature_distance > 0
   UNION ALL SELECT source, 'feature is no known term', 'as it is' FROM kept
     WHERE feature_distance IS NULL AND feature IS NOT NULL
-  UNION ALL SELECT source, 'no feature', 'without it' FROM kept WHERE feature IS NULL
-  UNION ALL SELECT source, 'no date', 'without it' FROM kept WHERE date_text IS NULL
-  UNION ALL SELECT source, 'date cannot be read or is out of bounds', 'without it' FROM kept
+  UNION ALL SELECT source, 'no feature', 'kept without it' FROM kept WHERE feature IS NULL
+  UNION ALL SELECT source, 'no date', 'kept without it' FROM kept WHERE date_text IS NULL
+  UNION ALL SELECT source, 'date cannot be read or is out of bounds', 'kept without it' FROM kept
     WHERE date_text IS NOT NULL AND report_date IS NULL
   UNION ALL SELECT source, 'date is written otherwise', 'read' FROM kept WHERE report_date <> date_text
-  UNION ALL SELECT source, 'no encounter', 'without it' FROM kept WHERE encounter_id IS NULL
+  UNION ALL SELECT source, 'no encounter', 'kept without it' FROM kept WHERE encounter_id IS NULL
   UNION ALL SELECT source, 'number with a comparator', 'read' FROM kept WHERE comparator IS NOT NULL AND number IS NOT NULL
   UNION ALL SELECT source, 'value is not a number', 'as text only' FROM kept WHERE digits IS NOT NULL AND number IS NULL
   UNION ALL SELECT source, 'unit is missing or not the feature''s', 'as text only' FROM kept

@@ -96,7 +96,7 @@ const char *const dr_page_style[] = {
     "details details{margin-left:0}figure{margin:0}figcaption{font-size:.82rem;color:var(--soft)}",
 
     ".flow th,.flow td{padding:5px 9px}.flow{display:flex;flex-wrap:wrap;gap:4px 20px;align-items:center}"
-    ".flow figure{flex:0 1 410px}.flow .scroll{flex:1 1 640px;min-width:0}"
+    ".flow figure{flex:0 1 410px}.flow .scroll{flex:1 1 auto;min-width:0}"
     ".drawing svg{padding:14px;box-sizing:content-box;max-width:calc(100% - 28px)}"
     "svg{display:block;max-width:100%;height:auto}svg text{fill:var(--ink);font-size:11px;"
     "font-family:inherit}svg .soft{fill:var(--soft)}svg .axis{stroke:var(--line);stroke-width:1;fill:none}"
