@@ -265,7 +265,7 @@ is "words" "$(cat var/published/words/latest/named.csv)" "n,word,word_text,word_
 it "a vocabulary without terms, and a column that is not there"
 sed -i 's/column: word}/column: wrod}/' dags/words.yaml
 expect_exit 1 dagrun run words
-out_has "there is no column 'wrod'"
+out_has "has no column 'wrod'"
 sed -i 's/column: wrod}/column: word}/' dags/words.yaml
 printf 'term,means\n' >data/terms.csv
 expect_exit 1 dagrun run words
