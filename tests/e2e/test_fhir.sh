@@ -2,6 +2,7 @@
 # fhir_ingest: bundles become tables; what changes is changed, what vanishes vanishes, what
 # is wrong is set aside; and the counts are those of an independent computation.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/postgres.sh"
 
 fhir_home() { # NAME: the DAG with its views, suites and sample
     new_home "$1"
@@ -201,6 +202,29 @@ check_counts
 it "a comment in a view changes nothing"
 sed -i '1i # A comment.' dags/fhir_ingest/views/*.yaml
 expect_exit 0 load
+
+it "the copy into PostgreSQL that the documentation shows has the same rows, and follows what changes"
+if start_postgres; then
+    awk '/^```yaml/ { on = 1; next } /^```/ { on = 0 } on' "$source_dir/docs/pipelines/fhir_ingest.md" |
+        awk '/^# dags\/fhir_copy.yaml/ { on = 1 } on' >dags/fhir_copy.yaml
+    fhir_copy() {
+        expect_exit 0 clean_env DAGRUN_CONN_POSTGRES="$postgres_uri" DAGRUN_CONN_FHIR=sqlite:$db "$build/dagrun" run fhir_copy --plain
+        for query in "SELECT patient_id, family, given, birth_date, active FROM patient ORDER BY 1" \
+            "SELECT * FROM patient_name ORDER BY patient_id, _row" "SELECT * FROM encounter ORDER BY 1" \
+            "SELECT observation_id, value_text, value = CAST(value_text AS double precision) FROM observation ORDER BY 1"; do
+            sql $db "$query" >"$scratch/wanted"
+            psql_do "$query" | sed -E 's/\|t$/|1/' >"$scratch/got"
+            has_file "$scratch/wanted"
+            same_file "$scratch/wanted" "$scratch/got"
+        done
+    }
+    fhir_copy
+    sql $db "UPDATE patient SET family = 'Changed' WHERE patient_id = (SELECT min(patient_id) FROM patient)"
+    sql $db "DELETE FROM patient_name WHERE patient_id = (SELECT max(patient_id) FROM patient)"
+    fhir_copy
+else
+    skip "PostgreSQL is not installed"
+fi
 
 it "other views need a rebuild, which loads every file again"
 sed -i 's/name: gender, /name: sex, /' dags/fhir_ingest/views/patient.yaml
