@@ -4,6 +4,9 @@
  * One pass over the codes counts them. From then on a question about values is
  * answered by code, and only an answer that differs between codes in use is
  * spread over the rows. */
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 #include "data/gather.h"
 #include "data/pool.h"
 #include "expect/plan.h"
@@ -127,6 +130,12 @@ int64_t dr_codes_rows(const struct dr_codes *c, const uint64_t *set)
 
 /* ---- spreading ---- */
 
+/* An answer for each code, as bits and as bytes. */
+struct answers {
+    const uint64_t *bits;
+    const uint8_t *bytes;
+};
+
 /* Eight at a time: shifts by a constant cost a third of the others. */
 static inline uint64_t eight_codes(const uint8_t *by_code, const int32_t *code)
 {
@@ -137,7 +146,7 @@ static inline uint64_t eight_codes(const uint8_t *by_code, const int32_t *code)
 
 static uint64_t codes_word(const struct dr_array *a, int64_t i, int m, const void *ctx)
 {
-    const uint8_t *by_code = ctx;
+    const uint8_t *by_code = ((const struct answers *)ctx)->bytes;
     const int32_t *codes = (const int32_t *)a->values + i;
     uint64_t w = 0;
     int j = 0;
@@ -147,6 +156,43 @@ static uint64_t codes_word(const struct dr_array *a, int64_t i, int m, const voi
         w |= (uint64_t)by_code[codes[j]] << j;
     return w;
 }
+
+#define PERMUTED 256 /* answers that fit into a register */
+
+#if defined(__x86_64__)
+/* Where codes are few: fetching words from memory by eight addresses at once is slow on
+ * processors that guard it against speculation, permuting a register is not. */
+__attribute__((target("avx2"))) static uint64_t few_codes_word(const struct dr_array *a, int64_t i, int m,
+                                                               const void *ctx)
+{
+    const struct answers *by_code = ctx;
+    const int32_t *codes = (const int32_t *)a->values + i;
+    const __m256i place = _mm256_set1_epi32(31);
+    const __m256i words = _mm256_loadu_si256((const __m256i *)(const void *)by_code->bits);
+    uint64_t w = 0;
+    int j = 0;
+    for (; j + 8 <= m; j += 8) {
+        __m256i eight = _mm256_loadu_si256((const __m256i *)(const void *)(codes + j));
+        __m256i bits = _mm256_permutevar8x32_epi32(words, _mm256_srli_epi32(eight, 5));
+        bits = _mm256_sllv_epi32(bits, _mm256_andnot_si256(eight, place)); /* the answer is the sign */
+        w |= (uint64_t)(uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(bits)) << j;
+    }
+    for (; j < m; j++)
+        w |= (uint64_t)by_code->bytes[codes[j]] << j;
+    return w;
+}
+
+static dr_scan_fn best_codes_word(int64_t codes)
+{
+    return codes < PERMUTED && __builtin_cpu_supports("avx2") ? few_codes_word : codes_word;
+}
+#else
+static dr_scan_fn best_codes_word(int64_t codes)
+{
+    (void)codes;
+    return codes_word;
+}
+#endif
 
 void dr_codes_spread(struct dr_source *s, const uint64_t *codes, uint64_t *out)
 {
@@ -165,7 +211,11 @@ void dr_codes_spread(struct dr_source *s, const uint64_t *codes, uint64_t *out)
     DR_AUTO_FREE uint8_t *by_code = dr_calloc((size_t)c->n + 1, 1);
     for (int64_t k = 0; k < c->n; k++)
         by_code[k] = dr_row_get(codes, k);
-    dr_scan(s->raw, codes_word, by_code, out);
+    uint64_t few[PERMUTED / 64] = { 0 };
+    struct answers answers = { few, by_code };
+    if (c->n < PERMUTED)
+        memcpy(few, codes, (size_t)dr_words(c->n) * sizeof *few);
+    dr_scan(s->raw, best_codes_word(c->n), &answers, out);
 }
 
 const int64_t *dr_view_counts(struct dr_plan *p, struct dr_view *v)

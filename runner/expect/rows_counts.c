@@ -173,6 +173,85 @@ static void count_row(void *ctx, int64_t row, uint64_t hash, bool exact)
     c->list[*slot - 1].count++;
 }
 
+/* ---- counting where all columns have codes ---- */
+
+#define KEYS_MAX (INT64_C(1) << 20) /* combinations of codes: so many have an entry each */
+#define ROWS_AT_ONCE 1024           /* whose codes are on their way together */
+
+/* Rows by number, their codes as one number, and by that number an index into the list + 1. */
+struct keyed {
+    struct counter *c;
+    int32_t *entry;
+    bool lone; /* some value may equal nothing */
+    int64_t n, row[ROWS_AT_ONCE], key[ROWS_AT_ONCE];
+};
+
+/* How many combinations of codes and missing values there can be, or 0: too many, or no codes. */
+static int64_t combinations(const struct dr_eval *e)
+{
+    int64_t all = e->n_columns > 0;
+    for (int32_t k = 0; k < e->n_columns; k++)
+        if (!e->columns[k]->codes || __builtin_mul_overflow(all, e->columns[k]->codes->n + 1, &all) ||
+            all > KEYS_MAX)
+            return 0;
+    return all;
+}
+
+static void add_codes(struct keyed *k, const struct dr_source *s)
+{
+    int32_t hint = 0;
+    int64_t from = 0, to = 0, missing = s->codes->n; /* rows of the chunk at hand */
+    const int32_t *codes = NULL;
+    for (int64_t i = 0; i < k->n; i++) {
+        int64_t row = k->row[i], at;
+        if (row >= to) {
+            const struct dr_array *a = dr_column_at(s->raw, row, &hint, &at);
+            codes = a->values;
+            from = row - at;
+            to = from + a->n;
+        }
+        bool null = s->null && dr_row_get(s->null, row);
+        k->key[i] = k->key[i] * (missing + 1) + (null ? missing : codes[row - from]);
+    }
+}
+
+static void count_keys(struct keyed *k)
+{
+    struct counter *c = k->c;
+    for (int32_t i = 0; i < c->e->n_columns; i++)
+        add_codes(k, c->e->columns[i]);
+    for (int64_t i = 0; i < k->n; i++) {
+        int32_t *entry = &k->entry[k->key[i]];
+        if (k->lone && equals_nothing(c->e, k->row[i])) {
+            if (c->lone++ < c->e->format.partial)
+                (void)add_entry(c, k->row[i], 0, 1);
+            continue;
+        }
+        if (!*entry)
+            *entry = (int32_t)add_entry(c, k->row[i], 0, 0);
+        c->list[*entry - 1].count++;
+    }
+    memset(k->key, 0, sizeof k->key);
+    k->n = 0;
+}
+
+static void count_by_codes(struct counter *c, const uint64_t *unexpected, int64_t combos)
+{
+    int64_t rows = c->e->plan->table->rows;
+    DR_AUTO_FREE int32_t *entry = dr_calloc((size_t)combos, sizeof *entry);
+    DR_AUTO_FREE struct keyed *k = dr_calloc(1, sizeof *k);
+    *k = (struct keyed){ .c = c, .entry = entry };
+    for (int32_t i = 0; i < c->e->n_columns; i++)
+        k->lone |= c->e->columns[i]->null && is_number(c->e->columns[i]);
+    for (int64_t w = 0; w < dr_words(rows) && c->left > 0; w++)
+        for (uint64_t bits = unexpected[w]; bits && c->left > 0; bits &= bits - 1, c->left--) {
+            k->row[k->n++] = w * 64 + __builtin_ctzll(bits);
+            if (k->n == ROWS_AT_ONCE)
+                count_keys(k);
+        }
+    count_keys(k);
+}
+
 /* Without those that occur once, but for the first `keep` of them: no more can be shown. */
 static int64_t drop_lone(struct counted *list, int64_t n, int64_t keep)
 {
@@ -189,7 +268,11 @@ static int64_t count_values(struct dr_eval *e, const uint64_t *unexpected, struc
     struct counter c = { .e = e, .left = e->check->unexpected_count };
     if (e->format.level != DR_RESULT_COMPLETE && c.left > COUNTED_ROWS_MAX)
         c.left = COUNTED_ROWS_MAX;
-    dr_each_hash(e->plan, e->n_columns, e->columns, unexpected, count_row, &c);
+    int64_t combos = combinations(e);
+    if (combos)
+        count_by_codes(&c, unexpected, combos);
+    else
+        dr_each_hash(e->plan, e->n_columns, e->columns, unexpected, count_row, &c);
     free(c.slot);
     *ret = c.list;
     return drop_lone(c.list, c.n, e->format.partial);

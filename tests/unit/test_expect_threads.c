@@ -194,6 +194,37 @@ static void storage_does_not_change_which_rows_are_unexpected(void **state)
             fail_msg("%s %s: other rows", suite[k].type, suite[k].kwargs);
 }
 
+static const char *value_counts(struct fixture *f, int32_t check)
+{
+    const struct dr_node *counts = dr_node_get(f->results->checks[check].result, "partial_unexpected_counts");
+    struct dr_buf text = { 0 };
+    if (counts)
+        dr_json_put_node(&text, counts, 0);
+    const char *kept = dr_arena_dup(&f->a, dr_buf_cstr(&text), text.n);
+    dr_buf_done(&text);
+    return kept;
+}
+
+/* By codes where there is a dictionary, by hashes where there is none. */
+static void storage_does_not_change_how_often_unexpected_values_occur(void **state)
+{
+    struct fixture *f = *state;
+    const char *coded[CHECKS];
+    int32_t counted = 0;
+    declare_types(f);
+    tabulate(f, DR_TYPE_DICT);
+    (void)results(f, 1);
+    for (int32_t k = 0; k < CHECKS; k++)
+        coded[k] = value_counts(f, k);
+    tabulate(f, DR_TYPE_STRING);
+    (void)results(f, 1);
+    for (int32_t k = 0; k < CHECKS; k++) {
+        counted += strchr(coded[k], '{') != NULL;
+        assert_same(suite[k].kwargs, coded[k], value_counts(f, k));
+    }
+    assert_true(counted > 5);
+}
+
 /* A value that cannot be matched within the limits ends the check, whichever thread met it. */
 static void errors_on_any_thread_are_reported(void **state)
 {
@@ -218,6 +249,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(threads_do_not_change_results),
                                         TEST(storage_does_not_change_which_rows_are_unexpected),
+                                        TEST(storage_does_not_change_how_often_unexpected_values_occur),
                                         TEST(errors_on_any_thread_are_reported) };
     return cmocka_run_group_tests_name("expect_threads", tests, NULL, NULL);
 }
