@@ -21,6 +21,7 @@ static int32_t read_once(const struct dr_csv_source *s, const struct dr_csv_opti
     bool once = !in.repeatable;
     DR_TRY(dr_csv_open_input(&in, opts, tuning, types, rejects, &r, err));
     DR_TRY(dr_reader_collect(r, ret, err));
+    dr_csv_types_learn_late(types, *ret);
     *ret_final = once || !types->again;
     return DR_OK;
 }

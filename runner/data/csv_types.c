@@ -221,6 +221,20 @@ void dr_csv_types_learn(struct dr_csv_types *t, int32_t c, const struct dr_array
     t->again |= corrected;
 }
 
+void dr_csv_types_learn_late(struct dr_csv_types *t, const struct dr_table *all)
+{
+    for (int32_t c = 0; c < t->n; c++) {
+        const struct dr_dict *dict = all->columns[c]->dict;
+        if (!t->infer || t->declared[c] || t->evidence[c].any || !dict)
+            continue;
+        for (int32_t code = 0; code < dict->n; code++)
+            dr_csv_evidence_add(t->evidence + c, dict->values[code]);
+        struct dr_csv_kind kind = dr_csv_evidence_kind(t->evidence + c);
+        t->again |= kind.inferred;
+        t->kinds[c] = kind.inferred ? kind : t->kinds[c];
+    }
+}
+
 /* ---- telling --------------------------------------------------------------------------- */
 
 static void put_reason(const struct dr_csv_types *t, int32_t c, const struct dr_column *col, bool hide,

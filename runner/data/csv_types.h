@@ -29,6 +29,8 @@ void dr_csv_types_decide(struct dr_csv_types *t, struct dr_csv_format *f, int32_
                          struct dr_array **arrays, struct dr_dict *dict, bool whole);
 /* Learn from what an array of later rows refused. */
 void dr_csv_types_learn(struct dr_csv_types *t, int32_t c, const struct dr_array *a);
+/* All rows are read: learn of the columns that had no value among the first ones. */
+void dr_csv_types_learn_late(struct dr_csv_types *t, const struct dr_table *all);
 
 /* The table column, type, reason of a table read so. */
 int32_t dr_csv_types_report(const struct dr_csv_types *t, const struct dr_table *table, bool hide,

@@ -537,6 +537,16 @@ static void test_a_later_value_widens_an_inferred_type(void **state)
         "the dates\n");
 }
 
+static void test_a_column_without_a_value_at_first_gets_its_type_from_later_ones(void **state)
+{
+    (void)state;
+    check_inferred("a,b,c,d\n1,,,\n2,,,\n3,,,\n4,,,\n5,TRUE,x,\n6,false,2,\n", true, false,
+                   "a|int64|all values are whole numbers\n"
+                   "b|bool|all values are true or false\n"
+                   "c|string|a value is no number, date, timestamp, true or false: 'x'\n"
+                   "d|dict|there is no value to tell\n");
+}
+
 static void test_reasons_do_not_quote_what_may_not_be_shown(void **state)
 {
     (void)state;
@@ -583,6 +593,7 @@ int main(void)
         cmocka_unit_test(test_types_are_inferred_where_nothing_is_lost),
         cmocka_unit_test(test_codes_stay_text),
         cmocka_unit_test(test_a_later_value_widens_an_inferred_type),
+        cmocka_unit_test(test_a_column_without_a_value_at_first_gets_its_type_from_later_ones),
         cmocka_unit_test(test_reasons_do_not_quote_what_may_not_be_shown),
         cmocka_unit_test(test_a_declared_type_is_not_inferred),
     };
