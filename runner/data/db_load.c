@@ -127,9 +127,26 @@ static int32_t need_column(const struct dr_table *rows, const char *name, const 
     return DR_OK;
 }
 
+static bool same_scope(const struct dr_db_load *a, const struct dr_db_load *b)
+{
+    for (int32_t i = 0; i < a->n_scope && i < b->n_scope; i++)
+        if (!dr_streq(a->scope[i], b->scope[i]))
+            return false;
+    return a->n_scope == b->n_scope;
+}
+
+static struct dr_load_table *find_shared(const struct load *l, struct dr_load_table *t)
+{
+    for (int32_t i = 0; i < t->number; i++)
+        if (l->tables[i].parent == t->parent && same_scope(l->tables[i].spec, t->spec))
+            return &l->tables[i];
+    return t;
+}
+
 static int32_t find_parent(struct load *l, struct dr_load_table *t, struct dr_err *err)
 {
     const struct dr_db_load *spec = t->spec;
+    t->shares = t;
     if (spec->n_scope && spec->mode == DR_LOAD_APPEND)
         return dr_fail(err, DR_EDEF, "what is appended deletes nothing: use upsert or replace");
     for (int32_t i = 0; i < spec->n_scope; i++)
@@ -143,6 +160,7 @@ static int32_t find_parent(struct load *l, struct dr_load_table *t, struct dr_er
         return dr_fail(err, DR_EDEF, "'%s' is none of the tables loaded before it", spec->scope_of);
     for (int32_t i = 0; i < spec->n_scope; i++)
         DR_TRY(need_column(t->parent->spec->rows, spec->scope[i], "find the parents by", err));
+    t->shares = find_shared(l, t);
     return DR_OK;
 }
 
@@ -290,6 +308,9 @@ static int32_t analyze(struct load *l, const struct dr_load_table *t, int which,
 
 static int32_t find_parents(struct load *l, struct dr_load_table *t, struct dr_err *err)
 {
+    if (t->shares->parents_known)
+        return DR_OK;
+    t->shares->parents_known = true;
     DR_TRY(exec_made(l, t, dr_load_sql_make_parents, err));
     DR_TRY(exec_made(l, t, dr_load_sql_index_parents, err));
     return analyze(l, t, DR_LOAD_PARENTS, err);
@@ -559,6 +580,8 @@ static void forget_beside(struct load *l, bool done)
 
 static int32_t classify_all(struct load *l, const int32_t *before, struct dr_err *err)
 {
+    for (int32_t i = 0; i < l->n; i++)
+        l->tables[i].parents_known = false;
     for (int32_t i = 0; i < l->n; i++) {
         struct dr_load_table *t = &l->tables[i];
         if (t->skip)

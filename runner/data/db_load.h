@@ -19,6 +19,8 @@ struct dr_load_table {
     struct dr_arena *arena;       /* borrowed */
     int32_t number;               /* in the load: part of the names of its temporary tables */
     struct dr_load_table *parent; /* of scope_of, or NULL */
+    struct dr_load_table *shares; /* the first table that asks the same of that parent; or itself */
+    bool parents_known;           /* in this pass; of that first table */
     int32_t n_keys;
     const char **keys;
     struct dr_db_column *target; /* the columns of the table that is there */

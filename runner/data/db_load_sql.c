@@ -9,7 +9,8 @@
 void dr_load_temp_name(const struct dr_load_table *t, int which, char ret[32])
 {
     static const char *const words[] = { "stage", "todo", "parents", "gone" };
-    snprintf(ret, 32, "dagrun_%s_%d", words[which], (int)t->number);
+    snprintf(ret, 32, "dagrun_%s_%d", words[which],
+             (int)(which == DR_LOAD_PARENTS ? t->shares->number : t->number));
 }
 
 /* temp.dagrun_stage_0 */

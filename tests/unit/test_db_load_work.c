@@ -192,6 +192,60 @@ static void a_load_that_others_overtake_comes_to_its_end(void **state)
     }
 }
 
+static int on_parents(unsigned what, void *ctx, void *stmt, void *text)
+{
+    (void)what;
+    (void)stmt;
+    *(int *)ctx += strstr(text, "CREATE TABLE temp.dagrun_parents_") != NULL;
+    return 0;
+}
+
+/* Two tables of children: as many tables of parents as were made. */
+static int load_two_kinds(const char *parents, const char *first, const char *second)
+{
+    static const char *const by[] = { "id" }, *const child_key[] = { "id", "place" };
+    struct dr_table *t[] = { table(parents), table(first), table(second) };
+    struct dr_db_load specs[3];
+    int made = 0;
+    for (int i = 0; i < 3; i++)
+        specs[i] = (struct dr_db_load){ .size = sizeof specs[0],
+                                        .mode = DR_LOAD_UPSERT,
+                                        .name = i == 0   ? "p"
+                                                : i == 1 ? "c"
+                                                         : "d",
+                                        .rows = t[i],
+                                        .newer_wins = i ? NULL : "at",
+                                        .keys = i ? child_key : id_key,
+                                        .n_keys = i ? 2 : 1,
+                                        .n_scope = i > 0,
+                                        .scope = by,
+                                        .scope_of = i ? "p" : NULL };
+    if (f->db->sql)
+        sqlite3_trace_v2(f->db->sql->handle, SQLITE_TRACE_STMT, on_parents, &made);
+    load_many(3, specs);
+    trace(NULL);
+    for (int i = 0; i < 3; i++)
+        dr_table_unref(t[i]);
+    return made;
+}
+
+static void children_of_one_parent_ask_one_table_of_parents(void **state)
+{
+    (void)state;
+    if (!f->db->sql) {
+        print_message("# skip: about how SQLite does it\n");
+        skip();
+    }
+    static const char first[] = "id:int64 place:int64\n1 1\n1 2\n2 1\n";
+    assert_int_equal(
+        load_two_kinds("id:int64 at:int64\n1 1\n2 1\n", first, "id:int64 place:int64\n1 1\n2 1\n"), 1);
+    /* The ledger knows the first children now; 2 is older than what is there, its child stays away. */
+    assert_int_equal(
+        load_two_kinds("id:int64 at:int64\n1 2\n2 0\n", first, "id:int64 place:int64\n1 7\n2 7\n"), 1);
+    assert_answer("SELECT id, place FROM c ORDER BY 1, 2", "1 1|1 2|2 1|");
+    assert_answer("SELECT id, place FROM d ORDER BY 1, 2", "1 7|2 1|");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -199,6 +253,7 @@ int main(void)
         T(the_work_grows_with_the_rows_and_not_with_their_square),
         T(others_wait_only_for_what_is_written),
         T(a_load_that_others_overtake_comes_to_its_end),
+        T(children_of_one_parent_ask_one_table_of_parents),
     };
     if (getenv("DAGRUN_TEST_POSTGRESQL"))
         puts("# on PostgreSQL");
