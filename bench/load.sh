@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Part "load" of bench/run: two tables of BENCH_ROWS (1,000,000) rows each, shuffled, with keys of text, into
 # an empty SQLite database through the plugin load, against sqlite3's own .import into tables with the same keys.
-# Then loads of BENCH_CHANGED (1,000) changed rows, and how long these hold the lock.
+# Then loads of BENCH_CHANGED (1,000) changed rows, and of a table most of which changes; how long all these hold the
+# lock, and how long another program waits that writes a row every 20 ms.
 
 # The rows FIRST to LAST in an order that looks random; their amounts depend on VERSION.
 load_csv() { # FIRST LAST VERSION
@@ -29,19 +30,43 @@ load_locks() { # LABEL: the last run's
         FROM v_metric GROUP BY run_key ORDER BY run_key DESC LIMIT 1"
 }
 
+# dagrun run DAG while another program writes; how long its writes took, each with the start of sqlite3.
+load_watched() { # LABEL DAG
+    local writer
+    sqlite3 -batch "$db" "CREATE TABLE IF NOT EXISTS other (n INTEGER)"
+    (
+        trap 'exit' TERM
+        while :; do
+            start=${EPOCHREALTIME/./}
+            sqlite3 -batch -cmd '.timeout 60000' "$db" "INSERT INTO other VALUES (1)"
+            echo $((${EPOCHREALTIME/./} - start))
+            sleep 0.02
+        done
+    ) >"$home/waits" &
+    writer=$!
+    "$dagrun" --home "$home" run "$2" --quiet
+    kill $writer
+    wait $writer 2>/dev/null || true
+    load_locks "$1"
+    sort -n "$home/waits" | awk '{ t[NR] = $1 / 1000 } END { printf "    %d writes of another program: median %.1f ms, 99 %% within %.1f ms, longest %.1f ms\n",
+        NR, t[int((NR + 1) / 2)], t[NR - int(NR / 100)], t[NR] }'
+}
+
 bench_load() {
     local rows=${BENCH_ROWS:-1000000} changed=${BENCH_CHANGED:-1000} home=$dir/load_home db i
     db=$home/var/warehouse.db
     rm -rf "$home"
-    mkdir -p "$home"/{dags,data/changed,build,var}
+    mkdir -p "$home"/{dags,data/changed/most,build,var}
     ln -s "$build/tasks" "$home/build/tasks"
     load_csv 1 "$rows" 1 >"$home/data/one.csv"
     load_csv $((rows + 1)) $((rows * 2)) 1 >"$home/data/two.csv"
+    load_csv 1 "$rows" 3 >"$home/data/changed/most/one.csv"
     load_csv 1 "$rows" 1 | awk -v n="$changed" 'NR > 1 && NR <= n + 1 { sub(/some note/, "another note") } { print }' \
         >"$home/data/changed/one.csv"
     load_dag whole upsert data/one data/two >"$home/dags/whole.yaml"
     load_dag changes replace data/changed/one >"$home/dags/changes.yaml"
     load_dag back replace data/one >"$home/dags/back.yaml"
+    load_dag most replace data/changed/most/one >"$home/dags/most.yaml"
     for i in one two; do
         echo "CREATE TABLE $i (id TEXT NOT NULL PRIMARY KEY, code INTEGER, name TEXT, amount REAL, day TEXT, note TEXT) STRICT;"
         echo ".import --csv --skip 1 $home/data/$i.csv $i"
@@ -50,12 +75,13 @@ bench_load() {
     title "two tables of $rows shuffled rows with keys of text into an empty SQLite database"
     measure "dagrun run" "sh -c 'rm -f $db*; exec $dagrun --home $home run whole --quiet'" \
         "sqlite3 .import" "sh -c 'rm -f $home/peer.db*; exec sqlite3 -batch $home/peer.db <$home/import.sql'"
-    load_locks "all of them"
+    rm -f "$db"*
+    load_watched "all of them" whole
     title "a table of $rows rows replaced by one in which $changed rows differ"
     for ((i = 0; i < 3; i++)); do
-        "$dagrun" --home "$home" run changes --quiet
-        load_locks "$changed differ"
-        "$dagrun" --home "$home" run back --quiet
-        load_locks "$changed differ again"
+        load_watched "$changed differ" changes
+        load_watched "$changed differ again" back
     done
+    title "the same table replaced by one in which most rows differ"
+    load_watched "most differ" most
 }
