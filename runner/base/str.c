@@ -339,6 +339,9 @@ const char *dr_nearest(const char *word, const char *const *candidates, size_t n
         return NULL;
     int max = w.n / 3 > 1 ? (int)(w.n / 3) : 1;
     const char *best = NULL;
+    for (size_t i = 0; i < n; i++)
+        if (strcasecmp(word, candidates[i]) == 0)
+            return candidates[i];
     for (size_t i = 0; i < n && max >= 0; i++) {
         int distance = dr_edit_distance(w, dr_str_of(candidates[i]), max);
         if (distance <= max) {

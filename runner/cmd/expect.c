@@ -179,6 +179,17 @@ static int exit_code(const struct dr_results *r)
     return bad ? DR_EXIT_FAILED : DR_EXIT_OK;
 }
 
+/* What is said of a column that is not there says nothing, which nobody would notice. */
+static void warn_of_absent_columns(const struct dr_suite *suite, const struct dr_table *table,
+                                   const char *file)
+{
+    const char *near = NULL;
+    for (int32_t k = 0; (k = dr_expect_absent_column(suite, table, k, &near)) >= 0; k++)
+        fprintf(stderr, "dagrun: warning: %s has no column '%s', of which the suite says something%s%s%s\n",
+                file, suite->columns[k].name, near ? "; did you mean '" : "", near ? near : "",
+                near ? "'?" : "");
+}
+
 static int check_file(struct dr_cmd *c, const struct dr_suite *suite, const struct dr_expect_options *o,
                       struct dr_checked *ret)
 {
@@ -186,6 +197,8 @@ static int check_file(struct dr_cmd *c, const struct dr_suite *suite, const stru
     struct dr_err err = { 0 };
     struct dr_expect_options of_file = *o;
     int rc = dr_cmd_read_table(c, ret->file, suite, &table, &rejects, &of_file.mixed_columns);
+    if (!rc)
+        warn_of_absent_columns(suite, table, ret->file);
     if (!rc && dr_expect_run(suite, table, &of_file, &ret->results, &err))
         rc = dr_cmd_fail(&err);
     if (!rc)

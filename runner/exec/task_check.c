@@ -200,6 +200,16 @@ static int32_t surroundings_done(struct surroundings *s, const struct dr_results
     return dr_earlier_save(s->earlier_path, s->t->job->subst->run_id, r, &s->t->err);
 }
 
+static void warn_of_absent_columns(struct dr_task *t, const struct dr_suite *suite, const char *dataset,
+                                   const struct dr_table *table)
+{
+    const char *near = NULL;
+    for (int32_t k = 0; (k = dr_expect_absent_column(suite, table, k, &near)) >= 0; k++)
+        dr_task_log(t, DR_WARN, "%s has no column '%s', of which suite %s says something%s%s%s", dataset,
+                    suite->columns[k].name, suite->name, near ? "; did you mean '" : "", near ? near : "",
+                    near ? "'?" : "");
+}
+
 static int32_t run_suite(struct dr_task *t, const struct dr_suite *suite, const char *dataset,
                          const struct dr_table *table, struct dr_results **ret)
 {
@@ -212,6 +222,7 @@ static int32_t run_suite(struct dr_task *t, const struct dr_suite *suite, const 
     options.ctx = &s;
     surroundings_init(&s, t, suite, dataset);
     struct dr_results *results = NULL;
+    warn_of_absent_columns(t, suite, dataset, table);
     int32_t rc = dr_expect_run(suite, table, &options, &results, &t->err);
     int32_t kept = surroundings_done(&s, results);
     if (rc == DR_OK && kept == DR_OK)

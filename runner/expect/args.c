@@ -303,6 +303,27 @@ static void diagnose_pattern(const struct dr_node *n, struct dr_diags *d)
     dr_regex_free(regex);
 }
 
+/* What to do about a value that is wrong. */
+static const char *advice(const struct dr_expect_arg *arg, const struct dr_node *n)
+{
+    if (choices_of(arg))
+        return choices_of(arg);
+    if (dr_streq(arg->type, "fraction"))
+        return "a share of 1, where 95 % is 0.95";
+    if (dr_str_starts(dr_str_of(arg->type), DR_LIT("list")) && dr_node_kind(n) != DR_NODE_LIST)
+        return "in square brackets, also one alone: [x]";
+    return arg->doc;
+}
+
+/* GX has no such argument; here it stands beside the expectation, and would pass unnoticed. */
+static void diagnose_severity(const struct dr_expectation *x, struct dr_diags *d)
+{
+    const struct dr_node *n = dr_node_get(x->kwargs, "severity");
+    if (n)
+        dr_diag_add(d, DR_DIAG_ERROR, n->mark, "on a line of its own below: severity: critical",
+                    "severity stands beside the expectation, not among its arguments");
+}
+
 /* What Great Expectations takes for "anything goes" is more likely forgotten. */
 static void diagnose_forgotten(const struct dr_check_type *t, const struct dr_expectation *x,
                                struct dr_diags *d)
@@ -328,7 +349,7 @@ static void diagnose_languages(const struct dr_expectation *x, struct dr_diags *
         diagnose_pattern(dr_node_at(list, i), d);
     if (dr_node_kind(condition) == DR_NODE_STRING &&
         dr_condition_parse(d->arena, condition->text.p, &parsed, &err))
-        dr_diag_add(d, DR_DIAG_ERROR, condition->mark, NULL, "row_condition: %s", err.msg);
+        dr_diag_add(d, DR_DIAG_ERROR, condition->mark, NULL, "%s", err.msg);
 }
 
 /* No share lies beyond 0 and 1, so that such a bound always or never holds. */
@@ -349,8 +370,8 @@ void dr_args_diagnose(const struct dr_check_type *t, const struct dr_expectation
         int32_t i = dr_node_index(x->kwargs, arg->name);
         if (what)
             dr_diag_add(d, DR_DIAG_ERROR, i >= 0 ? x->kwargs->items[i]->mark : x->mark,
-                        choices_of(arg) ? choices_of(arg) : arg->doc, "%s: %s: %s", t->info.name, arg->name,
-                        what);
+                        i >= 0 ? advice(arg, x->kwargs->items[i]) : arg->doc, "%s: %s: %s", t->info.name,
+                        arg->name, what);
         else if (i >= 0)
             diagnose_share(t, arg, x->kwargs->items[i], d);
     }
@@ -363,6 +384,7 @@ void dr_args_diagnose(const struct dr_check_type *t, const struct dr_expectation
         dr_diag_add(d, DR_DIAG_ERROR, x->mark, "write one expectation for each severity",
                     "%s measures; the thresholds 'warning' and 'critical' are for expectations about rows",
                     t->info.name);
+    diagnose_severity(x, d);
     diagnose_forgotten(t, x, d);
     diagnose_languages(x, d);
 }

@@ -240,7 +240,9 @@ static int32_t fail_unknown(const struct dr_node *names, struct dr_err *err)
 {
     DR_AUTO_BUF b = { 0 };
     put_asked(names, &b);
-    return dr_fail(err, DR_EDEF, "ValueError: %s: %s",
+    return dr_fail(err, DR_EDEF,
+                   "ValueError: %s: %s; known are, for example, int64, float64, bool, str, date, timestamp, "
+                   "and SQL's INTEGER, VARCHAR",
                    dr_node_kind(names) == DR_NODE_LIST ? "No recognized numpy/python type in list"
                                                        : "Unrecognized numpy/python type",
                    dr_buf_cstr(&b));

@@ -82,6 +82,11 @@ int32_t dr_expect_split(const struct dr_results *r, const struct dr_table *table
 /* The results as GX's validation result JSON (success, statistics, results). */
 void dr_results_put_json(const struct dr_results *r, struct dr_buf *out, int indent);
 
+/* The first column from the suite's `from`-th on that the suite declares (its type, or that
+ * it is sensitive) and the table lacks, or -1; *ret_nearest is the column that may be meant, or NULL. */
+int32_t dr_expect_absent_column(const struct dr_suite *suite, const struct dr_table *table, int32_t from,
+                                const char **ret_nearest);
+
 /* Whether expectations of this type compare with an earlier run. */
 bool dr_expect_uses_history(const char *type);
 

@@ -219,6 +219,19 @@ int32_t dr_expect_run(const struct dr_suite *suite, const struct dr_table *table
     return DR_OK;
 }
 
+int32_t dr_expect_absent_column(const struct dr_suite *suite, const struct dr_table *table, int32_t from,
+                                const char **ret_nearest)
+{
+    for (int32_t k = from; k < suite->n_columns; k++) {
+        const char *name = suite->columns[k].name;
+        if (dr_table_find(table, name) >= 0)
+            continue;
+        *ret_nearest = dr_nearest(name, (const char *const *)table->names, (size_t)table->n);
+        return k;
+    }
+    return -1;
+}
+
 void dr_results_set_exception(struct dr_results *r, int32_t i, const char *why)
 {
     set_exception(&r->arena, &r->checks[i], why);

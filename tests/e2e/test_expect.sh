@@ -244,6 +244,39 @@ json_is "$out" '$.results[1].success' 1
 expect_exit 2 dagrun expect endless.yaml data/visits.csv --query-timeout soon
 err_has "is not a span of time"
 
+it "mistakes in a suite are told with their place and what to write instead"
+cat >wrong.yaml <<'Y'
+suite: wrong
+expectations:
+  - expect_column_values_to_not_be_null: {column: clinic, severity: critical}
+  - expect_column_values_to_be_in_set: {column: clinic, value_set: north}
+  - expect_column_values_to_be_unique: {column: clinic, mostly: 95}
+  - expect_column_values_to_match_regex: {column: clinic, regex: }
+  - expect_column_values_to_not_be_null: {column: clinic, row_condition: minutes => 5}
+  - expect_column_pair_values_to_be_equal: {column_A: clinic, column_b: date}
+Y
+expect_exit 3 dagrun expect wrong.yaml data/visits.csv
+err_has "wrong.yaml:3:69: error: severity stands beside the expectation"
+err_has "on a line of its own below: severity: critical"
+err_has "in square brackets, also one alone: [x]"
+err_has "a share of 1, where 95 % is 0.95"
+err_has "wrong.yaml:6:66: error: expect_column_values_to_match_regex: regex: none is not an allowed value"
+err_has "wrong.yaml:7:74: error: row_condition cannot be read at character 10"
+err_has "did you mean 'column_B'?"
+
+it "a column that the suite describes and the file lacks is warned of"
+cat >typo.yaml <<'Y'
+suite: typo
+columns:
+  clinc: {sensitive: true}
+  minutes: {type: int64}
+expectations:
+  - expect_column_to_exist: {column: visit_id}
+Y
+expect_exit 0 dagrun expect typo.yaml data/visits.csv
+err_has "data/visits.csv has no column 'clinc', of which the suite says something; did you mean 'clinic'?"
+is "lines of warning" "$(wc -l <"$err")" 1
+
 it "list and explain document every expectation"
 expect_exit 0 dagrun expect --list
 cp "$out" "$scratch/list"

@@ -77,6 +77,8 @@ static void the_nearest_word_is_suggested_and_nothing_far(void **state)
     static const char *const words[] = { "retries", "retry_delay", "owner" };
     assert_string_equal(dr_diag_nearest(&f->d, "retris", words, 3), "did you mean 'retries'?");
     assert_null(dr_diag_nearest(&f->d, "xyzzy", words, 3));
+    static const char *const cases[] = { "column_A", "column_B" };
+    assert_string_equal(dr_diag_nearest(&f->d, "column_b", cases, 2), "did you mean 'column_B'?");
 }
 
 int main(void)
