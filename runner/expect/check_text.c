@@ -54,8 +54,9 @@ static int32_t match(struct dr_eval *e, const char *arg, bool regex, bool wanted
         return dr_fail(err, DR_EDEF, "At least one %s must be supplied in the %s.",
                        regex ? "regex" : "like_pattern", arg);
     int32_t rc = compile(e, list, regex, &p, err);
+    const struct dr_pattern *one = !rc && regex && p.n == 1 ? dr_regex_pattern(p.regex[0]) : NULL;
     if (!rc)
-        rc = dr_scan_text(e->plan, e->columns[0], patterns_hit, &p, unexpected, err);
+        rc = dr_scan_pattern(e->plan, e->columns[0], one, patterns_hit, &p, unexpected, err);
     for (int32_t k = 0; regex && k < p.n; k++)
         dr_regex_free(p.regex[k]);
     if (!rc && wanted)

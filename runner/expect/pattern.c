@@ -210,6 +210,38 @@ static inline int match_ranges(const struct dr_pattern *p, const char *text)
     return in_ranges(first, p->low[0], p->high[0]) && in_ranges(last, p->low[1], p->high[1]);
 }
 
+/* Texts as long as the pattern; `size` bytes from both ends of one say whether it matches. */
+static inline __attribute__((always_inline)) uint64_t match_run(const struct dr_pattern *p, const char *bytes,
+                                                                const int64_t *offsets, int n, size_t size,
+                                                                uint64_t *ret_unsure)
+{
+    const uint64_t low0 = p->low[0], high0 = p->high[0], low1 = p->low[1], high1 = p->high[1];
+    const int64_t length = p->n;
+    uint64_t hits = 0, unsure = 0;
+    for (int i = 0; i < n; i++) {
+        if (offsets[i + 1] - offsets[i] != length) {
+            unsure |= UINT64_C(1) << i;
+            continue;
+        }
+        uint64_t first = load(bytes + offsets[i], size), last = load(bytes + offsets[i + 1] - size, size);
+        uint64_t hit = in_ranges(first, low0, high0) & in_ranges(last, low1, high1);
+        hits |= hit << i;
+        unsure |= (uint64_t)(((first | last) & EACH(0x80)) != 0) << i;
+    }
+    *ret_unsure = unsure;
+    return hits & ~unsure;
+}
+
+uint64_t dr_pattern_match_run(const struct dr_pattern *p, const char *bytes, const int64_t *offsets, int n,
+                              uint64_t *ret_unsure)
+{
+    if (p->ranges)
+        return p->n < 8 ? match_run(p, bytes, offsets, n, 4, ret_unsure)
+                        : match_run(p, bytes, offsets, n, 8, ret_unsure);
+    *ret_unsure = ~UINT64_C(0) >> (64 - n);
+    return 0;
+}
+
 int dr_pattern_match(const struct dr_pattern *p, struct dr_str text)
 {
     size_t n = (size_t)p->n;

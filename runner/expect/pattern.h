@@ -23,4 +23,8 @@ struct dr_pattern {
 bool dr_pattern_parse(const char *pattern, struct dr_pattern *ret);
 /* Whether text begins so (Python's re.match): 1, 0, or -1 where an engine must tell. */
 int dr_pattern_match(const struct dr_pattern *p, struct dr_str text);
+/* The same of texts 0 to n - 1, n <= 64, text i being bytes[offsets[i], offsets[i + 1]): a bit for each that
+ * does. *ret_unsure: those that must be asked one by one. */
+uint64_t dr_pattern_match_run(const struct dr_pattern *p, const char *bytes, const int64_t *offsets, int n,
+                              uint64_t *ret_unsure);
 #endif

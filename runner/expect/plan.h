@@ -55,6 +55,7 @@ struct dr_source {
     struct dr_codes *codes;   /* NULL where the column has no dictionary, or one far larger than itself */
     struct dr_value *of_code; /* MIXED: the value of each dictionary code */
     struct dr_zone *zones;    /* see dr_source_zones */
+    int32_t n_ranges;         /* how often dr_scan_range was asked of it */
     uint64_t *hashes;         /* of texts without dictionary; NULL until repeats.c needs them */
 };
 
@@ -225,6 +226,10 @@ typedef int (*dr_text_fn)(void *ctx, struct dr_str text, struct dr_err *err);
  * those of the file, whatever type the suite declares. */
 int32_t dr_scan_text(struct dr_plan *p, struct dr_source *s, dr_text_fn fn, void *ctx, uint64_t *in,
                      struct dr_err *err);
+struct dr_pattern;
+/* The same where texts of a pattern pass; fn tells of those of which the pattern cannot. NULL: of all. */
+int32_t dr_scan_pattern(struct dr_plan *p, struct dr_source *s, const struct dr_pattern *pattern,
+                        dr_text_fn fn, void *ctx, uint64_t *in, struct dr_err *err);
 
 /* Whether two values pass: 1 or 0, -1 with err. A pure function of its values,
  * called on any thread; scratch is for its own use. */

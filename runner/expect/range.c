@@ -259,7 +259,9 @@ int32_t dr_scan_range(struct dr_plan *p, struct dr_source *s, const struct dr_ra
         return dr_scan_text(p, s, text_in_range, &copy, in, err);
     }
     if (!s->codes) {
-        scan_bounds(s->typed, dr_source_zones(p, s), r, in);
+        /* Extremes pay where more than one range is asked for. */
+        bool first = s->n_ranges++ == 0 && !s->zones;
+        scan_bounds(s->typed, first ? NULL : dr_source_zones(p, s), r, in);
         return DR_OK;
     }
     DR_AUTO_FREE uint64_t *codes = dr_codes_bits(s->codes);
@@ -307,6 +309,17 @@ static void widen_i64(struct dr_zone *z, const int64_t *v, int m)
     widen(z, dr_key_of_i64(max));
 }
 
+static void widen_days(struct dr_zone *z, const int32_t *v, int m)
+{
+    int32_t min = v[0], max = v[0];
+    for (int j = 1; j < m; j++) {
+        min = v[j] < min ? v[j] : min;
+        max = v[j] > max ? v[j] : max;
+    }
+    widen(z, dr_key_of_i64(min * DR_US_PER_DAY));
+    widen(z, dr_key_of_i64(max * DR_US_PER_DAY));
+}
+
 static void zone_run(void *ctx, const struct dr_array *a, int64_t i, int m, int64_t row)
 {
     struct zone_run *z = ctx;
@@ -320,6 +333,8 @@ static void zone_run(void *ctx, const struct dr_array *a, int64_t i, int m, int6
         widen_f64(&z->z, (const double *)a->values + i, m);
     else if (bits == all && (a->type == DR_TYPE_INT64 || a->type == DR_TYPE_TIMESTAMP))
         widen_i64(&z->z, (const int64_t *)a->values + i, m);
+    else if (bits == all && a->type == DR_TYPE_DATE)
+        widen_days(&z->z, (const int32_t *)a->values + i, m);
     else
         for (; bits; bits &= bits - 1)
             widen(&z->z, dr_key_at(a, i + __builtin_ctzll(bits)));

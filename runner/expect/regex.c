@@ -127,9 +127,15 @@ static int run(struct dr_regex *r, struct dr_str text, uint32_t options, struct 
     return -1;
 }
 
+const struct dr_pattern *dr_regex_pattern(const struct dr_regex *r)
+{
+    return r->plain && r->pattern.from_start ? &r->pattern : NULL;
+}
+
 int dr_regex_search(struct dr_regex *r, struct dr_str text, struct dr_err *err)
 {
-    int plain = r->plain && r->pattern.from_start ? dr_pattern_match(&r->pattern, text) : -1;
+    const struct dr_pattern *p = dr_regex_pattern(r);
+    int plain = p ? dr_pattern_match(p, text) : -1;
     return plain >= 0 ? plain : run(r, text, 0, err);
 }
 

@@ -10,6 +10,7 @@
 #define DR_REGEX_H
 #include "base/str.h"
 
+struct dr_pattern;
 struct dr_regex; /* threads may match it at the same time */
 
 int32_t dr_regex_new(const char *pattern, struct dr_regex **ret, struct dr_err *err);
@@ -17,6 +18,9 @@ void dr_regex_free(struct dr_regex *r); /* NULL is fine */
 /* Whether the pattern is found anywhere in text (Python's re.search): 1 or 0,
  * or -1 with err where the text is not UTF-8 or a limit was reached. */
 int dr_regex_search(struct dr_regex *r, struct dr_str text, struct dr_err *err);
+/* Of a pattern that is one from its start, so that dr_pattern_match tells what dr_regex_search would;
+ * else NULL. Borrowed. */
+const struct dr_pattern *dr_regex_pattern(const struct dr_regex *r);
 /* The same for a match that starts at the first byte (Python's re.match). */
 int dr_regex_match(struct dr_regex *r, struct dr_str text, struct dr_err *err);
 

@@ -2,6 +2,7 @@
  * column, once for each distinct one. See plan.h. */
 #include <pthread.h>
 #include "data/pool.h"
+#include "expect/pattern.h"
 #include "expect/plan.h"
 
 struct scan {
@@ -36,6 +37,7 @@ void dr_scan(const struct dr_column *c, dr_scan_fn fn, const void *ctx, uint64_t
  * order of what is asked, is the one that counts. */
 struct asking {
     struct dr_source *s;
+    const struct dr_pattern *pattern; /* what passes, or NULL: ask fn */
     dr_text_fn fn;
     void *ctx;
     uint64_t *hits;
@@ -92,11 +94,14 @@ static void ask_run(void *ctx, const struct dr_array *a, int64_t i, int m, int64
     struct text_run *run = ctx;
     const struct asking *q = run->q;
     const int64_t *offsets = (const int64_t *)a->values + i;
-    uint64_t null = q->s->null ? q->s->null[row >> 6] >> (row & 63) : 0, hits = 0;
-    for (int j = 0; j < m && !run->err.rc; j++) {
+    uint64_t null = q->s->null ? q->s->null[row >> 6] >> (row & 63) : 0, hits = 0, ask;
+    ask = ~UINT64_C(0) >> (64 - m);
+    if (q->pattern)
+        hits = dr_pattern_match_run(q->pattern, a->bytes, offsets, m, &ask) & ~null;
+    for (ask &= ~null; ask && !run->err.rc; ask &= ask - 1) {
+        int j = __builtin_ctzll(ask);
         struct dr_str text = { a->bytes + offsets[j], (size_t)(offsets[j + 1] - offsets[j]) };
-        int hit = null >> j & 1 ? 0 : q->fn(q->ctx, text, &run->err);
-        hits |= (uint64_t)(hit > 0) << j;
+        hits |= (uint64_t)(q->fn(q->ctx, text, &run->err) > 0) << j;
     }
     q->hits[row >> 6] |= hits << (row & 63);
 }
@@ -132,7 +137,13 @@ static void ask_codes(void *ctx, int64_t block)
 int32_t dr_scan_text(struct dr_plan *p, struct dr_source *s, dr_text_fn fn, void *ctx, uint64_t *in,
                      struct dr_err *err)
 {
-    struct asking q = { .s = s, .fn = fn, .ctx = ctx, .hits = in, .failed_block = -1 };
+    return dr_scan_pattern(p, s, NULL, fn, ctx, in, err);
+}
+
+int32_t dr_scan_pattern(struct dr_plan *p, struct dr_source *s, const struct dr_pattern *pattern,
+                        dr_text_fn fn, void *ctx, uint64_t *in, struct dr_err *err)
+{
+    struct asking q = { .s = s, .pattern = pattern, .fn = fn, .ctx = ctx, .hits = in, .failed_block = -1 };
     bool by_code = s->codes && !s->of_code;
     (void)p;
     if (s->raw->type == DR_TYPE_NULL)

@@ -59,11 +59,29 @@ static void put_random_text(uint64_t *s, struct dr_buf *b)
         dr_buf_puts(b, pieces[random_below(s, 14)]);
 }
 
+/* Many texts at once, as a column has them. */
+static void check_run(const char *pattern, const struct dr_buf *texts, const int64_t *offsets, int n)
+{
+    struct dr_pattern p;
+    uint64_t unsure, hits;
+    assert_true(dr_pattern_parse(pattern, &p));
+    hits = dr_pattern_match_run(&p, texts->p, offsets, n, &unsure);
+    assert_int_equal(0, hits & unsure);
+    for (int i = 0; i < n; i++) {
+        int hit = dr_pattern_match(
+            &p, (struct dr_str){ texts->p + offsets[i], (size_t)(offsets[i + 1] - offsets[i]) });
+        if (!(unsure >> i & 1) && hit != (int)(hits >> i & 1))
+            fail_msg("pattern '%s', text %d in a run", pattern, i);
+    }
+}
+
 static void check_texts(uint64_t *s, const char *pattern)
 {
     struct dr_regex *plain = NULL, *engine = NULL;
     struct dr_err err = { 0 };
     DR_AUTO_BUF wrapped = { 0 };
+    DR_AUTO_BUF all = { 0 };
+    int64_t offsets[61] = { 0 };
     dr_buf_printf(&wrapped, "(?:%s)", pattern);
     assert_true(is_plain(pattern));
     assert_false(is_plain(dr_buf_cstr(&wrapped)));
@@ -76,7 +94,11 @@ static void check_texts(uint64_t *s, const char *pattern)
         if (dr_regex_match(plain, t, &err) != dr_regex_match(engine, t, &err) ||
             dr_regex_search(plain, t, &err) != dr_regex_search(engine, t, &err))
             fail_msg("pattern '%s', text '%s'", pattern, dr_buf_cstr(&text));
+        dr_buf_append(&all, text.p, text.n);
+        offsets[i + 1] = (int64_t)all.n;
     }
+    dr_buf_putc(&all, '\0'); /* never empty */
+    check_run(pattern, &all, offsets, 60);
     dr_regex_free(plain);
     dr_regex_free(engine);
 }
