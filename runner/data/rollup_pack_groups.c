@@ -4,7 +4,7 @@
  * A table finds the group of one; only where it does not know it are the bits made words again. */
 #include "data/rollup_impl.h"
 
-enum { KNOWN_FIRST = 1024 };
+enum { KNOWN_FIRST = 512 };
 
 /* ---- months ---------------------------------------------------------------------- */
 
@@ -39,28 +39,23 @@ void dr_rollup_plan_groups(struct dr_rollup *r)
 
 /* ---- groups by their bits --------------------------------------------------------- */
 
-static uint32_t home_of(const struct dr_rollup_groups *g, uint64_t key)
+static inline struct dr_rollup_known *slot_of(struct dr_rollup_known *known, uint32_t last, uint64_t key)
 {
-    return (uint32_t)dr_rollup_hash_step(DR_ROLLUP_HASH, key) & (g->known_slots - 1);
-}
-
-static struct dr_rollup_known *slot_of(const struct dr_rollup_groups *g, uint64_t key)
-{
-    uint32_t s = home_of(g, key);
-    while (g->known[s].key != 0 && g->known[s].key != key)
-        s = (s + 1) & (g->known_slots - 1);
-    return &g->known[s];
+    uint32_t s = (uint32_t)dr_rollup_hash_step(DR_ROLLUP_HASH, key) & last;
+    while (known[s].key != key && known[s].key != 0)
+        s = (s + 1) & last;
+    return &known[s];
 }
 
 static void widen_known(struct dr_rollup_groups *g)
 {
     struct dr_rollup_known *old = g->known;
     uint32_t n = g->known_slots;
-    g->known_slots = n > 0 ? n * 4 : KNOWN_FIRST;
+    g->known_slots = n > 0 ? n * 2 : KNOWN_FIRST;
     g->known = dr_calloc(g->known_slots, sizeof(*g->known));
     for (uint32_t i = 0; i < n; i++)
         if (old[i].key != 0)
-            *slot_of(g, old[i].key) = old[i];
+            *slot_of(g->known, g->known_slots - 1, old[i].key) = old[i];
     free(old);
 }
 
@@ -77,9 +72,9 @@ static uint32_t learn_group(struct dr_rollup_groups *g, uint64_t key, uint64_t w
                               words + r->group_at[i], (size_t)r->group_words);
     }
     uint32_t id = dr_rollup_groups_find(g, words);
-    if (++g->n_known * 4 > g->known_slots)
+    if (++g->n_known * 2 > g->known_slots)
         widen_known(g);
-    *slot_of(g, key) = (struct dr_rollup_known){ key, id };
+    *slot_of(g->known, g->known_slots - 1, key) = (struct dr_rollup_known){ key, id };
     return id;
 }
 
@@ -95,20 +90,27 @@ static void find_groups(struct dr_rollup_groups *g, const uint64_t *words, int32
         for (int32_t i = 0; i < n; i++)
             keys[i] |= (uint64_t)of[words[i] >> place.shift & place.limit] << place.shift;
     }
+    if (g->known_slots == 0)
+        widen_known(g);
     for (int32_t i = 0; i < n; i++) {
-        const struct dr_rollup_known *known = g->known_slots > 0 ? slot_of(g, keys[i]) : NULL;
-        ids[i] = known && known->key != 0 ? known->group : learn_group(g, keys[i], words[i]);
+        const struct dr_rollup_known *known = slot_of(g->known, g->known_slots - 1, keys[i]);
+        ids[i] = __builtin_expect(known->key != 0, 1) ? known->group : learn_group(g, keys[i], words[i]);
     }
 }
 
 /* ---- values --------------------------------------------------------------------------- */
 
+/* Value v of a row whose group is id. */
 static inline int32_t append(struct dr_rollup_groups *g, size_t at, double v, struct dr_err *err)
 {
     struct dr_rollup_tail *tail = &g->tails[at];
-    if (tail->at == tail->end)
+    double *to = tail->at;
+    if (__builtin_expect(to == tail->end, 0)) {
         DR_TRY(dr_rollup_groups_room(g, at, err));
-    *tail->at++ = v;
+        to = tail->at;
+    }
+    *to = v;
+    tail->at = to + 1;
     return DR_OK;
 }
 

@@ -189,7 +189,7 @@ static inline __attribute__((always_inline)) int32_t take_shape(struct resolver 
 
 static void make_packed_room(struct packed_keys *k, size_t rows)
 {
-    k->n_slots = power_of_two(rows + rows / 2);
+    k->n_slots = power_of_two(rows * 5 / 2); /* a third full: hardly a key lies past its first slot */
     if (k->n_slots > k->cap) {
         free(k->slots);
         k->cap = k->n_slots;
