@@ -109,9 +109,17 @@ static int32_t fill_days(struct dr_rollup_texts *t, const struct dr_array *a, in
     return DR_OK;
 }
 
-/* A text of up to 8 bytes, by moves of constant length. */
-static inline uint64_t load_short(const char *p, int64_t n)
+/* The bytes that a text of n has in a word. */
+static inline uint64_t bytes_of(int64_t n)
 {
+    return n >= 8 ? UINT64_MAX : (UINT64_C(1) << n * 8) - 1;
+}
+
+/* A text of up to 8 bytes, by moves of constant length; up to `end` bytes can be read. */
+static inline uint64_t load_short(const char *p, int64_t n, const char *end)
+{
+    if (__builtin_expect(end - p >= 8, 1))
+        return dr_rollup_load8(p) & bytes_of(n);
     if (n >= 4)
         return dr_rollup_load4(p) | (uint64_t)dr_rollup_load4(p + n - 4) << (n - 4) * 8;
     uint64_t word = n > 0 ? (unsigned char)p[0] : 0;
@@ -124,18 +132,19 @@ static inline uint64_t load_short(const char *p, int64_t n)
 /* Neither a NUL among n bytes, nor what LONG or SHORT_MISSING could be. */
 static inline bool is_short(uint64_t word, int64_t n)
 {
-    uint64_t low = UINT64_C(0x0101010101010101), bytes = n == 8 ? UINT64_MAX : (UINT64_C(1) << n * 8) - 1;
-    return !((word - low) & ~word & (low << 7) & bytes) && word >> 56 != 0xFF;
+    uint64_t low = UINT64_C(0x0101010101010101);
+    return !((word - low) & ~word & (low << 7) & bytes_of(n)) && word >> 56 != 0xFF;
 }
 
 static int32_t fill_strings(struct dr_rollup_texts *t, const struct dr_array *a, int64_t i, int64_t n,
                             uint32_t *first, uint32_t *second, struct dr_err *err)
 {
     const int64_t *offsets = (const int64_t *)a->values + i;
+    const char *end = a->bytes + offsets[a->n - i];
     for (int64_t k = 0; k < n; k++) {
         const char *p = a->bytes + offsets[k];
         int64_t length = offsets[k + 1] - offsets[k];
-        uint64_t word = length <= 8 ? load_short(p, length) : 0;
+        uint64_t word = length <= 8 ? load_short(p, length, end) : 0;
         if (length <= 8 && is_short(word, length)) {
             first[k] = (uint32_t)word;
             second[k] = (uint32_t)(word >> 32);
