@@ -88,6 +88,7 @@ static int32_t read_raw(struct dr_csv_input *in, char *p, size_t n, size_t *ret_
     } else {
         *ret_n = 0;
     }
+    (void)dr_csv_hash_try(in->hash, in->at, p, *ret_n);
     in->at += (int64_t)*ret_n;
     return DR_OK;
 }
@@ -242,8 +243,17 @@ int32_t dr_csv_input_open_bytes(struct dr_csv_input *in, struct dr_str bytes, co
     return rc;
 }
 
+void dr_csv_input_hash(struct dr_csv_input *in)
+{
+    if (!in->seekable || in->fd < 0)
+        return;
+    in->hash = dr_csv_hash_new();
+    (void)dr_csv_hash_try(in->hash, 0, in->head, in->head_n); /* the byte order mark is not read again */
+}
+
 void dr_csv_input_close(struct dr_csv_input *in)
 {
+    dr_csv_hash_free(in->hash);
     if (in->owns_fd)
         close(in->fd);
     free(in->name);

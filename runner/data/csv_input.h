@@ -3,6 +3,7 @@
 #ifndef DR_CSV_INPUT_H
 #define DR_CSV_INPUT_H
 #include "data/codec.h"
+#include "data/csv_hash.h"
 #include "data/encoding.h"
 
 enum { DR_CSV_HEAD = 8192 }; /* bytes looked at before anything is read */
@@ -24,7 +25,8 @@ struct dr_csv_input {
     char *head;                   /* owned: the first bytes of what cannot be read twice */
     size_t head_n;
     struct dr_decoder decoder;
-    char *raw; /* owned: bytes before decoding */
+    char *raw;                /* owned: bytes before decoding */
+    struct dr_csv_hash *hash; /* owned: of the file, by who reads it; NULL: not wanted */
 };
 
 /* encoding may be NULL. Refuses what is not text: NUL bytes in the first
@@ -35,6 +37,8 @@ int32_t dr_csv_input_open(struct dr_csv_input *in, const char *path, const char 
 int32_t dr_csv_input_open_bytes(struct dr_csv_input *in, struct dr_str bytes, const char *encoding,
                                 struct dr_err *err);
 void dr_csv_input_close(struct dr_csv_input *in);
+/* Hash the file as it is read, where its bytes are what is read; before the first are. */
+void dr_csv_input_hash(struct dr_csv_input *in);
 /* The next bytes, at most room (at least 64); *ret_n 0 only at the end. */
 int32_t dr_csv_input_read(struct dr_csv_input *in, char *p, size_t room, size_t *ret_n, struct dr_err *err);
 /* n bytes from an offset of a seekable input, fewer only at its end. Threads may call it at once. */

@@ -284,6 +284,12 @@ static int32_t reader_next(struct dr_reader *base, struct dr_table **ret, struct
     return DR_OK;
 }
 
+static bool reader_hash(struct dr_reader *base, char ret[DR_HASH_HEX])
+{
+    struct dr_csv_reader *r = (struct dr_csv_reader *)base;
+    return r->drained && dr_csv_hash_hex(r->in.hash, r->in.size, ret);
+}
+
 static void reader_close(struct dr_reader *base)
 {
     struct dr_csv_reader *r = (struct dr_csv_reader *)base;
@@ -389,6 +395,7 @@ int32_t dr_csv_open_input(struct dr_csv_input *in, const struct dr_csv_options *
     dr_csv_options_copy(opts, &copy);
     r->base = (struct dr_reader){ .next = reader_next, .close = reader_close, .total = in->size };
     r->in = *in;
+    r->base.hash = in->hash ? reader_hash : NULL;
     r->offset = in->at;
     r->tuning = *tuning;
     r->types = types ? types : &r->own_types;
@@ -401,13 +408,27 @@ int32_t dr_csv_open_input(struct dr_csv_input *in, const struct dr_csv_options *
     return rc;
 }
 
-int32_t dr_csv_open(const char *path, const struct dr_csv_options *opts, struct dr_rejects *rejects,
-                    struct dr_reader **ret, struct dr_err *err)
+static int32_t open_path(const char *path, const struct dr_csv_options *opts, bool hash,
+                         struct dr_rejects *rejects, struct dr_reader **ret, struct dr_err *err)
 {
     struct dr_csv_input in;
     struct dr_csv_options copy;
     struct dr_csv_tuning tuning = dr_csv_tuning_default();
     dr_csv_options_copy(opts, &copy);
     DR_TRY(dr_csv_input_open(&in, path, copy.encoding, err));
+    if (hash)
+        dr_csv_input_hash(&in);
     return dr_csv_open_input(&in, &copy, &tuning, NULL, rejects, ret, err);
+}
+
+int32_t dr_csv_open(const char *path, const struct dr_csv_options *opts, struct dr_rejects *rejects,
+                    struct dr_reader **ret, struct dr_err *err)
+{
+    return open_path(path, opts, false, rejects, ret, err);
+}
+
+int32_t dr_csv_open_hashed(const char *path, const struct dr_csv_options *opts, struct dr_rejects *rejects,
+                           struct dr_reader **ret, struct dr_err *err)
+{
+    return open_path(path, opts, true, rejects, ret, err);
 }

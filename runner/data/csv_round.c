@@ -36,12 +36,27 @@ static int32_t load(struct dr_csv_reader *r, struct dr_csv_ranger *g, int64_t fr
     }
     int32_t rc = dr_csv_input_read_at(&r->in, from, g->buf, want, ret_n, &err);
     if (rc) {
+        dr_csv_hash_give_up(r->in.hash);
         dr_csv_fail(u, rc, -1, 0, "%s", err.msg);
         u->sys = err.sys;
         return rc;
     }
     memset(g->buf + *ret_n, 0, DR_CSV_SLACK);
     return DR_OK;
+}
+
+/* Hash what a range owns of the n bytes that were read from `first` on; *ret_done: not before those of the
+ * ranges before it. A range is taken by a thread only after those before it. */
+static void hash_range(struct dr_csv_reader *r, const struct dr_csv_ranger *g, int64_t first, int64_t to,
+                       size_t n, bool wait, bool *ret_done)
+{
+    size_t own = (size_t)(to - first);
+    if (n < own)
+        dr_csv_hash_give_up(r->in.hash); /* the file has shrunk */
+    else if (wait)
+        dr_csv_hash_wait(r->in.hash, first, g->buf, own);
+    else
+        *ret_done = dr_csv_hash_try(r->in.hash, first, g->buf, own);
 }
 
 /* The records that start in [from, to): from the first, where `known` says that
@@ -53,8 +68,11 @@ static struct dr_csv_unit *read_range(struct dr_csv_reader *r, struct dr_csv_ran
     for (size_t want = (size_t)(to - first) + OVERLAP;; want *= 2) {
         struct dr_csv_unit *u = dr_csv_unit_new(from);
         size_t n;
+        bool hashed = known;
         if (load(r, g, first, want, &n, u))
             return u;
+        if (!hashed)
+            hash_range(r, g, first, to, n, false, &hashed);
         const char *lf = known ? NULL : memchr(g->buf, '\n', n);
         size_t skip = lf ? (size_t)(lf - g->buf) + 1 : known ? 0 : n;
         struct dr_csv_piece piece = { .p = g->buf + skip, .n = n - skip };
@@ -63,6 +81,8 @@ static struct dr_csv_unit *read_range(struct dr_csv_reader *r, struct dr_csv_ran
         piece.end = n < want || first + (int64_t)n >= r->in.size; /* fewer: the file has shrunk */
         u->start = u->end = first + (int64_t)skip;
         dr_csv_read_piece(&g->tools, &piece, u);
+        if (!hashed)
+            hash_range(r, g, first, to, n, true, &hashed);
         if (!u->unfinished || u->rc || !known || piece.end)
             return u;
         dr_csv_unit_free(u);

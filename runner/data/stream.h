@@ -6,6 +6,7 @@
  * dictionary, which only grows. */
 #ifndef DR_STREAM_H
 #define DR_STREAM_H
+#include "base/hash.h"
 #include "data/column.h"
 
 struct dr_reader {
@@ -15,6 +16,8 @@ struct dr_reader {
     /* Bytes read and in all (0 where unknown), for progress. */
     int64_t done, total;
     int64_t rows; /* read in those bytes: some may not have been given out yet */
+    /* The hash of the file, after the last batch; false where it is not known. NULL: it never will be. */
+    bool (*hash)(struct dr_reader *r, char ret[DR_HASH_HEX]);
 };
 /* Records kept aside by a forgiving read: line, reason and text. */
 struct dr_rejects {
@@ -28,6 +31,9 @@ int32_t dr_rejects_finish(struct dr_rejects *r, struct dr_table **ret, struct dr
 /* See dr_csv_options in dagrun/table.h. rejects is borrowed, may be NULL. */
 int32_t dr_csv_open(const char *path, const struct dr_csv_options *opts, struct dr_rejects *rejects,
                     struct dr_reader **ret, struct dr_err *err);
+/* The same, with its hash where the file is read as it lies there. */
+int32_t dr_csv_open_hashed(const char *path, const struct dr_csv_options *opts, struct dr_rejects *rejects,
+                           struct dr_reader **ret, struct dr_err *err);
 /* See dr_json_options in dagrun/table.h; what opts points to must live as long as
  * the reader. Child tables are passed over: they need dr_table_read_json. */
 int32_t dr_json_open(const char *path, const struct dr_json_options *opts, struct dr_rejects *rejects,

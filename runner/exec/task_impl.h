@@ -14,6 +14,8 @@ struct dr_task_file {
     const char *path;           /* absolute; inputs: NULL until asked for */
     int32_t producer;           /* inputs: index of the task, or -1 */
     struct dr_hashing *hashing; /* inputs: owned until recorded; NULL: none was begun */
+    const char *hash;           /* of its bytes, from who read them; NULL: not known yet */
+    uint64_t bytes;             /* with hash */
     bool recorded;              /* the runner was told of it */
     bool used;                  /* outputs: written, or its path was asked for */
 };
@@ -55,6 +57,8 @@ int32_t dr_task_make_work(const struct dr_task *t, struct dr_err *err);
 int32_t dr_task_input_file(struct dr_task *t, const char *name, int32_t i, struct dr_task_file **ret);
 /* Begin with its hash, to be recorded, beside the threads that will read it. */
 void dr_task_hash_ahead(const struct dr_task *t, struct dr_task_file *f);
+/* What it is: whoever read it has hashed it. */
+void dr_task_hash_is(struct dr_task *t, struct dr_task_file *f, const char *hash, uint64_t bytes);
 /* Record it as read, once, with its hash; table may be NULL. */
 int32_t dr_task_record_read(struct dr_task *t, struct dr_task_file *f, const struct dr_table *table);
 /* ---- task_check.c ---- */

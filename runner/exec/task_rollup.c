@@ -118,7 +118,7 @@ static int32_t open_reader(struct pass *p, const char *path)
     if (format == DR_FORMAT_TSV && csv.delimiter == 0)
         csv.delimiter = '\t';
     choose_types(p, &csv);
-    int32_t rc = dr_csv_open(path, &csv, &p->rejects, &p->reader, &p->t->err);
+    int32_t rc = dr_csv_open_hashed(path, &csv, &p->rejects, &p->reader, &p->t->err);
     if (rc == DR_ENOTFOUND && csv.n_types > 0 && dr_path_exists(path)) /* a column */
         (void)dr_err_prefix(&p->t->err, "suite %s has columns that the file lacks; correct either",
                             p->suite->name);
@@ -243,7 +243,10 @@ static int32_t finish(struct pass *p, struct dr_task_file *f, struct dr_table **
     struct dr_task_rollup *o = p->o;
     struct dr_results *results = NULL;
     struct dr_err *err = &p->t->err;
+    char hash[DR_HASH_HEX];
     DR_TRY(dr_rollup_finish(p->rollup, ret, &o->ret_counts, err));
+    if (p->reader->hash && p->reader->hash(p->reader, hash))
+        dr_task_hash_is(p->t, f, hash, (uint64_t)p->reader->total);
     int32_t rc = dr_task_record_read(p->t, f, NULL);
     if (!rc && p->checks)
         rc = dr_batches_finish(p->checks, o->ret_counts.duplicate_rows, &results, err);
@@ -278,7 +281,6 @@ int32_t dr_task_rollup(struct dr_task *t, const char *input, int32_t i, struct d
     if (o->memory < 0)
         return dr_fail(&t->err, DR_EDEF, "memory: %lld is no number of bytes", (long long)o->memory);
     DR_TRY(dr_task_input_file(t, input, i, &f));
-    dr_task_hash_ahead(t, f);
     o->ret_unreadable = 0;
     struct pass *p = dr_calloc(1, sizeof(*p));
     p->t = t;
@@ -289,6 +291,8 @@ int32_t dr_task_rollup(struct dr_task *t, const char *input, int32_t i, struct d
     int32_t rc = load_checks(p);
     if (!rc)
         rc = open_reader(p, f->path);
+    if (!rc && !p->reader->hash)
+        dr_task_hash_ahead(t, f);
     if (!rc)
         rc = run(p);
     if (!rc)
