@@ -85,8 +85,7 @@ int dr_verb_logs(struct dr_cmd *c)
         rc = find_attempt(c, s, &run, task, &attempt);
     if (rc)
         return rc;
-    char *folder = dr_exec_dir(&c->arena, &c->home, run.dag_id, run.run_id, task, attempt.number);
-    char *path = dr_arena_printf(&c->arena, "%s/log", folder);
+    char *path = dr_exec_log(&c->arena, &c->home, run.dag_id, run.run_id, task, attempt.number);
     DR_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         struct dr_err err = { 0 };

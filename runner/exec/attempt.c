@@ -399,8 +399,7 @@ static uint32_t flags_of(const struct dr_attempt *a)
 {
     const struct dr_runner *r = runner_of(a);
     bool is_last = r->o->report && r->n_final == r->dag->n_tasks - 1;
-    bool has_folders = a->task->prepared && a->number == 1;
-    return (has_folders ? DR_WORKER_HAS_FOLDERS : 0) | (is_last ? DR_WORKER_IS_LAST : 0);
+    return (r->o->resume_run ? DR_WORKER_IS_RESUMED : 0) | (is_last ? DR_WORKER_IS_LAST : 0);
 }
 
 static int32_t fork_with(struct dr_attempt *a, int msg_fd, struct dr_err *err)

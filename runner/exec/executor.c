@@ -452,8 +452,6 @@ static int32_t run_all(struct dr_runner *r, struct dr_exec_outcome *ret, struct 
     DR_TRY(record_start(r, err));
     dr_runner_emit(r, DR_EXEC_RUN_START, -1);
     DR_TRY(drive(r, err));
-    for (int32_t i = 0; i < r->dag->n_tasks; i++)
-        dr_folders_forget(r, i);
     DR_TRY(record_end(r, ret, err));
     if (r->o->report)
         r->o->report->write(r->o->report->ctx, r->state, r->view.run_id);

@@ -79,4 +79,7 @@ int32_t dr_exec_cancel(const struct dr_home *h, const struct dr_run_row *run, st
 /* var/runs/DAG/RUN_ID/TASK/ATTEMPT in the arena; task NULL: the run's folder; attempt 0: the task's. */
 char *dr_exec_dir(struct dr_arena *a, const struct dr_home *h, const char *dag_id, const char *run_id,
                   const char *task_id, int32_t attempt);
+/* var/runs/DAG/RUN_ID/TASK@ATTEMPT.log */
+char *dr_exec_log(struct dr_arena *a, const struct dr_home *h, const char *dag_id, const char *run_id,
+                  const char *task_id, int32_t attempt);
 #endif

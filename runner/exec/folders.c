@@ -1,6 +1,7 @@
-/* folders.c - var/runs/DAG/RUN/TASK/ATTEMPT and what happens to it.
+/* folders.c - var/runs/DAG/RUN and what happens to it.
  *
- *     TASK/1/log         stays
+ *     TASK@1.log         stays. Not in a folder of its own: two folders cost a no-op task more than
+ *                        its log does. No task can be called so.
  *     TASK/1/work/       scratch; out/ in it holds the outputs being written
  *     TASK/1/out/        the outputs of an attempt that failed and wrote some: for people,
  *                        no task reads them
@@ -29,6 +30,12 @@ char *dr_exec_dir(struct dr_arena *a, const struct dr_home *h, const char *dag_i
     return dr_arena_printf(a, "%s/runs/%s/%s/%s/%d", h->var, dag_id, run_id, task_id, (int)attempt);
 }
 
+char *dr_exec_log(struct dr_arena *a, const struct dr_home *h, const char *dag_id, const char *run_id,
+                  const char *task_id, int32_t attempt)
+{
+    return dr_arena_printf(a, "%s/runs/%s/%s/%s@%d.log", h->var, dag_id, run_id, task_id, (int)attempt);
+}
+
 static char *task_path(struct dr_arena *a, const struct dr_runner *r, int32_t task, const char *rest)
 {
     char *dir = dr_exec_dir(a, r->o->home, r->dag->dag_id, r->view.run_id, r->dag->tasks[task].id, 0);
@@ -39,26 +46,6 @@ static char *attempt_path(struct dr_arena *a, const struct dr_runner *r, int32_t
                           const char *rest)
 {
     return task_path(a, r, task, dr_arena_printf(a, "%d/%s", (int)number, rest));
-}
-
-void dr_folders_prepare(struct dr_runner *r, int32_t task)
-{
-    struct dr_runner_task *t = &r->tasks[task];
-    DR_AUTO_ARENA a = { 0 };
-    if (t->prepared || t->last_number > 0)
-        return;
-    t->prepared =
-        mkdir(task_path(&a, r, task, ""), 0777) == 0 && mkdir(attempt_path(&a, r, task, 1, ""), 0777) == 0;
-}
-
-void dr_folders_forget(struct dr_runner *r, int32_t task)
-{
-    const struct dr_runner_task *t = &r->tasks[task];
-    DR_AUTO_ARENA a = { 0 };
-    if (!t->prepared || t->last_number > 0)
-        return;
-    (void)rmdir(attempt_path(&a, r, task, 1, ""));
-    (void)rmdir(task_path(&a, r, task, ""));
 }
 
 int32_t dr_folders_publish(struct dr_arena *a, const struct dr_runner *r, int32_t task, int32_t number,
@@ -107,8 +94,8 @@ void dr_folders_log(struct dr_arena *a, const struct dr_runner *r, int32_t task,
                     const char *text)
 {
     struct stat st;
-    DR_AUTO_FD fd = open(attempt_path(a, r, task, number, "log"),
-                         O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    char *log = dr_exec_log(a, r->o->home, r->dag->dag_id, r->view.run_id, r->dag->tasks[task].id, number);
+    DR_AUTO_FD fd = open(log, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         return;
     DR_AUTO_BUF line = { 0 };

@@ -100,13 +100,6 @@ int32_t dr_runner_settle(struct dr_runner *r, struct dr_err *err)
     return DR_OK;
 }
 
-static void prepare_next(struct dr_runner *r, const struct dr_task_def *started)
-{
-    for (int32_t i = 0; i < started->n_downstream; i++)
-        if (dr_ready_is_next(&r->ready, started->downstream[i]))
-            dr_folders_prepare(r, started->downstream[i]);
-}
-
 int32_t dr_runner_start_ready(struct dr_runner *r, struct dr_err *err)
 {
     int32_t n = 0;
@@ -120,10 +113,8 @@ int32_t dr_runner_start_ready(struct dr_runner *r, struct dr_err *err)
     DR_TRY(dr_runner_write(r, err));
     for (int32_t i = 0; i < n; i++)
         DR_TRY(dr_attempt_record(r, r->starting[i], err));
-    for (int32_t i = 0; i < n; i++) {
+    for (int32_t i = 0; i < n; i++)
         dr_kinds_next(r, r->starting[i]);
-        prepare_next(r, &r->dag->tasks[r->starting[i]]);
-    }
     return DR_OK;
 }
 

@@ -232,11 +232,6 @@ bool dr_ready_take_fresh(struct dr_ready *r, int32_t *ret_task)
     return true;
 }
 
-bool dr_ready_is_next(const struct dr_ready *r, int32_t task)
-{
-    return !r->decided[task] && done(&r->counts[task]) + 1 >= r->counts[task].total;
-}
-
 bool dr_ready_take(struct dr_ready *r, int32_t *ret_task)
 {
     if (r->n_heap == 0)

@@ -42,8 +42,6 @@ void dr_ready_end(struct dr_ready *r, int32_t task, enum dr_task_state state);
 bool dr_ready_take_ended(struct dr_ready *r, int32_t *ret_task, enum dr_task_state *ret_state);
 /* A task that became ready since it was last asked; each is told once. */
 bool dr_ready_take_fresh(struct dr_ready *r, int32_t *ret_task);
-/* Whether one more end of an upstream may make a task run. */
-bool dr_ready_is_next(const struct dr_ready *r, int32_t task);
 /* The best task to run: highest priority_weight, then topological position. */
 bool dr_ready_take(struct dr_ready *r, int32_t *ret_task);
 /* Put a task back, for its next attempt. */

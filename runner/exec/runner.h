@@ -39,7 +39,6 @@ struct dr_runner_task {
     int32_t index;                  /* in the DAG and in the views */
     int64_t key;                    /* task instance */
     int32_t last_number;            /* of any attempt, earlier runners' too */
-    bool prepared;                  /* its folders were made ahead */
     int32_t tries;                  /* attempts of this runner: what retries are counted by */
     struct dr_watcher *retry_timer; /* owned */
     struct dr_attempt *attempt;     /* owned; NULL: not running */
@@ -109,11 +108,6 @@ void dr_kinds_succeeded(struct dr_runner *r, int32_t task);
 void dr_kinds_next(struct dr_runner *r, int32_t started);
 
 /* ---- folders.c ---- */
-/* Make the folders of a task's next attempt ahead, while this process has nothing
- * else to do; the worker makes those that are not there. */
-void dr_folders_prepare(struct dr_runner *r, int32_t task);
-/* Remove those that no attempt used. */
-void dr_folders_forget(struct dr_runner *r, int32_t task);
 /* Make work/out of a finished attempt the task's out folder. */
 int32_t dr_folders_publish(struct dr_arena *a, const struct dr_runner *r, int32_t task, int32_t number,
                            struct dr_err *err);

@@ -26,13 +26,21 @@ const char *dr_node_where(struct dr_task *t, const struct dr_node *n)
     return dr_arena_printf(&t->arena, "%s:%d:%d", n->mark.file, (int)n->mark.line, (int)n->mark.column);
 }
 
+static int32_t make_dir(const char *path, mode_t mode, struct dr_err *err)
+{
+    if (mkdir(path, mode) < 0 && errno != EEXIST)
+        return dr_fail_sys(err, "cannot make '%s'", path);
+    return DR_OK;
+}
+
 int32_t dr_task_make_work(const struct dr_task *t, struct dr_err *err)
 {
     struct dr_task_folders *f = t->folders;
     if (f->made_work)
         return DR_OK;
-    if (mkdir(f->work, 0777) < 0 && errno != EEXIST)
-        return dr_fail_sys(err, "cannot make '%s'", f->work);
+    DR_TRY(make_dir(f->task, 0777, err));
+    DR_TRY(make_dir(f->attempt, 0777, err));
+    DR_TRY(make_dir(f->work, 0777, err));
     f->made_work = true;
     return DR_OK;
 }
@@ -48,13 +56,10 @@ const struct dr_task_info *dr_task_info(const struct dr_task *t)
 /* Beside the folders of the attempts, whose names are numbers, and out/. */
 const char *dr_task_state_dir(struct dr_task *t)
 {
-    const struct dr_worker_job *j = t->job;
-    char *task = dr_exec_dir(&t->arena, j->home, j->dag->dag_id, j->subst->run_id, j->def->id, 0);
-    char *state = dr_path_join(&t->arena, task, "state");
-    if (mkdir(state, 0700) == 0 || errno == EEXIST)
-        return state;
-    (void)dr_fail_sys(&t->err, "cannot make '%s'", state);
-    return NULL;
+    char *state = dr_path_join(&t->arena, t->folders->task, "state");
+    if (make_dir(t->folders->task, 0777, &t->err) || make_dir(state, 0700, &t->err))
+        return NULL;
+    return state;
 }
 
 static volatile sig_atomic_t cancelled;

@@ -21,7 +21,7 @@ struct dr_task_file {
 };
 /* Folders are made when first needed: most tasks of a wide DAG need none. */
 struct dr_task_folders {
-    const char *attempt, *work, *out; /* out is work/out; absolute */
+    const char *task, *attempt, *work, *out; /* each in the one before; absolute */
     bool made_work, made_out;
 };
 struct dr_task_plan; /* task_plan.h */

@@ -20,47 +20,30 @@
 
 /* ---- the attempt's folder ---- */
 
-static int32_t make_dir(const char *path, bool *ret_new, struct dr_err *err)
-{
-    *ret_new = mkdir(path, 0777) == 0;
-    if (!*ret_new && errno != EEXIST)
-        return dr_fail_sys(err, "cannot make '%s'", path);
-    return DR_OK;
-}
-
-/* Gives the task's folder. */
-static char *name_folders(struct dr_task *t)
+static void name_folders(struct dr_task *t)
 {
     const struct dr_worker_job *j = t->job;
-    char *task = dr_exec_dir(&t->arena, j->home, j->dag->dag_id, j->subst->run_id, j->def->id, 0);
     struct dr_task_folders *f = DR_NEW(&t->arena, struct dr_task_folders);
-    f->attempt = dr_arena_printf(&t->arena, "%s/%d", task, (int)j->attempt);
+    f->task = dr_exec_dir(&t->arena, j->home, j->dag->dag_id, j->subst->run_id, j->def->id, 0);
+    f->attempt = dr_arena_printf(&t->arena, "%s/%d", f->task, (int)j->attempt);
     f->work = dr_arena_printf(&t->arena, "%s/work", f->attempt);
     f->out = dr_arena_printf(&t->arena, "%s/out", f->work);
     t->folders = f;
-    return task;
 }
 
-/* The task's and the attempt's folder, unless the runner made them ahead. The latter may
- * be there already: by an attempt of this number that a dead runner had started and
- * not recorded. What that one left is removed, its log goes on. */
-static int32_t make_folders(struct dr_task *t, struct dr_err *err)
+/* Folders are made when something is put into them: most tasks of a wide DAG leave only a log. */
+static int32_t begin_folders(struct dr_task *t, struct dr_err *err)
 {
-    const char *task = name_folders(t);
-    const struct dr_task_folders *f = t->folders;
-    bool is_new;
-    if (t->job->flags & DR_WORKER_HAS_FOLDERS)
-        return DR_OK;
-    DR_TRY(make_dir(task, &is_new, err));
-    DR_TRY(make_dir(f->attempt, &is_new, err));
-    return is_new ? DR_OK : dr_remove_tree(f->work, err);
+    name_folders(t);
+    return t->job->flags & DR_WORKER_IS_RESUMED ? dr_remove_tree(t->folders->work, err) : DR_OK;
 }
 
 /* stdout and stderr are the log file itself: no pipe that could fill up, no
  * limit, and it outlives the runner. O_APPEND keeps lines of several processes apart. */
 static int32_t open_log(struct dr_task *t, struct dr_err *err)
 {
-    char *path = dr_path_join(&t->arena, t->folders->attempt, "log");
+    const struct dr_worker_job *j = t->job;
+    char *path = dr_exec_log(&t->arena, j->home, j->dag->dag_id, j->subst->run_id, j->def->id, j->attempt);
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0)
         return dr_fail_sys(err, "cannot make the log '%s'", path);
@@ -165,7 +148,7 @@ void dr_worker_rehearse(const struct dr_worker_job *base)
     struct dr_worker_job job = *base;
     struct dr_task t = { .job = &job };
     job.def = kept.def ? kept.def : &base->dag->tasks[0];
-    (void)name_folders(&t);
+    name_folders(&t);
     setenv("DAGRUN_ATTEMPT_DIR", t.folders->attempt, 1);
     if (kept.def && dr_task_bind(&t, NULL) == DR_OK)
         (void)set_params(&t, NULL);
@@ -213,7 +196,7 @@ static int32_t open_plugin(struct dr_task *t, const struct dr_plugin **ret, stru
 
 static int32_t prepare(struct dr_task *t, const struct dr_plugin **ret, struct dr_err *err)
 {
-    DR_TRY(make_folders(t, err));
+    DR_TRY(begin_folders(t, err));
     DR_TRY(open_log(t, err));
     if (chdir(t->job->home->path) < 0)
         return dr_fail_sys(err, "cannot enter '%s'", t->job->home->path);

@@ -5,8 +5,11 @@
 #include "model/dag.h"
 
 enum dr_worker_flag {
-    DR_WORKER_HAS_FOLDERS = 1 << 0, /* the attempt's folder was made for it, and is empty */
-    DR_WORKER_IS_LAST = 1 << 1 /* no other task is unfinished, and the runner writes a report at the end */
+    /* An attempt of this number that a dead runner had started and not recorded may have left
+     * something: that is removed, its log goes on. */
+    DR_WORKER_IS_RESUMED = 1 << 0,
+    /* No other task is unfinished, and the runner writes a report at the end. */
+    DR_WORKER_IS_LAST = 1 << 1
 };
 /* What the runner knows at the fork; the child has it in its copy of memory, so
  * nothing is parsed or sent again. All borrowed. */

@@ -60,7 +60,7 @@ static void put_log(struct dr_page *p, const struct dr_attempt_row *x)
     const struct dr_facts *f = p->f;
     dr_html_open(p->h, "td", NULL);
     dr_html_leaf(p->h, "a", "log", "href",
-                 dr_arena_printf(f->a, "%s/%s/runs/%s/%s/%s/%d/log", p->to_home,
+                 dr_arena_printf(f->a, "%s/%s/runs/%s/%s/%s@%d.log", p->to_home,
                                  dr_home_show(f->a, f->home, f->home->var), f->run.dag_id, f->run.run_id,
                                  x->task_id, (int)x->number),
                  "aria-label", dr_arena_printf(f->a, "Log of attempt %d of %s", (int)x->number, x->task_id),

@@ -92,7 +92,7 @@ is "attempts" "$(sql var/dagrun.db "SELECT group_concat(state) FROM v_attempt WH
 it "a log of 100 MB does not block, is kept whole, and costs the runner nothing"
 one flood flood
 expect_exit 0 dagrun run flood
-log=$(find var/runs/flood -path '*bad/1/log')
+log=$(find var/runs/flood -name 'bad@1.log')
 is "its size" "$(stat -c %s "$log")" 104857600
 
 it "a plugin that allocates without end meets its limit"

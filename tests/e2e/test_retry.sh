@@ -44,7 +44,7 @@ expect_exit 4 dagrun retry job day
 
 it "the logs of every attempt are kept"
 for attempt in 1 2 3 4; do
-    is "attempt $attempt" "$(find var/runs/job/night/second/$attempt -name log | wc -l)" 1
+    is "logs of attempt $attempt" "$(find var/runs/job/night -name "second@$attempt.log" | wc -l)" 1
 done
 
 it "a second run of the same name is refused, and the first one stays"

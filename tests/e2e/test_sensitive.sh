@@ -26,7 +26,7 @@ it "the datasets keep the values"
 grep -qaE "$patient" var/runs/*/*/validate_vitals/out/vitals_quarantined.arrow || note "vitals_quarantined has no patient numbers"
 
 it "nor in a log"
-mapfile -t logs < <(find var/runs -name log)
+mapfile -t logs < <(find var/runs -name '*.log')
 is "there are logs" "$((${#logs[@]} > 5))" 1
 no_patient "${logs[@]}"
 

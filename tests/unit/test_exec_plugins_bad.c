@@ -24,8 +24,8 @@ static void a_crash_is_a_failure_with_its_signal(void **state)
 {
     struct fixture *f = *state;
     expect_failure(f, "{plugin: segfault}", "killed by signal 11 (SIGSEGV)");
-    assert_contains(read_text(f, "var/runs/t/r/a/1/log"), "about to crash\n");
-    assert_contains(read_text(f, "var/runs/t/r/a/1/log"), "ERROR dagrun: killed by signal 11");
+    assert_contains(read_text(f, "var/runs/t/r/a@1.log"), "about to crash\n");
+    assert_contains(read_text(f, "var/runs/t/r/a@1.log"), "ERROR dagrun: killed by signal 11");
     assert_string_equal("11", ask(f, "SELECT signal FROM task_attempt ORDER BY attempt_key"));
 }
 
@@ -58,7 +58,7 @@ static void a_task_that_listens_may_end_by_itself(void **state)
 {
     struct fixture *f = *state;
     expect_failure(f, "{plugin: polite, execution_timeout: 50ms}", "ran longer than");
-    assert_contains(read_text(f, "var/runs/t/r/a/1/log"), "stopped in good order");
+    assert_contains(read_text(f, "var/runs/t/r/a@1.log"), "stopped in good order");
 }
 
 static void a_hundred_megabytes_of_log_are_no_problem(void **state)
@@ -67,7 +67,7 @@ static void a_hundred_megabytes_of_log_are_no_problem(void **state)
     struct stat st;
     run_one(f, "{plugin: flood}");
     assert_string_equal("success", task_state(f, "a"));
-    assert_int_equal(0, stat(in_home(f, "var/runs/t/r/a/1/log"), &st));
+    assert_int_equal(0, stat(in_home(f, "var/runs/t/r/a@1.log"), &st));
     assert_int_equal(100 << 20, st.st_size);
 }
 
@@ -116,7 +116,7 @@ static void closing_its_output_is_no_failure(void **state)
     struct fixture *f = *state;
     run_one(f, "{plugin: closes_output}");
     assert_string_equal("success", task_state(f, "a"));
-    assert_contains(read_text(f, "var/runs/t/r/a/1/log"), "INFO still logging");
+    assert_contains(read_text(f, "var/runs/t/r/a@1.log"), "INFO still logging");
 }
 
 static void removing_its_folder_is_a_failure(void **state)

@@ -80,7 +80,7 @@ static int count_loads(struct fixture *f, int n)
     int loads = 0;
     for (int i = 0; i < n; i++)
         loads +=
-            strstr(read_text(f, dr_arena_printf(&f->arena, "var/runs/t/r/t%d/1/log", i)), "loaded\n") != NULL;
+            strstr(read_text(f, dr_arena_printf(&f->arena, "var/runs/t/r/t%d@1.log", i)), "loaded\n") != NULL;
     return loads;
 }
 
@@ -236,7 +236,7 @@ static void what_a_plugin_says_is_recorded(void **state)
     run_dag(f);
     assert_string_equal("12.5", ask(f, "SELECT value FROM metric WHERE name = 'rows_in'"));
     assert_string_equal("24", ask(f, "SELECT sum(row_count) FROM row_account"));
-    const char *log = read_text(f, "var/runs/t/r/a/1/log");
+    const char *log = read_text(f, "var/runs/t/r/a@1.log");
     assert_contains(log, " INFO a line with a \\x1B[31mcolour\\x0A and a second line\n");
     assert_contains(log, "printed\n");
 }
@@ -253,7 +253,7 @@ static void a_shell_command_sees_its_run_and_its_exit_code_counts(void **state)
            "  c: {plugin: shell, with: {command: 'kill -9 $$'}}\n");
     run_dag(f);
     assert_string_equal("the command ended with exit code 3", task_reason(f, "a"));
-    assert_contains(read_text(f, "var/runs/t/r/a/1/log"), "t r r y\n");
+    assert_contains(read_text(f, "var/runs/t/r/a@1.log"), "t r r y\n");
     assert_string_equal("skipped", task_state(f, "b"));
     assert_contains(task_reason(f, "c"), "signal 9");
 }

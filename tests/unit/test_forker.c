@@ -139,7 +139,7 @@ static void a_failing_worker_gives_its_reason_and_exit_code(void **state)
     assert_int_equal(DR_END_FAILED, m.end.how);
     assert_string_equal("attempt 1", m.end.reason);
     assert_int_equal(1, end.code);
-    assert_contains(read_text(f.home, "var/runs/t/r/b/1/log"), "ERROR attempt 1\n");
+    assert_contains(read_text(f.home, "var/runs/t/r/b@1.log"), "ERROR attempt 1\n");
     stop(&f);
 }
 
@@ -184,16 +184,17 @@ static void tasks_reach_the_worker_that_was_taken(void **state)
     stop(&f);
 }
 
-static void folders_made_ahead_are_used(void **state)
+static void what_an_unrecorded_attempt_left_is_removed(void **state)
 {
     struct forker_fixture f;
     struct dr_process_end end;
     start(&f, *state);
-    assert_int_equal(DR_OK, dr_mkdirs(in_home(f.home, "var/runs/t/r/a/1"), &f.home->err));
+    assert_int_equal(DR_OK, dr_mkdirs(in_home(f.home, "var/runs/t/r/a/1/work/out"), &f.home->err));
     struct dr_spare s = take(&f.forker, &f.home->err);
-    assert_int_equal(DR_OK, dr_forker_give(&s, 0, 1, DR_WORKER_HAS_FOLDERS, &f.home->err));
+    assert_int_equal(DR_OK, dr_forker_give(&s, 0, 1, DR_WORKER_IS_RESUMED, &f.home->err));
     assert_int_equal(DR_END_SUCCESS, end_of(&f, &s, &end).end.how);
-    assert_true(dr_path_exists(in_home(f.home, "var/runs/t/r/a/1/log")));
+    assert_false(dr_path_exists(in_home(f.home, "var/runs/t/r/a/1/work")));
+    assert_true(dr_path_exists(in_home(f.home, "var/runs/t/r/a@1.log")));
     stop(&f);
 }
 
@@ -322,7 +323,7 @@ int main(void)
         EXEC_TEST(outputs_wait_in_the_attempts_folder),
         EXEC_TEST(a_spare_that_died_cannot_be_given_a_task),
         EXEC_TEST(tasks_reach_the_worker_that_was_taken),
-        EXEC_TEST(folders_made_ahead_are_used),
+        EXEC_TEST(what_an_unrecorded_attempt_left_is_removed),
         EXEC_TEST(without_its_forker_there_is_an_error),
         EXEC_TEST(a_forker_for_a_plugin_has_it_loaded_in_its_workers_only),
         EXEC_TEST(workers_of_a_plugins_forker_take_tasks_of_other_plugins_too),

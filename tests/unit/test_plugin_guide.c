@@ -44,7 +44,7 @@ static void the_guides_plugin_builds_and_runs(void **state)
     assert_int_equal(DR_RUN_SUCCESS, f->outcome.state);
     assert_string_equal(
         "2", ask(f, "SELECT CAST(CAST(value AS INTEGER) AS TEXT) FROM metric WHERE name = 'rows_out'"));
-    assert_contains(read_text(f, "var/runs/t/r/big/1/log"), " INFO 2 of 3 rows are big\n");
+    assert_contains(read_text(f, "var/runs/t/r/big@1.log"), " INFO 2 of 3 rows are big\n");
     struct dr_table *table;
     assert_int_equal(
         DR_OK, dr_table_read_arrow(in_home(f, "var/runs/t/r/big/out/big_trees.arrow"), &table, &f->err));

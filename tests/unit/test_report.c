@@ -394,7 +394,7 @@ static void attempts_link_to_their_logs(void **state)
     struct fixture *f = *state;
     struct dr_result_record r = a_result("a", "warning", true, 0);
     whole_run(f, 1, &r, 1);
-    assert_has(write_report(f), "href=\"../../../var/runs/healthcare/scheduled__001/validate_vitals/1/log\"");
+    assert_has(write_report(f), "href=\"../../../var/runs/healthcare/scheduled__001/validate_vitals@1.log\"");
 }
 
 /* ---- files ---- */

@@ -31,7 +31,7 @@ static void results_are_recorded_logged_and_rows_are_split(void **state)
         "1", ask(f, "SELECT CAST(CAST(value AS INTEGER) AS TEXT) FROM metric WHERE name = 'quarantined'"));
     assert_string_equal(
         "1", ask(f, "SELECT CAST(CAST(value AS INTEGER) AS TEXT) FROM metric WHERE name = 'must_fail'"));
-    const char *log = read_text(f, "var/runs/t/r/a/1/log");
+    const char *log = read_text(f, "var/runs/t/r/a@1.log");
     assert_contains(log, "WARN A tree has a size (warning)");
     assert_contains(log, "suite trees on trees_raw: 2 expectations, 0 passed, 2 failed");
     struct dr_table *t;
