@@ -97,6 +97,20 @@ static void memory_without_end_hits_the_limit(void **state)
     expect_failure(f, "{plugin: hungry, memory_limit: 300MiB}", "its memory_limit is 314572800 bytes");
 }
 
+static void a_schema_that_is_not_json_is_a_failure(void **state)
+{
+    expect_failure(*state, "{plugin: garbage, with: {schema: '[1, 2'}}",
+                   "broke the rules: the schema of dataset 'name' is not JSON");
+}
+
+static void a_schema_that_is_json_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    load_dag(f, "  a: {plugin: garbage, with: {schema: '[{\"name\": \"x\"}]'}}\n");
+    run_dag(f);
+    assert_int_equal(DR_RUN_SUCCESS, f->outcome.state);
+}
+
 static void garbage_in_the_pipe_is_a_failure(void **state)
 {
     expect_failure(*state, "{plugin: garbage}", "broke the rules: bytes that are no message");
@@ -154,6 +168,8 @@ int main(void)
         EXEC_TEST(a_grandchild_does_not_outlive_its_attempt),
         EXEC_TEST(memory_without_end_hits_the_limit),
         EXEC_TEST(garbage_in_the_pipe_is_a_failure),
+        EXEC_TEST(a_schema_that_is_not_json_is_a_failure),
+        EXEC_TEST(a_schema_that_is_json_is_kept),
         EXEC_TEST(closing_all_descriptors_is_a_failure_and_harms_no_file),
         EXEC_TEST(closing_its_output_is_no_failure),
         EXEC_TEST(removing_its_folder_is_a_failure),

@@ -129,6 +129,40 @@ static void runs_are_listed_newest_first_and_filtered(void **state)
     assert_int_equal(count_runs(f, "nothing", -1, 0, &rows), 0);
 }
 
+static void the_names_of_the_last_runs_come_newest_first(void **state)
+{
+    struct fixture *f = *state;
+    int64_t tasks[N_TASKS];
+    const char **ids;
+    int32_t n;
+    for (int i = 0; i < 3; i++)
+        new_run(f, (const char *[]){ "one", "two", "three" }[i], i, tasks);
+    assert_ok(f, dr_state_run_ids(f->state, &f->arena, "demo", 2, &ids, &n, &f->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(ids[0], "three");
+    assert_string_equal(ids[1], "two");
+    assert_ok(f, dr_state_run_ids(f->state, &f->arena, "nothing", 2, &ids, &n, &f->err));
+    assert_int_equal(n, 0);
+}
+
+static void a_dag_is_running_while_a_run_of_it_is(void **state)
+{
+    struct fixture *f = *state;
+    int64_t tasks[N_TASKS];
+    bool running;
+    new_run(f, "queued", 0, tasks);
+    assert_ok(f, dr_state_is_running(f->state, "demo", &running, &f->err));
+    assert_false(running);
+    int64_t run = start_run(f, "one", 1, tasks);
+    assert_ok(f, dr_state_is_running(f->state, "demo", &running, &f->err));
+    assert_true(running);
+    assert_ok(f, dr_state_is_running(f->state, "other", &running, &f->err));
+    assert_false(running);
+    end_run(f, run, DR_RUN_SUCCESS);
+    assert_ok(f, dr_state_is_running(f->state, "demo", &running, &f->err));
+    assert_false(running);
+}
+
 /* ---- runs by name ------------------------------------------------------------------------ */
 
 static int three_runs(void **state)
@@ -582,6 +616,8 @@ int main(void)
         TEST(a_run_reads_as_it_was_written),
         TEST(a_run_is_tallied_from_its_tasks_and_results),
         TEST(runs_are_listed_newest_first_and_filtered),
+        TEST(the_names_of_the_last_runs_come_newest_first),
+        TEST(a_dag_is_running_while_a_run_of_it_is),
         TEST_OF_THREE(a_run_is_found_by_a_prefix_that_only_it_has),
         TEST_OF_THREE(a_full_name_wins_over_a_longer_one),
         TEST_OF_THREE(latest_is_the_newest_of_its_dag_or_of_all),
