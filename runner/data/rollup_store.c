@@ -76,9 +76,16 @@ static void give_back(void *slab)
     dr_pages_put(s->p, s->n);
 }
 
+static bool exceeds(const struct dr_rollup_pool *p, size_t more)
+{
+    struct dr_rollup_store *s = p->store;
+    return s->limit > 0 && atomic_load_explicit(&s->used, memory_order_relaxed) + more > s->limit;
+}
+
+/* Beyond the limit only the first blocks of lists come from here: no more than they need. */
 static void add_slab(struct dr_rollup_pool *p)
 {
-    size_t n = p->slab > p->block ? p->slab : p->block;
+    size_t want = exceeds(p, p->slab) ? SLAB_MIN : p->slab, n = want > p->block ? want : p->block;
     struct slab *slab = dr_arena_alloc(&p->slabs, sizeof(*slab));
     slab->p = dr_pages_get(n, &slab->n);
     dr_arena_defer(&p->slabs, give_back, slab);
@@ -112,12 +119,11 @@ void dr_rollup_pool_put(struct dr_rollup_pool *p, char *block)
     p->free = block;
 }
 
-/* Whether a block more would take a new slab beyond the limit. */
+/* Whether a block more would take a new slab beyond the limit, or what is left of such a slab. */
 static bool is_full(const struct dr_rollup_pool *p)
 {
-    struct dr_rollup_store *s = p->store;
-    return s->limit > 0 && !p->free && p->at == p->end && !(p->from && p->from->free) &&
-           atomic_load_explicit(&s->used, memory_order_relaxed) + p->slab > s->limit;
+    bool has_free = p->free || (p->from && p->from->free);
+    return !has_free && exceeds(p, p->at == p->end ? p->slab : 0);
 }
 
 /* ---- lists -------------------------------------------------------------------------- */

@@ -144,6 +144,7 @@ struct pass {
 };
 
 static struct dr_rollup_pack last_pack; /* what the last pass decided: not its pointers */
+static size_t last_used;                /* memory of its entries and values */
 
 static struct dr_table *slice(const struct dr_table *t, int64_t from, int64_t n)
 {
@@ -194,6 +195,7 @@ static struct dr_table *one_pass(const struct dr_rollup_options *o, const struct
     last_pack = p.r->pack;
     dr_pool_run(o->workers, add_batches, &p);
     must(dr_rollup_finish(p.r, &result, counts, &err), &err);
+    last_used = p.r->store.used;
     dr_rollup_free(p.r);
     return result;
 }
@@ -351,6 +353,38 @@ static void beyond_the_limit_a_file_takes_what_memory_cannot(void **state)
     o.expected_rows = 100000;
     compare(5, 60000, &o);
     dr_pool_done();
+}
+
+/* Each group has a first block of values, even beyond the limit: others may not have more for that. */
+static void many_groups_do_not_lift_the_limit(void **state)
+{
+    (void)state;
+    enum { ROWS = 400000, ROWS_IN_GROUP = 2000, GROUPS = ROWS / ROWS_IN_GROUP + 1 };
+    static const char *const names[] = { "whole", "value" };
+    static const struct dr_rollup_group whole = { "whole", NULL, 0, 0 };
+    struct dr_rollup_options o = options(0, 1, 1);
+    struct dr_rollup_counts counts;
+    struct dr_err err = { 0 };
+    struct dr_table *t = NULL;
+    struct dr_builder *b[2] = { dr_builder_new(DR_TYPE_INT64), dr_builder_new(DR_TYPE_FLOAT64) };
+    for (int64_t i = 0; i < ROWS; i++) {
+        dr_builder_append_int(b[0], i % 2 ? i / ROWS_IN_GROUP : -1); /* new groups up to the end */
+        dr_builder_append_float(b[1], (double)i);
+    }
+    struct dr_column *columns[2] = { dr_builder_finish(b[0]), dr_builder_finish(b[1]) };
+    must(dr_table_new(2, names, (const struct dr_column *const *)columns, &t, &err), &err);
+    dr_column_unref(columns[0]);
+    dr_column_unref(columns[1]);
+    DR_AUTO_FREE uint8_t *all = dr_malloc(ROWS / 8 + 9);
+    memset(all, 0xFF, ROWS / 8 + 9);
+    o.groups = &whole;
+    o.n_aggs = 2;
+    o.memory_limit = 256 << 10;
+    struct dr_table *result = one_pass(&o, t, all, &counts);
+    assert_int_equal(GROUPS, result->rows);
+    assert_in_range(last_used, 0, o.memory_limit + GROUPS * 1024 + (64 << 10));
+    dr_table_unref(result);
+    dr_table_unref(t);
 }
 
 /* Files are mostly of one shape; what is not, or is so no longer, is told apart all the same. */
@@ -574,6 +608,7 @@ int main(void)
         cmocka_unit_test(one_pass_gives_what_the_steps_give),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(beyond_the_limit_a_file_takes_what_memory_cannot),
+        cmocka_unit_test(many_groups_do_not_lift_the_limit),
         cmocka_unit_test(packed_rows_are_the_same_rows),
         cmocka_unit_test(packed_rows_go_to_a_file_beyond_the_limit),
         cmocka_unit_test(packed_fields_give_their_words_back),
