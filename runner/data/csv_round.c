@@ -2,15 +2,19 @@
  *
  * The file is cut into ranges of equal size. A range owns the records that
  * start in it, and a thread guesses that the first of them starts after the
- * first LF. That is wrong where the LF lies inside quotes, so nothing is
- * believed yet: when all ranges of a round are read, they are accepted in file
- * order, and each is taken only if it starts exactly where the one before it
- * ended. If not, it is read again from there. By induction every record
- * accepted starts where a sequential reader would have started it. */
+ * first LF from which on the text looks like records. Where LFs lie inside
+ * quotes that may be wrong, so nothing is believed yet: when all ranges of a round are read, they are
+ * accepted in file order, and each is taken only if it starts exactly where the one before it ended. If not,
+ * it is read again from there. By induction every record accepted starts where a sequential reader would have
+ * started it. */
 #include "data/csv_reader.h"
 #include "data/pool.h"
 
 enum { OVERLAP = 4096 }; /* bytes read past a range, for the end of its last record */
+enum {
+    GLANCE = 2048, /* bytes that are looked at to tell a record's start from text in quotes */
+    GUESSES = 4    /* LFs that are tried */
+};
 
 struct round {
     struct dr_csv_reader *r;
@@ -22,6 +26,34 @@ static int64_t range_end(const struct dr_csv_reader *r, int64_t start)
 {
     int64_t end = start + (int64_t)r->tuning.piece;
     return end < r->in.size ? end : r->in.size;
+}
+
+/* Whether p[0, n) looks as if a record started at p: quotes are where they may be, and the
+ * first line end outside them follows as many fields as there are columns. */
+static bool looks_like_records(struct dr_csv_worker *w, const char *p, size_t n)
+{
+    const struct dr_csv_format *f = w->format;
+    const struct dr_csv_index *index = &w->index;
+    size_t field = 1;
+    dr_csv_scan(w->isa, p, n < GLANCE ? n : GLANCE, f->delimiter, f->quote, &w->index);
+    while (field <= index->n && p[index->at[field]] != '\n')
+        field++;
+    return !index->odd && (field > index->n || field == (size_t)f->n);
+}
+
+/* The first line from offset `at` on, where one starts, that looks like a record. */
+static size_t likely_start(struct dr_csv_worker *w, const char *p, size_t n, size_t at)
+{
+    size_t line = at;
+    for (int i = 0; i < GUESSES && w->path == DR_CSV_PATH_FAST; i++) {
+        if (looks_like_records(w, p + line, n - line))
+            return line;
+        const char *lf = memchr(p + line, '\n', n - line);
+        if (!lf)
+            break;
+        line = (size_t)(lf - p) + 1;
+    }
+    return at;
 }
 
 /* Bytes [from, from + want) of the file into the ranger's buffer. */
@@ -75,6 +107,8 @@ static struct dr_csv_unit *read_range(struct dr_csv_reader *r, struct dr_csv_ran
             hash_range(r, g, first, to, n, false, &hashed);
         const char *lf = known ? NULL : memchr(g->buf, '\n', n);
         size_t skip = lf ? (size_t)(lf - g->buf) + 1 : known ? 0 : n;
+        if (lf)
+            skip = likely_start(&g->tools, g->buf, n, skip);
         struct dr_csv_piece piece = { .p = g->buf + skip, .n = n - skip };
         size_t limit = (size_t)(to - first);
         piece.limit = limit > skip ? limit - skip : 0;

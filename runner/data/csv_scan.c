@@ -51,49 +51,14 @@ static inline uint64_t running_parity(uint64_t x)
 /* Line ends inside quotes; CR LF is one. */
 static inline void count_inner(struct state *s, uint64_t lf, uint64_t cr)
 {
+    if (__builtin_expect((cr | s->inner_cr) == 0, 1)) {
+        s->inner_line_ends += (size_t)__builtin_popcountll(lf);
+        return;
+    }
     uint64_t pairs = lf & (cr << 1 | s->inner_cr);
     s->inner_line_ends +=
         (size_t)(__builtin_popcountll(lf) + __builtin_popcountll(cr) - __builtin_popcountll(pairs));
     s->inner_cr = cr >> 63;
-}
-
-/* The separators of one word, outside quotes. */
-static inline __attribute__((always_inline)) uint64_t step(struct state *s, const struct masks *m,
-                                                           uint64_t valid)
-{
-    uint64_t inside = s->inside, closing = 0;
-    if (__builtin_expect((m->quote | m->cr | inside | s->closed | s->returned) == 0, 1)) {
-        uint64_t all = m->lf | m->delimiter; /* what most text comes to */
-        s->line_ends += (size_t)__builtin_popcountll(m->lf);
-        s->edge = all >> 63;
-        return all;
-    }
-    if (m->quote) {
-        inside ^= running_parity(m->quote);
-        uint64_t opening = m->quote & inside;
-        closing = m->quote & ~inside;
-        uint64_t edges = (m->delimiter | m->lf | m->cr) & ~inside;
-        uint64_t before = (edges << 1 | s->edge) | (closing << 1 | s->closed);
-        s->odd |= opening & ~before;
-        s->quotes = 1;
-        s->inside = (uint64_t)((int64_t)inside >> 63);
-    }
-    uint64_t after_close = (closing << 1 | s->closed) & valid;
-    s->odd |= after_close & ~(m->delimiter | m->lf | m->cr | m->quote);
-    uint64_t returns = m->cr & ~inside;
-    s->odd |= (returns << 1 | s->returned) & ~m->lf & valid;
-    uint64_t line_ends = m->lf & ~inside;
-    uint64_t separators = line_ends | (m->delimiter & ~inside);
-    s->line_ends += (size_t)__builtin_popcountll(line_ends);
-    s->returns |= returns;
-    if (__builtin_expect(((m->lf | m->cr) & inside) != 0, 0))
-        count_inner(s, m->lf & inside, m->cr & inside);
-    else
-        s->inner_cr = 0;
-    s->edge = (separators | returns) >> 63;
-    s->closed = closing >> 63;
-    s->returned = returns >> 63;
-    return separators;
 }
 
 static void finish(const struct state *s, const struct bytes *seen, struct dr_csv_index *ret)
@@ -138,6 +103,8 @@ static inline __attribute__((always_inline)) void put_bits(uint32_t *to, uint32_
     } while (bits);
 }
 #define LOOP scan_scalar
+#define LOOP_STEP step_scalar
+#define LOOP_PARITY running_parity
 #define LOOP_TARGET
 #define LOOP_MASKS masks_scalar
 #define LOOP_PUT put_bits
@@ -165,12 +132,21 @@ static inline void masks_sse2(const char *p, char delimiter, char quote, struct 
     }
 }
 #define LOOP scan_sse2
+#define LOOP_STEP step_sse2
+#define LOOP_PARITY running_parity
 #define LOOP_TARGET
 #define LOOP_MASKS masks_sse2
 #define LOOP_PUT put_bits
 #include "data/csv_scan_loop.inc"
 
 /* ---- AVX2 ---------------------------------------------------------------------------- */
+
+/* Bit i of a product without carries by all ones is the exclusive-or of bits 0 to i. */
+DR_CSV_AVX2_CODE static inline uint64_t parity_clmul(uint64_t x)
+{
+    __m128i product = _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)x), _mm_set1_epi8(-1), 0);
+    return (uint64_t)_mm_cvtsi128_si64(product);
+}
 
 DR_CSV_AVX2_CODE static inline uint64_t equal_avx2(__m256i a, __m256i b, __m256i c)
 {
@@ -206,6 +182,8 @@ DR_CSV_AVX2_CODE static inline void put_bits_avx2(uint32_t *to, uint32_t from, u
     }
 }
 #define LOOP scan_avx2
+#define LOOP_STEP step_avx2
+#define LOOP_PARITY parity_clmul
 #define LOOP_TARGET DR_CSV_AVX2_CODE
 #define LOOP_MASKS masks_avx2
 #define LOOP_PUT put_bits_avx2
@@ -213,7 +191,8 @@ DR_CSV_AVX2_CODE static inline void put_bits_avx2(uint32_t *to, uint32_t from, u
 
 /* ---- AVX-512 with VBMI2, which compresses bytes by a mask ------------------------------- */
 
-#define AVX512_CODE __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt")))
+#define AVX512_CODE                                                                                          \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt,pclmul")))
 
 AVX512_CODE static inline void masks_avx512(const char *p, char delimiter, char quote, struct masks *ret,
                                             struct bytes *seen)
@@ -254,6 +233,8 @@ AVX512_CODE static inline void put_bits_avx512(uint32_t *to, uint32_t from, uint
     }
 }
 #define LOOP scan_avx512
+#define LOOP_STEP step_avx512
+#define LOOP_PARITY parity_clmul
 #define LOOP_TARGET AVX512_CODE
 #define LOOP_MASKS masks_avx512
 #define LOOP_PUT put_bits_avx512
@@ -267,7 +248,8 @@ enum dr_csv_isa dr_csv_best_isa(void)
 {
 #if defined(__x86_64__)
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-                __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+                __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt") &&
+                __builtin_cpu_supports("pclmul");
     bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi2");
     return avx2 && avx512 ? DR_CSV_AVX512 : avx2 ? DR_CSV_AVX2 : DR_CSV_SSE2;

@@ -23,7 +23,7 @@ struct dr_csv_index {
 enum dr_csv_isa { DR_CSV_SCALAR, DR_CSV_SSE2, DR_CSV_AVX2, DR_CSV_AVX512 };
 /* Compile a function for DR_CSV_AVX2, with the bit instructions of the same generation. */
 #if defined(__x86_64__)
-#define DR_CSV_AVX2_CODE __attribute__((target("avx2,bmi,bmi2,popcnt")))
+#define DR_CSV_AVX2_CODE __attribute__((target("avx2,bmi,bmi2,popcnt,pclmul")))
 #else
 #define DR_CSV_AVX2_CODE
 #endif

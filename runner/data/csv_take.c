@@ -21,13 +21,19 @@ static uint8_t *take_bits(struct dr_csv_cells *cells, struct dr_array *a)
     return bits;
 }
 
+/* Whether a column's memory goes with its rows: where they fill most of it. */
+static bool hands_over(const struct dr_csv_cells *cells, const struct dr_csv_column *col)
+{
+    return col->owner && cells->rows + cells->rows / 8 + 64 >= cells->cap;
+}
+
 /* The values of rows from `from` on become the array's, of `bytes` bytes: as they lie
  * there, or in a copy. */
 static void *take_values(struct dr_csv_cells *cells, struct dr_csv_column *col, int64_t from, size_t width,
                          size_t bytes, struct dr_array *a)
 {
     char *data = (char *)col->data + (size_t)from * width, *values = data;
-    if (col->owner)
+    if (hands_over(cells, col))
         a->mem[1] = dr_mem_ref(col->owner);
     else
         values = memcpy(dr_bulk_take(&cells->memory, bytes, &a->mem[1]), data, bytes);
@@ -158,13 +164,11 @@ static struct dr_array *take_lines(struct dr_csv_cells *cells, int64_t from, int
 static void let_go(struct dr_csv_cells *cells)
 {
     int64_t room = cells->rows + cells->rows / 16 + 64;
-    if (cells->memory.large && cells->cap > room)
-        cells->cap = room;
-    for (int32_t c = 0; c < cells->format->n; c++) {
-        struct dr_csv_column *col = cells->columns + c;
-        if (col->owner)
-            dr_csv_free_data(col);
-    }
+    for (int32_t c = 0; c < cells->format->n; c++)
+        if (hands_over(cells, cells->columns + c))
+            dr_csv_free_data(cells->columns + c);
+    if (cells->memory.large && cells->cap > room && cells->rows > cells->cap / 2)
+        cells->cap = room; /* fewer rows are those of a range that began inside quotes */
 }
 
 void dr_csv_cells_take(struct dr_csv_cells *cells, struct dr_csv_chunks *ret)

@@ -29,47 +29,25 @@ void dr_csv_put_code(const struct dr_csv_format *f, struct dr_csv_column *col, i
     col->seen |= code;
 }
 
-/* Rows [from, run->rows) of fields with quotes or CRs. */
-static inline __attribute__((always_inline)) void run_any_codes(struct dr_csv_cells *cells,
-                                                                const struct dr_csv_run *run, int32_t c)
-{
-    struct dr_csv_column *col = cells->columns + c;
-    struct dr_csv_values *values = &col->values;
-    struct dr_csv_finder finder = dr_csv_finder_of(values);
-    int32_t *codes = (int32_t *)col->data + cells->rows;
-    const struct dr_csv_run fields = *run; /* in registers, whatever is stored */
-    int32_t seen = 0;
-    for (int64_t i = 0, k = c, n = cells->format->n; i < fields.rows; i++, k += n) {
-        bool quoted;
-        struct dr_str s = dr_csv_field_at(cells, &fields, k, true, true, &quoted);
-        int32_t code =
-            quoted && s.n == 0 ? code_of(cells->format, values, s, true) : dr_csv_code(values, &finder, s);
-        codes[i] = code;
-        seen |= code;
-    }
-    col->seen |= seen;
-}
-
-/* Rows from `from` on, without quotes and CRs, where all values in the table fill no more
- * than so many words of a slot: most are short, and then two thirds of the work is none.
- * Returns the first row that is not found at once. */
+/* Rows from `from` on, where all values in the table fill no more than so many words of a
+ * slot: most are short, and then two thirds of the work is none. Returns the first row that
+ * is not found at once. */
 static inline __attribute__((always_inline)) int64_t run_codes(struct dr_csv_cells *cells,
                                                                const struct dr_csv_run *run, int32_t c,
-                                                               int64_t from, int words)
+                                                               int64_t from, int words, bool any_field)
 {
     struct dr_csv_column *col = cells->columns + c;
     const struct dr_csv_finder finder = dr_csv_finder_of(&col->values);
+    const struct dr_csv_run fields = *run; /* in registers, whatever is stored */
     int32_t *codes = (int32_t *)col->data + cells->rows, seen = 0;
     const int64_t n = cells->format->n, rows = run->rows;
-    const uint32_t *ends = run->ends + from * n + c;
-    const char *p = run->p;
     int64_t i = from;
-    for (; i < rows; i++, ends += n) {
-        uint32_t start = ends[-1] + 1;
-        size_t length = ends[0] - start;
-        if (__builtin_expect(length > 8u * words, 0))
+    for (int64_t k = from * n + c; i < rows; i++, k += n) {
+        bool quoted;
+        struct dr_str s = dr_csv_field_at(cells, &fields, k, any_field, any_field, &quoted);
+        if (__builtin_expect(s.n > 8u * (unsigned)words, 0) || (any_field && quoted && s.n == 0))
             break;
-        struct dr_csv_key key = dr_csv_key_of_words(&finder, p + start, length, words);
+        struct dr_csv_key key = dr_csv_key_of_words(&finder, s.p, s.n, words);
         const struct dr_csv_slot *slot = finder.slots + (key.hash >> finder.shift);
         if (__builtin_expect(!dr_csv_is_slot_of_words(slot, &key, words), 0))
             break;
@@ -80,19 +58,21 @@ static inline __attribute__((always_inline)) int64_t run_codes(struct dr_csv_cel
     return i;
 }
 
-static inline __attribute__((always_inline)) void run_plain_codes(struct dr_csv_cells *cells,
-                                                                  const struct dr_csv_run *run, int32_t c)
+static inline __attribute__((always_inline)) void run_all_codes(struct dr_csv_cells *cells,
+                                                                const struct dr_csv_run *run, int32_t c,
+                                                                bool any_field)
 {
     struct dr_csv_column *col = cells->columns + c;
     for (int64_t i = 0;; i++) {
-        i = col->values.words == 1   ? run_codes(cells, run, c, i, 1)
-            : col->values.words == 2 ? run_codes(cells, run, c, i, 2)
-                                     : run_codes(cells, run, c, i, 3);
+        i = col->values.words == 1   ? run_codes(cells, run, c, i, 1, any_field)
+            : col->values.words == 2 ? run_codes(cells, run, c, i, 2, any_field)
+                                     : run_codes(cells, run, c, i, 3, any_field);
         if (i >= run->rows)
             return;
         bool quoted;
-        struct dr_str s = dr_csv_field_at(cells, run, i * cells->format->n + c, false, false, &quoted);
-        dr_csv_put_code(cells->format, col, cells->rows + i, s, false);
+        struct dr_str s =
+            dr_csv_field_at(cells, run, i * cells->format->n + c, any_field, any_field, &quoted);
+        dr_csv_put_code(cells->format, col, cells->rows + i, s, quoted);
     }
 }
 
@@ -197,11 +177,11 @@ static inline __attribute__((always_inline)) void run_text(struct dr_csv_cells *
                                      bool any)                                                               \
     {                                                                                                        \
         if (any)                                                                                             \
-            run_any_codes(cells, run, c);                                                                    \
+            run_all_codes(cells, run, c, true);                                                              \
         else if (cells->columns[c].values.used > DR_CSV_MANY)                                                \
             run_codes_ahead(cells, run, c);                                                                  \
         else                                                                                                 \
-            run_plain_codes(cells, run, c);                                                                  \
+            run_all_codes(cells, run, c, false);                                                             \
     }                                                                                                        \
     target static void text##suffix(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c,     \
                                     bool any)                                                                \

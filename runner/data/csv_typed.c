@@ -96,18 +96,19 @@ static void run_slowly(struct dr_csv_cells *cells, const struct dr_csv_run *run,
     }
 }
 
-/* Row i of a run without quotes and CRs, which no group has read. */
+/* Row i of a run, which no group has read. */
 static void put_one(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c, int64_t i)
 {
     struct dr_csv_column *col = cells->columns + c;
     bool quoted;
-    struct dr_str s = dr_csv_field_at(cells, run, i * cells->format->n + c, false, false, &quoted);
+    struct dr_str s = dr_csv_field_at(cells, run, i * cells->format->n + c, run->quotes, false, &quoted);
     if (!fast_value(&col->kind, col->kind.type, col->kind.inferred, dr_csv_months(), s, col->data,
                     cells->rows + i))
-        dr_csv_put_typed(cells->format, col, cells->rows + i, s, false);
+        dr_csv_put_typed(cells->format, col, cells->rows + i, s, quoted);
 }
 
-/* A run of floats or dates without quotes and CRs, a group of rows at a time. */
+/* A run of floats or dates without CRs, a group of rows at a time. No group reads what
+ * stands in quotes. */
 static void run_groups(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
 {
     enum { GROUPS = 64, ROWS = GROUPS * DR_CSV_WIDE };
@@ -167,8 +168,8 @@ void dr_csv_run_typed(struct dr_csv_cells *cells, const struct dr_csv_run *run, 
         [DR_TYPE_DECIMAL] = { run_decimal_any, run_decimal_avx2 },
     };
     const struct dr_csv_column *col = cells->columns + c;
-    bool any = run->quotes || (run->returns && c == cells->format->n - 1);
-    bool wide = (col->kind.type == DR_TYPE_FLOAT64 || col->kind.type == DR_TYPE_DATE) && !any &&
+    bool returns = run->returns && c == cells->format->n - 1, any = run->quotes || returns;
+    bool wide = (col->kind.type == DR_TYPE_FLOAT64 || col->kind.type == DR_TYPE_DATE) && !returns &&
                 dr_csv_wide_can(cells->isa, cells->format->delimiter);
     if (col->nulls_first)
         run_slowly(cells, run, c);

@@ -9,7 +9,7 @@
 
 enum { DR_CSV_WIDE = 8 }; /* fields in a group */
 
-/* Column c of the first rows of a run that has no quotes and no CRs. */
+/* A column of rows of a run; none of its fields is followed by a CR. */
 struct dr_csv_strip {
     const char *p;        /* as in the run */
     const uint32_t *ends; /* the separator after the column's first field; ends[-1] is before it */
