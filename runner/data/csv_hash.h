@@ -7,9 +7,9 @@
 #include "base/hash.h"
 
 struct dr_csv_hash;
+/* h may be NULL in all functions: there is nothing to be done then. */
 struct dr_csv_hash *dr_csv_hash_new(void);
-void dr_csv_hash_free(
-    struct dr_csv_hash *h); /* NULL is fine, and so it is below: nothing is to be done then */
+void dr_csv_hash_free(struct dr_csv_hash *h);
 /* The bytes of the file from `from` on; those that were hashed before are passed over. False where bytes
  * before them still lack. */
 bool dr_csv_hash_try(struct dr_csv_hash *h, int64_t from, const char *p, size_t n);
@@ -17,6 +17,6 @@ bool dr_csv_hash_try(struct dr_csv_hash *h, int64_t from, const char *p, size_t 
 void dr_csv_hash_wait(struct dr_csv_hash *h, int64_t from, const char *p, size_t n);
 /* Bytes could not be read: nobody waits for them, and there will be no hash. */
 void dr_csv_hash_give_up(struct dr_csv_hash *h);
-/* The hash of a file of so many bytes; false where not all of them came. */
+/* The hash of a file of so many bytes; false where not all of them came, or h is NULL. */
 bool dr_csv_hash_hex(struct dr_csv_hash *h, int64_t size, char ret[DR_HASH_HEX]);
 #endif

@@ -167,7 +167,7 @@ static int32_t take_record(struct dr_attempt *a, const struct dr_msg *m, struct 
 static void take_report(struct dr_attempt *a)
 {
     struct dr_runner *r = runner_of(a);
-    struct dr_err why;
+    struct dr_err why = { 0 };
     if (r->o->report && !a->refused &&
         r->o->report->check(r->o->report->ctx, r->state, r->run, r->view.run_id, &why))
         a->refused = dr_strdup(why.msg);

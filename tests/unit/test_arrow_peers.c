@@ -52,14 +52,28 @@ static void assert_cell(const struct dr_table *t, const char *column, int64_t ro
 
 /* ---- types -------------------------------------------------------------------- */
 
+/* Three rows of which the second is missing. */
+struct expected_column {
+    const char *column;
+    int32_t type;
+    const char *first, *last;
+};
+
+static void assert_columns(const struct dr_table *t, size_t n, const struct expected_column *expected)
+{
+    assert_int_equal(t->n, n);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(t->columns[i]->type, expected[i].type);
+        assert_cell(t, expected[i].column, 0, expected[i].first);
+        assert_cell(t, expected[i].column, 1, NULL);
+        assert_cell(t, expected[i].column, 2, expected[i].last);
+    }
+}
+
 static void types_of_peers_are_widened(void **state)
 {
     (void)state;
-    static const struct {
-        const char *column;
-        int32_t type;
-        const char *first, *last;
-    } expected[] = {
+    static const struct expected_column expected[] = {
         { "int8", DR_TYPE_INT64, "-128", "127" },
         { "uint16", DR_TYPE_INT64, "0", "65535" },
         { "uint64", DR_TYPE_INT64, "0", "9223372036854775807" },
@@ -76,13 +90,7 @@ static void types_of_peers_are_widened(void **state)
         { "repeats", DR_TYPE_DICT, "a", "a" },
     };
     struct dr_table *t = must_read(peer_types, sizeof peer_types);
-    assert_int_equal(t->n, sizeof expected / sizeof *expected);
-    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
-        assert_int_equal(t->columns[i]->type, expected[i].type);
-        assert_cell(t, expected[i].column, 0, expected[i].first);
-        assert_cell(t, expected[i].column, 1, NULL);
-        assert_cell(t, expected[i].column, 2, expected[i].last);
-    }
+    assert_columns(t, sizeof expected / sizeof *expected, expected);
     dr_table_unref(t);
 }
 
@@ -128,11 +136,7 @@ static void a_dictionary_may_be_replaced(void **state)
 
 static void check_js(const uint8_t *p, size_t n)
 {
-    static const struct {
-        const char *column;
-        int32_t type;
-        const char *first, *last;
-    } expected[] = {
+    static const struct expected_column expected[] = {
         { "id", DR_TYPE_INT64, "1", "-3" },
         { "x", DR_TYPE_FLOAT64, "1.5", "-2" },
         { "ok", DR_TYPE_BOOL, "true", "false" },
@@ -142,13 +146,7 @@ static void check_js(const uint8_t *p, size_t n)
         { "at", DR_TYPE_TIMESTAMP, "2024-03-08T12:00:00", "1970-01-01T00:00:00" },
     };
     struct dr_table *t = must_read(p, n);
-    assert_int_equal(t->n, sizeof expected / sizeof *expected);
-    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
-        assert_int_equal(t->columns[i]->type, expected[i].type);
-        assert_cell(t, expected[i].column, 0, expected[i].first);
-        assert_cell(t, expected[i].column, 1, NULL);
-        assert_cell(t, expected[i].column, 2, expected[i].last);
-    }
+    assert_columns(t, sizeof expected / sizeof *expected, expected);
     dr_table_unref(t);
 }
 
