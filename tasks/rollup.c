@@ -19,8 +19,8 @@ static const struct dr_param params[] = {
     { "delimiter", DR_PARAM_STRING, 0, NULL, NULL, "One character; a comma, or in .tsv files a tab" },
     { "encoding", DR_PARAM_STRING, 0, NULL, "utf-8|utf-16|utf-16le|utf-16be|latin-1", "UTF-8 without it" },
     { "memory", DR_PARAM_INT, 0, "0", NULL,
-      "Bytes for rows between phases, beyond which a temporary file is used; 0: DAGRUN_MEMORY_LIMIT, or "
-      "none" },
+      "Bytes that the task may hold, about; what it needs more goes to a temporary file. 0: "
+      "DAGRUN_MEMORY_LIMIT, or no limit" },
     { 0 },
 };
 static const struct dr_port inputs[] = {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -15,6 +16,20 @@
 uint64_t dr_hash(const void *p, size_t n)
 {
     return XXH3_64bits(p, n);
+}
+
+void dr_hash_secret_make(struct dr_hash_secret *ret)
+{
+    for (size_t done = 0; done < sizeof(ret->bytes);) {
+        ssize_t n = getrandom(ret->bytes + done, sizeof(ret->bytes) - done, 0);
+        done += n > 0 ? (size_t)n : 0;
+    }
+}
+
+struct dr_hash128 dr_hash_keyed(const struct dr_hash_secret *secret, const void *p, size_t n)
+{
+    XXH128_hash_t h = XXH3_128bits_withSecret(p, n, secret->bytes, sizeof(secret->bytes));
+    return (struct dr_hash128){ h.low64, h.high64 };
 }
 
 struct dr_hasher {

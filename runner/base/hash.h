@@ -5,6 +5,15 @@
 #include "base/str.h"
 
 uint64_t dr_hash(const void *p, size_t n); /* XXH3-64, same on every machine */
+/* XXH3-128 with a secret that nobody can foresee, so that no file can be made whose texts collide. */
+struct dr_hash_secret {
+    unsigned char bytes[192];
+};
+struct dr_hash128 {
+    uint64_t low, high;
+};
+void dr_hash_secret_make(struct dr_hash_secret *ret);
+struct dr_hash128 dr_hash_keyed(const struct dr_hash_secret *secret, const void *p, size_t n);
 /* XXH3-128 over streamed bytes as 32 hex digits: the content hash of datasets. */
 struct dr_hasher;
 struct dr_hasher *dr_hasher_new(void);

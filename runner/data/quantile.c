@@ -16,12 +16,6 @@
 #define BIN_BITS 10
 #define BINS (1 << BIN_BITS)
 
-/* A value wanted: its rank from 0, and the word found. */
-struct rank {
-    int64_t k;
-    uint64_t word;
-};
-
 /* ---- quickselect -------------------------------------------------------------------- */
 
 static uint64_t draw(uint64_t *state)
@@ -96,7 +90,7 @@ static void select_word(uint64_t *w, int64_t n, int64_t k)
 }
 
 /* Ranks ascend: what lies before one that was found is of no use to the next. */
-static void select_few(uint64_t *words, int64_t n, struct rank *ranks, int32_t n_ranks)
+static void select_few(uint64_t *words, int64_t n, struct dr_rank *ranks, int32_t n_ranks)
 {
     int64_t from = 0;
     for (int32_t r = 0; r < n_ranks; r++) {
@@ -158,7 +152,7 @@ static int64_t gather_bin(const struct bins *b, uint64_t *words, int64_t n, int3
     return count;
 }
 
-static void select_ranks(uint64_t *words, int64_t n, struct rank *ranks, int32_t n_ranks)
+static void select_ranks(uint64_t *words, int64_t n, struct dr_rank *ranks, int32_t n_ranks)
 {
     struct bins b;
     if (n < FEW) {
@@ -251,32 +245,48 @@ static double between(uint64_t low_word, uint64_t high_word, double share)
 
 static int by_rank(const void *a, const void *b)
 {
-    int64_t x = ((const struct rank *)a)->k, y = ((const struct rank *)b)->k;
+    int64_t x = ((const struct dr_rank *)a)->k, y = ((const struct dr_rank *)b)->k;
     return (x > y) - (x < y);
 }
 
-static uint64_t word_of_rank(const struct rank *ranks, int64_t k)
+static uint64_t word_of_rank(const struct dr_rank *ranks, int64_t k)
 {
     while (ranks->k != k)
         ranks++;
     return ranks->word;
 }
 
-void dr_quantiles(uint64_t *words, int64_t n, struct dr_quantile *wanted, int32_t n_wanted)
+int32_t dr_quantile_ranks(const struct dr_quantile *wanted, int32_t n_wanted, int64_t n, struct dr_rank *ret)
 {
-    DR_AUTO_FREE struct rank *ranks = dr_malloc((size_t)n_wanted * 2 * sizeof *ranks);
     int32_t n_ranks = 0;
     for (int32_t i = 0; i < n_wanted; i++) {
         struct place p = place_of(wanted[i].definition, n, wanted[i].q);
-        ranks[n_ranks++].k = p.k;
+        ret[n_ranks++].k = p.k;
         if (p.share > 0)
-            ranks[n_ranks++].k = p.k + 1;
+            ret[n_ranks++].k = p.k + 1;
     }
-    qsort(ranks, (size_t)n_ranks, sizeof *ranks, by_rank);
+    qsort(ret, (size_t)n_ranks, sizeof *ret, by_rank);
+    return n_ranks;
+}
+
+void dr_find_ranks(uint64_t *words, int64_t n, struct dr_rank *ranks, int32_t n_ranks)
+{
     select_ranks(words, n, ranks, n_ranks);
+}
+
+void dr_quantile_results(const struct dr_rank *ranks, int64_t n, struct dr_quantile *wanted, int32_t n_wanted)
+{
     for (int32_t i = 0; i < n_wanted; i++) {
         struct place p = place_of(wanted[i].definition, n, wanted[i].q);
         uint64_t low = word_of_rank(ranks, p.k);
         wanted[i].result = between(low, p.share > 0 ? word_of_rank(ranks, p.k + 1) : low, p.share);
     }
+}
+
+void dr_quantiles(uint64_t *words, int64_t n, struct dr_quantile *wanted, int32_t n_wanted)
+{
+    DR_AUTO_FREE struct dr_rank *ranks = dr_malloc((size_t)n_wanted * 2 * sizeof *ranks);
+    int32_t n_ranks = dr_quantile_ranks(wanted, n_wanted, n, ranks);
+    dr_find_ranks(words, n, ranks, n_ranks);
+    dr_quantile_results(ranks, n, wanted, n_wanted);
 }

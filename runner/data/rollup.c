@@ -3,9 +3,10 @@
  *   add      rows to words, words to a hash, entries to the partition of the hash
  *   resolve  partition by partition: equal keys found in a table that fits the cache,
  *            the first selected row of each counted into its group (rollup_resolve.c)
- *   finish   statistics group by group (rollup_groups.c)
+ *   finish   statistics group by group (rollup_result.c)
  *
- * Without keys, rows go to their groups at once. */
+ * Without keys, rows go to their groups at once. Of the memory limit entries may take a half, then entries
+ * and the values of groups three quarters, and the last quarter is for laying out values. */
 #include <math.h>
 #include <string.h>
 #include "base/num.h"
@@ -17,6 +18,14 @@ enum { ENTRY_BLOCK = 8 << 10, ROWS_IN_PART = 20000, PART_BITS_MAX = 12, PART_BIT
 #define STARTS_MAX (INT64_C(16) << 20) /* numbers of entries before batches: 64 MB */
 
 /* ---- what is wanted ------------------------------------------------------------------ */
+
+static bool is_grouped_by(const struct dr_rollup_options *o, const char *name)
+{
+    for (int32_t i = 0; i < o->n_groups; i++)
+        if (dr_streq(o->groups[i].column, name))
+            return true;
+    return false;
+}
 
 static int32_t add_field(struct dr_rollup *r, const struct dr_table *schema, const char *name, bool month,
                          int32_t *ret, struct dr_err *err)
@@ -33,9 +42,11 @@ static int32_t add_field(struct dr_rollup *r, const struct dr_table *schema, con
     for (*ret = 0; *ret < r->n_fields; (*ret)++)
         if (r->fields[*ret].column == column)
             return DR_OK;
+    bool hashed = dr_rollup_are_long(c) && !is_grouped_by(r->o, name);
+    n = hashed ? DR_ROLLUP_HASHED : n;
     if (r->words + n + 2 > DR_ROLLUP_WORDS)
         return dr_fail(err, DR_ELIMIT, "the columns of the key and the groups are too many");
-    r->fields[r->n_fields++] = (struct dr_rollup_field){ column, c->type, r->words, n };
+    r->fields[r->n_fields++] = (struct dr_rollup_field){ column, c->type, r->words, n, hashed };
     r->words += n;
     return DR_OK;
 }
@@ -68,7 +79,7 @@ static void place_flag(struct dr_rollup *r)
 {
     for (int32_t f = 0; f < r->n_fields; f++) {
         r->flag = r->fields[f].at;
-        if (r->fields[f].type != DR_TYPE_STRING)
+        if (r->fields[f].type != DR_TYPE_STRING || r->fields[f].hashed)
             return;
     }
     r->flag = r->words++;
@@ -147,7 +158,7 @@ int32_t dr_rollup_new(const struct dr_rollup_options *o, const struct dr_table *
     struct dr_rollup *r = dr_calloc(1, sizeof(*r));
     r->o = o;
     dr_rollup_texts_init(&r->texts);
-    dr_rollup_store_init(&r->store, o->memory_limit, o->spill_folder);
+    dr_rollup_store_init(&r->store, (o->memory_limit + 1) / 2, o->spill_folder);
     int32_t rc = plan(r, schema, err);
     if (!rc)
         rc = dr_rollup_plan_pack(r, schema, err);
@@ -447,15 +458,17 @@ uint32_t dr_rollup_units_before(const struct dr_rollup *r, const struct dr_rollu
 
 /* Entries of a partition lie in the order in which they came: what was there before a batch says
  * which of them are the batch's. */
-static void begin_batch(const struct dr_rollup *r, struct dr_rollup_worker *w, int64_t first_row)
+static void begin_batch(struct dr_rollup *r, struct dr_rollup_worker *w, int64_t first_row)
 {
     size_t parts = (size_t)1 << r->part_bits;
     if (r->o->n_keys == 0)
         return;
     if (w->n_batches == w->batches_cap) {
-        w->batches_cap = w->batches_cap ? w->batches_cap * 2 : 8;
+        int32_t more = w->batches_cap > 0 ? w->batches_cap : 8;
+        w->batches_cap += more;
         w->batches = dr_realloc(w->batches, (size_t)w->batches_cap * sizeof(*w->batches));
         w->starts = dr_realloc(w->starts, (size_t)w->batches_cap * parts * sizeof(*w->starts));
+        atomic_fetch_add(&r->store.used, (size_t)more * parts * sizeof(*w->starts));
     }
     for (size_t p = 0; p < parts; p++)
         w->starts[(size_t)w->n_batches * parts + p] = dr_rollup_units_before(r, w, p, INT32_MAX);
@@ -492,6 +505,7 @@ int32_t dr_rollup_finish(struct dr_rollup *r, struct dr_table **ret, struct dr_r
 {
     struct dr_rollup_counts sum = { 0 };
     r->only_counts = !ret;
+    r->store.limit = r->o->memory_limit - r->o->memory_limit / 4;
     if (r->o->n_keys > 0)
         DR_TRY(dr_rollup_resolve(r, err));
     for (int32_t i = 0; i < r->o->workers; i++) {

@@ -5,7 +5,8 @@
  *   rollup_store.c    entries by partition, in memory and beyond a limit in a file
  *   rollup.c          adding: rows to entries, entries to partitions
  *   rollup_resolve.c  equal keys of a partition
- *   rollup_groups.c   groups, the values of each, and the result
+ *   rollup_groups.c   groups, and the values of each
+ *   rollup_result.c   statistics, and the result
  *   rollup_pack_groups.c   groups of packed rows
  *
  * An entry is what remains of a row:
@@ -29,6 +30,7 @@
 #include "data/rollup.h"
 
 enum { DR_ROLLUP_BLOCK = 1024, DR_ROLLUP_WORDS = 48, DR_ROLLUP_VALUES = 16, DR_ROLLUP_AT_ONCE = 32 };
+enum { DR_ROLLUP_HASHED = 4 };
 enum { DR_ROLLUP_UNIT = sizeof(uint32_t) };               /* entries are so many times a number */
 enum { DR_ROLLUP_PAYLOAD = 61, DR_ROLLUP_DAY_BITS = 16 }; /* bits of a packed row; of a day in it, at most */
 enum { DR_ROLLUP_TAG_VALUE, DR_ROLLUP_TAG_MISSING, DR_ROLLUP_TAG_TEXT }; /* first of three words */
@@ -43,6 +45,7 @@ struct dr_rollup_texts {
     struct dr_str *texts; /* owned */
     uint32_t n, cap;
     struct dr_arena bytes;
+    struct dr_hash_secret secret; /* of fields that are hashed */
 };
 void dr_rollup_texts_init(struct dr_rollup_texts *t);
 void dr_rollup_texts_done(struct dr_rollup_texts *t);
@@ -52,8 +55,11 @@ struct dr_rollup_field {
     int32_t column; /* in the table */
     int32_t type;
     int32_t at, n; /* words */
+    bool hashed;   /* a STRING of DR_ROLLUP_HASHED words, which say whether texts are equal and no more */
 };
 int32_t dr_rollup_field_words(int32_t type); /* 0: a type that cannot be a key */
+/* Whether the first texts of a column are mostly too long for the words of a STRING. */
+bool dr_rollup_are_long(const struct dr_column *c);
 /* The words of rows [i, i + n) of an array, n <= DR_ROLLUP_BLOCK. DR_ELIMIT past 2^29 texts. */
 int32_t dr_rollup_fill(const struct dr_rollup_field *f, struct dr_rollup_texts *t, const struct dr_array *a,
                        int64_t i, int64_t n, uint32_t (*words)[DR_ROLLUP_BLOCK], struct dr_err *err);
@@ -123,7 +129,7 @@ void dr_rollup_unpack(const struct dr_rollup_field *f, const struct dr_rollup_pl
 
 /* Memory for entries and values, and the file that takes what exceeds the limit. */
 struct dr_rollup_store {
-    size_t limit; /* 0: none */
+    size_t limit; /* of used; 0: none */
     atomic_size_t used;
     const char *folder;
     pthread_mutex_t lock; /* of making the file */
@@ -166,6 +172,8 @@ void dr_rollup_list_drop(struct dr_rollup_list *l, struct dr_rollup_pool *p, uin
 void dr_rollup_list_done(struct dr_rollup_list *l);
 
 /* ---- rollup_groups.c ---- */
+
+enum { DR_ROLLUP_VALUES_IN_BLOCK = 128 };
 
 /* The values of one group in one column: a few in place, then in blocks. The newest lie in
  * [start, tail.at). */
@@ -214,8 +222,6 @@ void dr_rollup_plan_groups(struct dr_rollup *r);
 /* As dr_rollup_groups_add, for packed rows; entries are looked at only where values are raw. */
 DR_CHECK int32_t dr_rollup_groups_add_packed(struct dr_rollup_groups *g, const uint64_t *words,
                                              const char *const *entries, int32_t n, struct dr_err *err);
-/* Merge what the workers met and make the result. */
-DR_CHECK int32_t dr_rollup_result(struct dr_rollup *r, struct dr_table **ret, struct dr_err *err);
 
 static inline uint64_t dr_rollup_load8(const void *p)
 {
@@ -327,6 +333,9 @@ uint32_t dr_rollup_units_before(const struct dr_rollup *r, const struct dr_rollu
 DR_CHECK int32_t dr_rollup_fill_block(struct dr_rollup *r, const struct dr_table *batch, int32_t chunk,
                                       int64_t i, int64_t n, const struct dr_rollup_columns *c,
                                       struct dr_err *err);
+/* ---- rollup_result.c ---- */
+/* Merge what the workers met and make the result. */
+DR_CHECK int32_t dr_rollup_result(struct dr_rollup *r, struct dr_table **ret, struct dr_err *err);
 /* ---- rollup_resolve.c ---- */
 DR_CHECK int32_t dr_rollup_resolve(struct dr_rollup *r, struct dr_err *err);
 #endif

@@ -440,6 +440,8 @@ static void plan_sample(struct dr_rollup *r, struct sample *s)
     DR_AUTO_FREE struct need *needs = dr_calloc((size_t)n + 1, sizeof(*needs));
     p->places = dr_calloc((size_t)n + 1, sizeof(*p->places));
     for (int32_t f = 0; f < r->n_fields; f++) {
+        if (r->fields[f].hashed) /* 126 bits */
+            return;
         if (r->fields[f].n == 2)
             need_text(&r->fields[f], s, &p->places[f], &needs[f]);
         else

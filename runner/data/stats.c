@@ -60,28 +60,33 @@ double dr_stats_sum(const struct dr_stats *s)
     return isfinite(s->sum) ? s->sum + s->lost : s->sum;
 }
 
-/* Sums in lanes with what each lost: sum[0] then holds all of it. */
-static void join_lanes(double *sum, double *lost)
+/* Sums in lanes, with what each lost, to a sum and what it lost. */
+static void join_lanes(const double *lanes, const double *lanes_lost, double *sum, double *lost)
 {
-    for (int lane = 1; lane < LANES; lane++) {
-        add_exactly(&sum[0], &lost[0], sum[lane]);
-        lost[0] += lost[lane];
+    for (int lane = 0; lane < LANES; lane++) {
+        add_exactly(sum, lost, lanes[lane]);
+        *lost += lanes_lost[lane];
     }
-    sum[0] += lost[0];
 }
 
-double dr_stats_squares(const uint64_t *words, int64_t n, double mean)
+void dr_squares_add(struct dr_squares *s, const uint64_t *words, int64_t n)
 {
     double d1[LANES] = { 0 }, lost1[LANES] = { 0 }, d2[LANES] = { 0 }, lost2[LANES] = { 0 };
     for (int64_t i = 0; i < n; i += LANES)
         for (int lane = 0; lane < LANES && i + lane < n; lane++) {
-            double d = as_float(words[i + lane]) - mean;
+            double d = as_float(words[i + lane]) - s->mean;
             add_exactly(&d1[lane], &lost1[lane], d);
             add_exactly(&d2[lane], &lost2[lane], d * d);
         }
-    join_lanes(d1, lost1);
-    join_lanes(d2, lost2);
-    return d2[0] - d1[0] * d1[0] / (double)n;
+    join_lanes(d1, lost1, &s->d1, &s->lost1);
+    join_lanes(d2, lost2, &s->d2, &s->lost2);
+    s->n += n;
+}
+
+double dr_squares_sum(const struct dr_squares *s)
+{
+    double off = s->d1 + s->lost1; /* 0 but for rounding of the mean */
+    return s->d2 + s->lost2 - off * off / (double)s->n;
 }
 
 static inline void measure_spread(struct dr_stats *s, const uint64_t *words, int64_t n, bool floats)
@@ -171,8 +176,7 @@ static bool above(uint64_t a, uint64_t b, bool floats)
                   : (int64_t)a > (int64_t)b;
 }
 
-/* Add a piece that follows. */
-static void merge(struct dr_stats *s, const struct dr_stats *piece, bool floats)
+void dr_stats_add(struct dr_stats *s, const struct dr_stats *piece, bool floats)
 {
     if (s->n == 0) {
         *s = *piece;
@@ -213,7 +217,7 @@ static void share_pieces(struct dr_stats *s, const uint64_t *words, int64_t n, b
     DR_AUTO_FREE struct dr_stats *piece = job.piece = dr_malloc((size_t)pieces * sizeof *piece);
     dr_pool_run(pieces, measure_task, &job);
     for (int64_t i = 0; i < pieces; i++)
-        merge(s, &piece[i], floats);
+        dr_stats_add(s, &piece[i], floats);
 }
 
 void dr_stats_of(struct dr_stats *s, const uint64_t *words, int64_t n, bool floats, int32_t want)
@@ -226,6 +230,6 @@ void dr_stats_of(struct dr_stats *s, const uint64_t *words, int64_t n, bool floa
     }
     for (int64_t from = 0; from < n; from += PIECE) {
         measure_piece(&piece, words + from, n - from < PIECE ? n - from : PIECE, floats, want);
-        merge(s, &piece, floats);
+        dr_stats_add(s, &piece, floats);
     }
 }

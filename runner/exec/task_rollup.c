@@ -15,6 +15,9 @@
 #include "expect/batches.h"
 
 enum { TURNS_PER_WORKER = 2, TURNS_MAX = 64 };
+/* What is resident beside the rollup: the program and the reader, and for each thread the text and the
+ * columns of its batches, as measured. */
+enum { READING = 24 << 20, READING_EACH = 20 << 20 };
 
 struct turn {
     struct dr_table *batch;
@@ -134,6 +137,13 @@ static int64_t expected_rows(const struct dr_reader *r)
     return r->total > 0 ? (int64_t)((double)r->total * each) + 1 : 0;
 }
 
+/* What the limit leaves to the rollup: of a small one a half, since less is of no use. */
+static size_t left_of(uint64_t limit, int32_t workers)
+{
+    uint64_t reading = READING + (uint64_t)workers * READING_EACH;
+    return (size_t)(limit > 2 * reading ? limit - reading : (limit + 1) / 2);
+}
+
 static int32_t start_rollup(struct pass *p, const struct dr_table *first)
 {
     uint64_t limit = (uint64_t)p->o->memory;
@@ -148,7 +158,7 @@ static int32_t start_rollup(struct pass *p, const struct dr_table *first)
         .aggs = p->o->aggs,
         .workers = p->workers,
         .expected_rows = expected_rows(p->reader),
-        .memory_limit = (size_t)limit,
+        .memory_limit = left_of(limit, p->workers),
         .spill_folder = p->t->info.work_dir,
     };
     if (limit > 0)

@@ -70,12 +70,14 @@ static void append_value(uint64_t *s, struct dr_builder *b)
 struct shape {
     int64_t turn;
     bool fractions; /* values are no decimal numbers */
+    bool long_texts;
 };
 
-static void append_usual(uint64_t *s, struct dr_builder *b, int32_t column)
+static void append_usual(uint64_t *s, struct dr_builder *b, int32_t column, const struct shape *shape)
 {
-    char text[16];
-    int n = snprintf(text, sizeof(text), column == 0 ? "H%02d" : "P%05d", (int)random_below(s, 20));
+    char text[48];
+    const char *form = column == 0 ? "H%02d" : shape->long_texts ? "0b5e9d4c-7a31-4f0e-9c1d-%012d" : "P%05d";
+    int n = snprintf(text, sizeof(text), form, (int)random_below(s, 20));
     if (column == 0 || column == 2)
         dr_builder_append_bytes(b, text, n);
     else if (column == 1)
@@ -94,7 +96,7 @@ static void append_shaped(uint64_t *s, struct dr_builder *b, int32_t column, con
     if (column < 6 && odd)
         append_key(s, b, column);
     else if (column < 6)
-        append_usual(s, b, column);
+        append_usual(s, b, column, shape);
     else if (odd)
         dr_builder_append_float(b, odd_values[random_below(s, 7)]);
     else if (shape->fractions)
@@ -145,6 +147,7 @@ struct pass {
 
 static struct dr_rollup_pack last_pack; /* what the last pass decided: not its pointers */
 static size_t last_used;                /* memory of its entries and values */
+static uint32_t last_texts;             /* that were kept with a number */
 
 static struct dr_table *slice(const struct dr_table *t, int64_t from, int64_t n)
 {
@@ -196,6 +199,7 @@ static struct dr_table *one_pass(const struct dr_rollup_options *o, const struct
     dr_pool_run(o->workers, add_batches, &p);
     must(dr_rollup_finish(p.r, &result, counts, &err), &err);
     last_used = p.r->store.used;
+    last_texts = p.r->texts.n;
     dr_rollup_free(p.r);
     return result;
 }
@@ -416,6 +420,73 @@ static void packed_rows_go_to_a_file_beyond_the_limit(void **state)
     }
 }
 
+/* UUIDs and the like: their number costs no memory, unless groups have to show them. */
+static void long_texts_of_a_key_are_not_kept(void **state)
+{
+    (void)state;
+    static const struct dr_rollup_group text[] = { { "text", NULL, 0, 0 } };
+    struct shape shape = { .turn = 8000, .long_texts = true };
+    struct dr_rollup_options o = options(3, 2, 1);
+    compare_shaped(21, 12000, &shape, &o);
+    assert_in_range(last_texts, 0, 1); /* a day beyond any calendar */
+    o.n_keys = 1;
+    o.keys = &all_keys[2];
+    compare_shaped(22, 12000, &shape, &o);
+    assert_in_range(last_texts, 0, 1); /* a day beyond any calendar */
+    struct dr_table *t = make_shaped(23, 12000, &shape);
+    struct dr_rollup_counts counts;
+    DR_AUTO_FREE uint8_t *all = dr_malloc(12000 / 8 + 9);
+    memset(all, 0xFF, 12000 / 8 + 9);
+    o.n_groups = 1;
+    o.groups = text;
+    struct dr_table *result = one_pass(&o, t, all, &counts);
+    assert_int_equal(counts.kept, result->rows); /* each text is a key and a group */
+    assert_in_range(last_texts, 20, 25);
+    dr_table_unref(result);
+    dr_table_unref(t);
+}
+
+/* One group of more values than may lie in memory at once. */
+static void a_large_group_is_gone_through_in_pieces(void **state)
+{
+    (void)state;
+    for (int32_t threads = 1; threads <= 2; threads++) {
+        dr_pool_init(threads);
+        struct shape shape = { .turn = INT64_MAX, .fractions = threads == 2 };
+        struct dr_rollup_options o = options(0, 0, threads);
+        o.memory_limit = 64 << 10;
+        compare_shaped(31, 60000, &shape, &o);
+        o.n_groups = 1;
+        compare(32, 60000, &o);
+        dr_pool_done();
+    }
+}
+
+static void of_two_zeros_none_is_negative(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "value" };
+    struct dr_rollup_options o = options(0, 0, 1);
+    struct dr_rollup_counts counts;
+    struct dr_err err = { 0 };
+    struct dr_table *t = NULL;
+    DR_AUTO_BUF text = { 0 };
+    uint8_t all[9] = { 0xFF };
+    struct dr_builder *b = dr_builder_new(DR_TYPE_FLOAT64);
+    dr_builder_append_float(b, -0.0);
+    dr_builder_append_float(b, 0.0);
+    struct dr_column *c = dr_builder_finish(b);
+    must(dr_table_new(1, names, (const struct dr_column *const *)&c, &t, &err), &err);
+    dr_column_unref(c);
+    o.aggs = &numbers[7];
+    o.n_aggs = 2;
+    struct dr_table *result = one_pass(&o, t, all, &counts);
+    assert_string_equal("0", cell_text(result->columns[0], 0, &text));
+    assert_string_equal("0", cell_text(result->columns[1], 0, &text));
+    dr_table_unref(result);
+    dr_table_unref(t);
+}
+
 /* Each field's words are the same after packing, where its row says that it fits. */
 static void packed_fields_give_their_words_back(void **state)
 {
@@ -611,6 +682,9 @@ int main(void)
         cmocka_unit_test(many_groups_do_not_lift_the_limit),
         cmocka_unit_test(packed_rows_are_the_same_rows),
         cmocka_unit_test(packed_rows_go_to_a_file_beyond_the_limit),
+        cmocka_unit_test(long_texts_of_a_key_are_not_kept),
+        cmocka_unit_test(a_large_group_is_gone_through_in_pieces),
+        cmocka_unit_test(of_two_zeros_none_is_negative),
         cmocka_unit_test(packed_fields_give_their_words_back),
         cmocka_unit_test(the_order_of_values_does_not_show),
         cmocka_unit_test(every_day_falls_into_its_month),
