@@ -15,6 +15,7 @@ struct dr_csv_index {
     size_t line_ends;       /* LFs among them */
     size_t inner_line_ends; /* LFs, CR LFs and CRs inside quotes */
     bool quotes;            /* there is a quote */
+    bool doubled;           /* there is a doubled one inside quotes */
     bool returns;           /* there is a CR outside quotes, each followed by an LF */
     bool high;              /* there are bytes that may not be UTF-8 */
     bool open;              /* the text ends inside quotes */
@@ -24,6 +25,9 @@ enum dr_csv_isa { DR_CSV_SCALAR, DR_CSV_SSE2, DR_CSV_AVX2, DR_CSV_AVX512 };
 /* Compile a function for DR_CSV_AVX2, with the bit instructions of the same generation. */
 #if defined(__x86_64__)
 #define DR_CSV_AVX2_CODE __attribute__((target("avx2,bmi,bmi2,popcnt,pclmul")))
+/* For DR_CSV_AVX512, which compresses bytes by a mask (VBMI2). */
+#define DR_CSV_AVX512_CODE                                                                                   \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt,pclmul")))
 #else
 #define DR_CSV_AVX2_CODE
 #endif

@@ -19,7 +19,8 @@ static const char *one_of(const char *const *choices, size_t n)
     return choices[random_below(n)];
 }
 
-static void put_field(struct dr_buf *out, bool dirty)
+/* doubles: quotes may be doubled inside quotes. */
+static void put_field(struct dr_buf *out, bool dirty, bool doubles)
 {
     static const char *const plain[] = { "",
                                          "a",
@@ -34,17 +35,19 @@ static void put_field(struct dr_buf *out, bool dirty)
     static const char *const quoted[] = { "\"\"",
                                           "\"a\"",
                                           "\"x,y\"",
-                                          "\"say \"\"hi\"\"\"",
                                           "\"l1\nl2\"",
                                           "\"l1\r\nl2\"",
                                           "\"\r\"",
-                                          "\"\"\"\"",
-                                          "\"a quoted text, longer than a short one\"" };
+                                          "\"2024-01-31\"",
+                                          "\"a quoted text, longer than a short one\"",
+                                          "\"say \"\"hi\"\"\"",
+                                          "\"\"\"\"" };
+    const size_t all_quoted = sizeof quoted / sizeof *quoted;
     static const char *const bad[] = { "a\"b", "\"a\"b", "\"open", "\xFF", "\"\xC3\"", "\r", "," };
     if (dirty && random_below(12) == 0)
         dr_buf_puts(out, one_of(bad, sizeof bad / sizeof *bad));
     else if (random_below(4) == 0)
-        dr_buf_puts(out, one_of(quoted, sizeof quoted / sizeof *quoted));
+        dr_buf_puts(out, one_of(quoted, doubles ? all_quoted : all_quoted - 2));
     else
         dr_buf_puts(out, one_of(plain, sizeof plain / sizeof *plain));
 }
@@ -53,7 +56,8 @@ static void make_text(struct dr_buf *out, bool dirty)
 {
     static const char *const ends[] = { "\n", "\r\n", "\r" };
     const char *end = random_below(4) ? "\n" : one_of(ends, 3);
-    size_t columns = 1 + random_below(4), rows = random_below(30);
+    size_t columns = 1 + random_below(4), rows = random_below(random_below(20) ? 30 : 300);
+    bool doubles = random_below(2) == 0;
     dr_buf_puts(out, "a");
     for (size_t c = 1; c < columns; c++)
         dr_buf_printf(out, ",%c", (char)('a' + c));
@@ -62,7 +66,7 @@ static void make_text(struct dr_buf *out, bool dirty)
         size_t n = random_below(dirty ? 15 : 1000000) == 0 ? random_below(6) : columns;
         for (size_t c = 0; c < n; c++) {
             dr_buf_puts(out, c ? "," : "");
-            put_field(out, dirty);
+            put_field(out, dirty, doubles);
         }
         if (i + 1 < rows || random_below(2))
             dr_buf_puts(out, end);
