@@ -204,6 +204,12 @@ struct dr_str dr_csv_unquote(struct dr_buf *out, struct dr_str s, char quote)
     return (struct dr_str){ to, n };
 }
 
+enum dr_csv_fields dr_csv_fields_of(const struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
+{
+    bool returns = run->returns && c == cells->format->n - 1;
+    return run->doubled ? DR_CSV_ANY : run->quotes || returns ? DR_CSV_TRIM : DR_CSV_BARE;
+}
+
 static void run_column(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
 {
     int32_t type = cells->columns[c].kind.type;

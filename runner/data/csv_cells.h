@@ -45,13 +45,14 @@ void dr_csv_cells_append(struct dr_csv_cells *cells, const struct dr_csv_field *
 
 /* Many records without a parser: see csv_fast.c. ends[i] is the offset in p of
  * the separator after field i of the run, ends[-1] that before the first; a
- * field may be quoted only where `quotes`, may be followed by a CR before its
- * separator only where `returns` (the last of its record). */
+ * field may be quoted only where `quotes`, hold doubled quotes only where
+ * `doubled`, and be followed by a CR before its separator only where `returns`
+ * (the last of its record). */
 struct dr_csv_run {
     const char *p;
     const uint32_t *ends;
     int64_t rows;
-    bool quotes, returns;
+    bool quotes, doubled, returns;
 };
 void dr_csv_cells_append_run(struct dr_csv_cells *cells, const struct dr_csv_run *run);
 /* The line numbers of the rows of a run; as many as rows were appended. */

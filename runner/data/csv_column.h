@@ -5,6 +5,7 @@
 #include "data/bulk.h"
 #include "data/csv_cells.h"
 #include "data/csv_values.h"
+#include "data/csv_wide.h"
 
 enum dr_csv_mark { DR_CSV_MISSING = 0, DR_CSV_PRESENT = 1 };
 
@@ -45,22 +46,46 @@ void dr_csv_free_data(struct dr_csv_column *col);
 /* The text of a quoted field without its quotes; may lie in out. */
 struct dr_str dr_csv_unquote(struct dr_buf *out, struct dr_str s, char quote);
 
-/* Field k of a run. quotes and returns are constants where this is inlined. */
+/* What must be done to the fields of a column of a run. */
+enum dr_csv_fields {
+    DR_CSV_BARE, /* nothing */
+    DR_CSV_TRIM, /* quotes and a CR go, without a branch: which fields have them cannot be foreseen */
+    DR_CSV_ANY   /* the same, and doubled quotes become single ones */
+};
+enum dr_csv_fields dr_csv_fields_of(const struct dr_csv_cells *cells, const struct dr_csv_run *run,
+                                    int32_t c);
+
+/* Column c from row `at` of a run on, for csv_wide.h; the caller says how many rows. */
+static inline struct dr_csv_strip dr_csv_strip_at(const struct dr_csv_cells *cells,
+                                                  const struct dr_csv_run *run, int32_t c, int64_t at)
+{
+    const struct dr_csv_format *f = cells->format;
+    return (struct dr_csv_strip){ .p = run->p,
+                                  .ends = run->ends + at * f->n + c,
+                                  .stride = (size_t)f->n,
+                                  .separator = c < f->n - 1 ? f->delimiter : '\n',
+                                  .quotes = run->quotes && !run->doubled,
+                                  .quote = f->quote };
+}
+
+/* Field k of a run. `fields` is a constant where this is inlined. */
 static inline __attribute__((always_inline)) struct dr_str dr_csv_field_at(struct dr_csv_cells *cells,
                                                                            const struct dr_csv_run *run,
-                                                                           int64_t k, bool quotes,
-                                                                           bool returns, bool *ret_quoted)
+                                                                           int64_t k,
+                                                                           enum dr_csv_fields fields,
+                                                                           bool *ret_quoted)
 {
     uint32_t from = run->ends[k - 1] + 1, to = run->ends[k];
     struct dr_str s = { run->p + from, to - from };
     *ret_quoted = false;
-    if (returns && s.n > 0 && s.p[s.n - 1] == '\r')
-        s.n--;
-    if (quotes && s.n > 0 && s.p[0] == cells->format->quote) {
-        *ret_quoted = true;
+    if (fields == DR_CSV_BARE)
+        return s;
+    s.n -= run->p[to - (s.n > 0)] == '\r' && s.n > 0; /* inside, a CR is followed by its quote */
+    bool quoted = s.n > 0 && s.p[0] == cells->format->quote;
+    *ret_quoted = quoted;
+    if (fields == DR_CSV_ANY && quoted)
         return dr_csv_unquote(&cells->unquoted, s, cells->format->quote);
-    }
-    return s;
+    return (struct dr_str){ s.p + quoted, s.n - 2 * (size_t)quoted };
 }
 
 /* Put a field where row `row` of a DICT, a STRING, a typed column lies. */

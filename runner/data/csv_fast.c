@@ -133,6 +133,7 @@ size_t dr_csv_fast_run(struct dr_csv_fast *fast, struct dr_csv_worker *w, struct
                               .ends = before + 1,
                               .rows = (int64_t)rows,
                               .quotes = index->quotes,
+                              .doubled = index->doubled,
                               .returns = index->returns };
     dr_csv_cells_append_run(w->cells, &run);
     if (w->format->lines)

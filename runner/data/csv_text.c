@@ -1,14 +1,15 @@
 /* csv_text.c - fields into text columns, a column of a run at a time: codes of a
  * dictionary, or the bytes themselves.
  *
- * Each loop is compiled for fields without quotes and CRs, which most are, and
- * for all; and for the instructions every machine has and those most have. */
+ * Each loop is compiled for every enum dr_csv_fields, and for the instructions
+ * every machine has and those most have. */
 #include "data/csv_cells.h"
 #if defined(__GNUC__) && !defined(__clang__)
 /* gcc 12 packs the words of a key into a vector only to take them apart again. */
 #pragma GCC optimize("no-tree-slp-vectorize")
 #endif
 #include "data/csv_column.h"
+#include "data/csv_front.h"
 
 /* ---- codes ------------------------------------------------------------------- */
 
@@ -34,7 +35,8 @@ void dr_csv_put_code(const struct dr_csv_format *f, struct dr_csv_column *col, i
  * is not found at once. */
 static inline __attribute__((always_inline)) int64_t run_codes(struct dr_csv_cells *cells,
                                                                const struct dr_csv_run *run, int32_t c,
-                                                               int64_t from, int words, bool any_field)
+                                                               int64_t from, int words,
+                                                               enum dr_csv_fields how)
 {
     struct dr_csv_column *col = cells->columns + c;
     const struct dr_csv_finder finder = dr_csv_finder_of(&col->values);
@@ -44,8 +46,8 @@ static inline __attribute__((always_inline)) int64_t run_codes(struct dr_csv_cel
     int64_t i = from;
     for (int64_t k = from * n + c; i < rows; i++, k += n) {
         bool quoted;
-        struct dr_str s = dr_csv_field_at(cells, &fields, k, any_field, any_field, &quoted);
-        if (__builtin_expect(s.n > 8u * (unsigned)words, 0) || (any_field && quoted && s.n == 0))
+        struct dr_str s = dr_csv_field_at(cells, &fields, k, how, &quoted);
+        if (__builtin_expect(s.n > 8u * (unsigned)words, 0) || (quoted && s.n == 0))
             break;
         struct dr_csv_key key = dr_csv_key_of_words(&finder, s.p, s.n, words);
         const struct dr_csv_slot *slot = finder.slots + (key.hash >> finder.shift);
@@ -60,18 +62,17 @@ static inline __attribute__((always_inline)) int64_t run_codes(struct dr_csv_cel
 
 static inline __attribute__((always_inline)) void run_all_codes(struct dr_csv_cells *cells,
                                                                 const struct dr_csv_run *run, int32_t c,
-                                                                bool any_field)
+                                                                enum dr_csv_fields how)
 {
     struct dr_csv_column *col = cells->columns + c;
     for (int64_t i = 0;; i++) {
-        i = col->values.words == 1   ? run_codes(cells, run, c, i, 1, any_field)
-            : col->values.words == 2 ? run_codes(cells, run, c, i, 2, any_field)
-                                     : run_codes(cells, run, c, i, 3, any_field);
+        i = col->values.words == 1   ? run_codes(cells, run, c, i, 1, how)
+            : col->values.words == 2 ? run_codes(cells, run, c, i, 2, how)
+                                     : run_codes(cells, run, c, i, 3, how);
         if (i >= run->rows)
             return;
         bool quoted;
-        struct dr_str s =
-            dr_csv_field_at(cells, run, i * cells->format->n + c, any_field, any_field, &quoted);
+        struct dr_str s = dr_csv_field_at(cells, run, i * cells->format->n + c, how, &quoted);
         dr_csv_put_code(cells->format, col, cells->rows + i, s, quoted);
     }
 }
@@ -107,6 +108,51 @@ static inline __attribute__((always_inline)) void run_codes_ahead(struct dr_csv_
         }
     }
     cells->columns[c].seen |= seen;
+}
+
+/* Row i of a run, whatever is in it. Returns whether the few values of the column have it
+ * from now on. */
+static bool put_row(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c,
+                    enum dr_csv_fields how, int64_t i)
+{
+    struct dr_csv_column *col = cells->columns + c;
+    int64_t row = cells->rows + i;
+    bool quoted;
+    struct dr_str s = dr_csv_field_at(cells, run, i * cells->format->n + c, how, &quoted);
+    dr_csv_put_code(cells->format, col, row, s, quoted);
+    return dr_csv_front_put(col->values.front, s, ((int32_t *)col->data)[row]);
+}
+
+/* The same for a column of few values, a group of rows at a time; the first strips are short,
+ * since that is where the values are new. Where more than one row in eight has none of them,
+ * groups do not pay. */
+static void run_few_codes(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c,
+                          enum dr_csv_fields how)
+{
+    enum { GROUPS = 64 };
+    struct dr_csv_column *col = cells->columns + c;
+    struct dr_csv_values *values = &col->values;
+    int32_t *codes = (int32_t *)col->data + cells->rows;
+    uint8_t found[GROUPS];
+    int64_t at = 0, groups = 1, others = 0, whole = run->rows - run->rows % DR_CSV_WIDE;
+    if (!values->front)
+        values->front = dr_csv_front_new();
+    for (int64_t rows; at < whole; at += rows, groups = groups < GROUPS ? groups * 2 : GROUPS) {
+        struct dr_csv_strip strip = dr_csv_strip_at(cells, run, c, at);
+        int64_t most = groups * DR_CSV_WIDE;
+        strip.rows = rows = whole - at < most ? whole - at : most;
+        col->seen |= dr_csv_front_find(values->front, &strip, cells->format->keep_empty, codes + at, found);
+        for (int64_t g = 0; g < rows / DR_CSV_WIDE; g++)
+            for (unsigned left = found[g] ^ 0xFFu; left; left &= left - 1)
+                others += !put_row(cells, run, c, how, at + g * DR_CSV_WIDE + __builtin_ctz(left));
+    }
+    for (; at < run->rows; at++)
+        (void)put_row(cells, run, c, how, at);
+    if (others * 8 > run->rows) {
+        values->many = true;
+        dr_csv_front_free(values->front);
+        values->front = NULL;
+    }
 }
 
 /* ---- bytes -------------------------------------------------------------------- */
@@ -148,7 +194,7 @@ void dr_csv_put_text(const struct dr_csv_format *f, struct dr_csv_column *col, i
 
 static inline __attribute__((always_inline)) void run_text(struct dr_csv_cells *cells,
                                                            const struct dr_csv_run *run, int32_t c,
-                                                           bool any_field)
+                                                           enum dr_csv_fields how, bool nulls)
 {
     const struct dr_csv_format *f = cells->format;
     struct dr_csv_column *col = cells->columns + c;
@@ -156,11 +202,12 @@ static inline __attribute__((always_inline)) void run_text(struct dr_csv_cells *
     int64_t *offsets = (int64_t *)col->data + cells->rows, at = offsets[0], missing = 0;
     uint8_t *marks = col->marks + cells->rows;
     char *bytes = col->bytes;
+    const bool keep_empty = f->keep_empty;
     for (int64_t i = 0, k = c, n = f->n; i < fields.rows; i++, k += n) {
         bool quoted;
-        struct dr_str s = dr_csv_field_at(cells, &fields, k, any_field, any_field, &quoted);
-        bool none = any_field ? is_missing(f, s, quoted) : s.n == 0;
-        if (any_field && none)
+        struct dr_str s = dr_csv_field_at(cells, &fields, k, how, &quoted);
+        bool none = nulls ? is_missing(f, s, quoted) : s.n == 0 && !(quoted && keep_empty);
+        if (nulls && none)
             s.n = 0;
         copy_text(bytes + at, s);
         offsets[i + 1] = at += (int64_t)s.n;
@@ -174,41 +221,46 @@ static inline __attribute__((always_inline)) void run_text(struct dr_csv_cells *
 
 #define TEXT_LOOPS(suffix, target)                                                                           \
     target static void codes##suffix(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c,    \
-                                     bool any)                                                               \
+                                     enum dr_csv_fields how)                                                 \
     {                                                                                                        \
-        if (any)                                                                                             \
-            run_all_codes(cells, run, c, true);                                                              \
+        if (how == DR_CSV_ANY)                                                                               \
+            run_all_codes(cells, run, c, DR_CSV_ANY);                                                        \
+        else if (how == DR_CSV_TRIM)                                                                         \
+            run_all_codes(cells, run, c, DR_CSV_TRIM);                                                       \
         else if (cells->columns[c].values.used > DR_CSV_MANY)                                                \
             run_codes_ahead(cells, run, c);                                                                  \
         else                                                                                                 \
-            run_all_codes(cells, run, c, false);                                                             \
+            run_all_codes(cells, run, c, DR_CSV_BARE);                                                       \
     }                                                                                                        \
     target static void text##suffix(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c,     \
-                                    bool any)                                                                \
+                                    enum dr_csv_fields how)                                                  \
     {                                                                                                        \
-        if (any)                                                                                             \
-            run_text(cells, run, c, true);                                                                   \
+        if (how == DR_CSV_ANY || cells->format->n_nulls > 0)                                                 \
+            run_text(cells, run, c, DR_CSV_ANY, true);                                                       \
+        else if (how == DR_CSV_TRIM)                                                                         \
+            run_text(cells, run, c, DR_CSV_TRIM, false);                                                     \
         else                                                                                                 \
-            run_text(cells, run, c, false);                                                                  \
+            run_text(cells, run, c, DR_CSV_BARE, false);                                                     \
     }
 TEXT_LOOPS(_any, )
 TEXT_LOOPS(_avx2, DR_CSV_AVX2_CODE)
 
-static bool has_any_field(const struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
-{
-    return run->quotes || (run->returns && c == cells->format->n - 1);
-}
-
 void dr_csv_run_codes(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
 {
-    (cells->isa >= DR_CSV_AVX2 ? codes_avx2 : codes_any)(cells, run, c, has_any_field(cells, run, c));
+    enum { ENOUGH_ROWS = 16 };
+    enum dr_csv_fields how = dr_csv_fields_of(cells, run, c);
+    bool returns = run->returns && c == cells->format->n - 1;
+    if (cells->isa >= DR_CSV_AVX512 && how != DR_CSV_ANY && !returns && !cells->columns[c].values.many &&
+        run->rows >= ENOUGH_ROWS)
+        run_few_codes(cells, run, c, how);
+    else
+        (cells->isa >= DR_CSV_AVX2 ? codes_avx2 : codes_any)(cells, run, c, how);
 }
 
 void dr_csv_run_text(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
 {
     struct dr_csv_column *col = cells->columns + c;
-    bool any = has_any_field(cells, run, c) || cells->format->n_nulls > 0;
     size_t most = run->ends[run->rows * cells->format->n - 1] - (run->ends[-1] + 1); /* of all columns */
     need_bytes(col, (size_t)((int64_t *)col->data)[cells->rows], most);
-    (cells->isa >= DR_CSV_AVX2 ? text_avx2 : text_any)(cells, run, c, any);
+    (cells->isa >= DR_CSV_AVX2 ? text_avx2 : text_any)(cells, run, c, dr_csv_fields_of(cells, run, c));
 }

@@ -4,8 +4,8 @@
  * A loop reads the usual spelling of its type in a register (csv_spell.h).
  * Whatever it does not take goes to dr_csv_put_typed, which knows missing
  * values, every other spelling, and what becomes of text that is none. Each
- * loop is compiled for fields without quotes and CRs, which most are, and for
- * all; and for the instructions every machine has and those most have. */
+ * loop is compiled for every enum dr_csv_fields, and for the instructions every
+ * machine has and those most have. */
 #include "data/csv_column.h"
 #include "data/csv_infer.h"
 #include "data/csv_wide.h"
@@ -69,7 +69,7 @@ static inline __attribute__((always_inline)) bool fast_value(const struct dr_csv
 
 static inline __attribute__((always_inline)) void run_values(struct dr_csv_cells *cells,
                                                              const struct dr_csv_run *run, int32_t c,
-                                                             int32_t type, bool any_field)
+                                                             int32_t type, enum dr_csv_fields how)
 {
     struct dr_csv_column *col = cells->columns + c;
     const struct dr_csv_kind kind = col->kind;
@@ -80,7 +80,7 @@ static inline __attribute__((always_inline)) void run_values(struct dr_csv_cells
     memset(col->marks + row, DR_CSV_PRESENT, (size_t)run->rows);
     for (int64_t i = 0, k = c, n = cells->format->n; i < fields.rows; i++, k += n, row++) {
         bool quoted;
-        struct dr_str s = dr_csv_field_at(cells, &fields, k, any_field, any_field, &quoted);
+        struct dr_str s = dr_csv_field_at(cells, &fields, k, how, &quoted);
         if (__builtin_expect(!fast_value(&kind, type, kind.inferred, months, s, data, row), 0))
             dr_csv_put_typed(cells->format, col, row, s, quoted);
     }
@@ -91,7 +91,7 @@ static void run_slowly(struct dr_csv_cells *cells, const struct dr_csv_run *run,
 {
     for (int64_t i = 0, k = c; i < run->rows; i++, k += cells->format->n) {
         bool quoted;
-        struct dr_str s = dr_csv_field_at(cells, run, k, true, true, &quoted);
+        struct dr_str s = dr_csv_field_at(cells, run, k, DR_CSV_ANY, &quoted);
         dr_csv_put_typed(cells->format, cells->columns + c, cells->rows + i, s, quoted);
     }
 }
@@ -101,32 +101,28 @@ static void put_one(struct dr_csv_cells *cells, const struct dr_csv_run *run, in
 {
     struct dr_csv_column *col = cells->columns + c;
     bool quoted;
-    struct dr_str s = dr_csv_field_at(cells, run, i * cells->format->n + c, run->quotes, false, &quoted);
+    struct dr_str s = dr_csv_field_at(cells, run, i * cells->format->n + c, DR_CSV_ANY, &quoted);
     if (!fast_value(&col->kind, col->kind.type, col->kind.inferred, dr_csv_months(), s, col->data,
                     cells->rows + i))
         dr_csv_put_typed(cells->format, col, cells->rows + i, s, quoted);
 }
 
-/* A run of floats or dates without CRs, a group of rows at a time. No group reads what
- * stands in quotes. */
+/* A run of floats or dates without CRs, a group of rows at a time. */
 static void run_groups(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
 {
     enum { GROUPS = 64, ROWS = GROUPS * DR_CSV_WIDE };
     struct dr_csv_column *col = cells->columns + c;
-    const struct dr_csv_format *f = cells->format;
-    struct dr_csv_strip strip = { .p = run->p, .stride = (size_t)f->n };
     uint8_t read[GROUPS];
     int64_t at = 0, whole = run->rows - run->rows % DR_CSV_WIDE;
-    strip.separator = c < f->n - 1 ? f->delimiter : '\n';
     memset(col->marks + cells->rows, DR_CSV_PRESENT, (size_t)run->rows);
-    for (; at < whole; at += strip.rows) {
-        strip.ends = run->ends + at * f->n + c;
-        strip.rows = whole - at < ROWS ? whole - at : ROWS;
+    for (int64_t rows; at < whole; at += rows) {
+        struct dr_csv_strip strip = dr_csv_strip_at(cells, run, c, at);
+        strip.rows = rows = whole - at < ROWS ? whole - at : ROWS;
         if (col->kind.type == DR_TYPE_DATE)
             dr_csv_wide_dates(&strip, (int32_t *)col->data + cells->rows + at, read);
         else
             dr_csv_wide_floats(&strip, col->kind.inferred, (double *)col->data + cells->rows + at, read);
-        for (int64_t g = 0; g < strip.rows / DR_CSV_WIDE; g++)
+        for (int64_t g = 0; g < rows / DR_CSV_WIDE; g++)
             for (unsigned left = read[g] ^ 0xFFu; left; left &= left - 1)
                 put_one(cells, run, c, at + g * DR_CSV_WIDE + __builtin_ctz(left));
     }
@@ -135,20 +131,25 @@ static void run_groups(struct dr_csv_cells *cells, const struct dr_csv_run *run,
 }
 
 #define TYPED_LOOP(name, type)                                                                               \
-    static void name##_any(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c, bool any)    \
+    static void name##_any(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c,              \
+                           enum dr_csv_fields how)                                                           \
     {                                                                                                        \
-        if (any)                                                                                             \
-            run_values(cells, run, c, type, true);                                                           \
+        if (how == DR_CSV_BARE)                                                                              \
+            run_values(cells, run, c, type, DR_CSV_BARE);                                                    \
+        else if (how == DR_CSV_TRIM)                                                                         \
+            run_values(cells, run, c, type, DR_CSV_TRIM);                                                    \
         else                                                                                                 \
-            run_values(cells, run, c, type, false);                                                          \
+            run_values(cells, run, c, type, DR_CSV_ANY);                                                     \
     }                                                                                                        \
     DR_CSV_AVX2_CODE static void name##_avx2(struct dr_csv_cells *cells, const struct dr_csv_run *run,       \
-                                             int32_t c, bool any)                                            \
+                                             int32_t c, enum dr_csv_fields how)                              \
     {                                                                                                        \
-        if (any)                                                                                             \
-            run_values(cells, run, c, type, true);                                                           \
+        if (how == DR_CSV_BARE)                                                                              \
+            run_values(cells, run, c, type, DR_CSV_BARE);                                                    \
+        else if (how == DR_CSV_TRIM)                                                                         \
+            run_values(cells, run, c, type, DR_CSV_TRIM);                                                    \
         else                                                                                                 \
-            run_values(cells, run, c, type, false);                                                          \
+            run_values(cells, run, c, type, DR_CSV_ANY);                                                     \
     }
 TYPED_LOOP(run_bool, DR_TYPE_BOOL)
 TYPED_LOOP(run_int, DR_TYPE_INT64)
@@ -159,7 +160,8 @@ TYPED_LOOP(run_decimal, DR_TYPE_DECIMAL)
 
 void dr_csv_run_typed(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c)
 {
-    static void (*const loops[][2])(struct dr_csv_cells *, const struct dr_csv_run *, int32_t, bool) = {
+    static void (*const loops[][2])(struct dr_csv_cells *, const struct dr_csv_run *, int32_t,
+                                    enum dr_csv_fields) = {
         [DR_TYPE_BOOL] = { run_bool_any, run_bool_avx2 },
         [DR_TYPE_INT64] = { run_int_any, run_int_avx2 },
         [DR_TYPE_FLOAT64] = { run_float_any, run_float_avx2 },
@@ -168,7 +170,7 @@ void dr_csv_run_typed(struct dr_csv_cells *cells, const struct dr_csv_run *run, 
         [DR_TYPE_DECIMAL] = { run_decimal_any, run_decimal_avx2 },
     };
     const struct dr_csv_column *col = cells->columns + c;
-    bool returns = run->returns && c == cells->format->n - 1, any = run->quotes || returns;
+    bool returns = run->returns && c == cells->format->n - 1;
     bool wide = (col->kind.type == DR_TYPE_FLOAT64 || col->kind.type == DR_TYPE_DATE) && !returns &&
                 dr_csv_wide_can(cells->isa, cells->format->delimiter);
     if (col->nulls_first)
@@ -176,5 +178,5 @@ void dr_csv_run_typed(struct dr_csv_cells *cells, const struct dr_csv_run *run, 
     else if (wide)
         run_groups(cells, run, c);
     else
-        loops[col->kind.type][cells->isa >= DR_CSV_AVX2](cells, run, c, any);
+        loops[col->kind.type][cells->isa >= DR_CSV_AVX2](cells, run, c, dr_csv_fields_of(cells, run, c));
 }

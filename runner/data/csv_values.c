@@ -2,6 +2,7 @@
 #include "data/csv_values.h"
 #include "base/hash.h"
 #include "data/csv_cells.h"
+#include "data/csv_front.h"
 #include <sys/mman.h>
 #include <sys/random.h>
 
@@ -212,6 +213,7 @@ void dr_csv_values_done(struct dr_csv_values *v)
     free(v->slots);
     free(v->longs);
     free(v->unsettled);
+    dr_csv_front_free(v->front);
     dr_arena_done(&v->bytes);
     *v = (struct dr_csv_values){ 0 };
 }
@@ -223,10 +225,14 @@ void dr_csv_values_refresh(struct dr_csv_values *v)
         int32_t id = v->unsettled[i];
         int32_t code = code_of(v, id);
         struct dr_str text = v->all[id].text;
-        if (code & DR_CSV_PROVISIONAL)
+        if (code & DR_CSV_PROVISIONAL) {
             v->unsettled[kept++] = id;
-        else if (text.n > 0 && text.n <= DR_CSV_SHORT)
+            continue;
+        }
+        if (text.n > 0 && text.n <= DR_CSV_SHORT)
             set_short_code(v, text, code);
+        if (v->front)
+            dr_csv_front_set(v->front, text, code);
     }
     v->unsettled_n = kept;
 }

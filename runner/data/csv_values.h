@@ -12,6 +12,7 @@
 #define DR_CSV_NULL INT32_MIN                 /* code of a missing value */
 
 struct dr_csv_format;
+struct dr_csv_front;
 enum {
     DR_CSV_SHORT = 24,
     DR_CSV_MANY = 8192 /* values, of which the table does not fit a core's own cache */
@@ -41,7 +42,9 @@ struct dr_csv_values {
     int32_t n, cap;
     int32_t *unsettled; /* owned: ids that had no code when last looked at */
     int32_t unsettled_n, unsettled_cap;
-    int32_t empty; /* id + 1 of the empty text where it is not a missing value */
+    int32_t empty;              /* id + 1 of the empty text where it is not a missing value */
+    struct dr_csv_front *front; /* owned: of columns of few values; NULL */
+    bool many;                  /* it did not pay: the column has too many values, or long ones */
     struct dr_arena bytes;
 };
 void dr_csv_values_init(struct dr_csv_values *v, const struct dr_csv_format *f);

@@ -52,15 +52,33 @@ DR_CSV_AVX2_CODE static inline struct four_texts take_signs(__m256i words, __m25
     return t;
 }
 
-DR_CSV_AVX2_CODE static inline struct four_texts load_four(const char *p, const uint32_t *ends, size_t stride)
+/* The words and lengths of texts in quotes, without these. Of what fills a word together
+ * with its quote one byte is lost: its length is made one that does not fit. */
+DR_CSV_AVX2_CODE static inline void take_quotes(char quote, __m256i *words, __m256i *n)
 {
+    __m256i first = _mm256_and_si256(*words, each(0xFF));
+    __m256i quoted = _mm256_cmpeq_epi64(first, each((unsigned char)quote));
+    *words = _mm256_srlv_epi64(*words, _mm256_and_si256(quoted, each(8)));
+    __m256i inner = _mm256_add_epi64(*n, _mm256_add_epi64(quoted, quoted));
+    __m256i full = _mm256_and_si256(quoted, _mm256_cmpeq_epi64(inner, each(8)));
+    *n = _mm256_sub_epi64(inner, full);
+}
+
+DR_CSV_AVX2_CODE static inline struct four_texts load_four(const struct dr_csv_strip *s, const uint32_t *ends,
+                                                           bool quotes)
+{
+    const char *p = s->p;
+    const size_t stride = s->stride;
     const uint32_t *at[FLOATS] = { ends - 1, ends + stride - 1, ends + 2 * stride - 1,
                                    ends + 3 * stride - 1 };
     __m256i bounds = four_words(at[0], at[1], at[2], at[3]);
     __m256i word = four_words(p + (uint32_t)(*at[0] + 1), p + (uint32_t)(*at[1] + 1),
                               p + (uint32_t)(*at[2] + 1), p + (uint32_t)(*at[3] + 1));
     __m256i past = _mm256_sub_epi32(_mm256_srli_epi64(bounds, 32), bounds); /* the length and one */
-    return take_signs(word, _mm256_sub_epi64(_mm256_and_si256(past, each(UINT32_MAX)), each(1)));
+    __m256i n = _mm256_sub_epi64(_mm256_and_si256(past, each(UINT32_MAX)), each(1));
+    if (quotes)
+        take_quotes(s->quote, &word, &n);
+    return take_signs(word, n);
 }
 
 DR_CSV_AVX2_CODE static inline struct four_texts load_four_tagged(const char *p, const uint32_t *of,
@@ -140,25 +158,27 @@ DR_CSV_AVX2_CODE static inline unsigned four_floats(struct four_texts t, bool in
 }
 
 DR_CSV_AVX2_CODE static inline __attribute__((always_inline)) void floats(const struct dr_csv_strip *strip,
-                                                                          bool inferred, double *to,
-                                                                          uint8_t *read)
+                                                                          bool inferred, bool quotes,
+                                                                          double *to, uint8_t *read)
 {
     const struct dr_csv_strip s = *strip;
     const uint32_t *ends = s.ends;
     for (int64_t i = 0; i < s.rows; i += DR_CSV_WIDE, ends += DR_CSV_WIDE * s.stride) {
-        unsigned first = four_floats(load_four(s.p, ends, s.stride), inferred, to + i);
-        unsigned second =
-            four_floats(load_four(s.p, ends + FLOATS * s.stride, s.stride), inferred, to + i + FLOATS);
+        const uint32_t *others = ends + FLOATS * s.stride;
+        unsigned first = four_floats(load_four(&s, ends, quotes), inferred, to + i);
+        unsigned second = four_floats(load_four(&s, others, quotes), inferred, to + i + FLOATS);
         read[i / DR_CSV_WIDE] = (uint8_t)(first | second << FLOATS);
     }
 }
 DR_CSV_AVX2_CODE static void floats_avx2(const struct dr_csv_strip *strip, bool inferred, double *to,
                                          uint8_t *read)
 {
-    if (inferred)
-        floats(strip, true, to, read);
+    if (strip->quotes)
+        floats(strip, inferred, true, to, read);
+    else if (inferred)
+        floats(strip, true, false, to, read);
     else
-        floats(strip, false, to, read);
+        floats(strip, false, false, to, read);
 }
 void dr_csv_wide_floats(const struct dr_csv_strip *strip, bool inferred, double *to, uint8_t *read)
 {
@@ -183,16 +203,22 @@ void dr_csv_wide_tagged_floats(const char *p, const uint32_t *texts, int64_t n, 
 
 /* ---- dates ---------------------------------------------------------------------- */
 
+/* The text of a date that "0000-00-00" and what must follow it were taken from. In quotes a
+ * quote must follow, and is only there if it does. */
+DR_CSV_AVX2_CODE static inline __m128i one_date(const struct dr_csv_strip *s, uint32_t before, bool quotes,
+                                                const __m128i expected[2])
+{
+    const char *p = s->p + (uint32_t)(before + 1);
+    size_t quoted = quotes && *p == s->quote;
+    return _mm_xor_si128(_mm_loadu_si128((const __m128i *)(const void *)(p + quoted)), expected[quoted]);
+}
+
 /* Two dates, each as eight digits, then three bytes that must be 0. */
-DR_CSV_AVX2_CODE static inline __m256i two_dates(const char *p, uint32_t before_a, uint32_t before_b,
-                                                 __m256i expected)
+DR_CSV_AVX2_CODE static inline __m256i two_dates(__m128i a, __m128i b)
 {
     const __m256i order = _mm256_setr_epi8(0, 1, 2, 3, 5, 6, 8, 9, 4, 7, 10, -1, -1, -1, -1, -1, 0, 1, 2, 3,
                                            5, 6, 8, 9, 4, 7, 10, -1, -1, -1, -1, -1);
-    __m128i a = _mm_loadu_si128((const __m128i *)(const void *)(p + (uint32_t)(before_a + 1)));
-    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(p + (uint32_t)(before_b + 1)));
-    __m256i text = _mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1);
-    return _mm256_shuffle_epi8(_mm256_xor_si256(text, expected), order);
+    return _mm256_shuffle_epi8(_mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1), order);
 }
 
 /* Lanes of 32 bits: the first, or the second, of each pair of a, then of b, half by half. */
@@ -239,12 +265,13 @@ DR_CSV_AVX2_CODE static inline __m256i is_date(__m256i year, __m256i month, __m2
                             counts);
 }
 
-DR_CSV_AVX2_CODE static inline unsigned eight_dates(const char *p, const uint32_t *ends, size_t stride,
-                                                    __m256i expected, int32_t *to)
+DR_CSV_AVX2_CODE static inline unsigned eight_dates(const struct dr_csv_strip *s, const uint32_t *ends,
+                                                    bool quotes, const __m128i expected[2], int32_t *to)
 {
     __m256i two[4], digits[2], read[2], pairs[2];
     for (size_t k = 0; k < 4; k++)
-        two[k] = two_dates(p, ends[k * stride - 1], ends[(k + 4) * stride - 1], expected);
+        two[k] = two_dates(one_date(s, ends[k * s->stride - 1], quotes, expected),
+                           one_date(s, ends[(k + 4) * s->stride - 1], quotes, expected));
     for (int k = 0; k < 2; k++) { /* dates 0, 1, 4, 5, then 2, 3, 6, 7 */
         digits[k] = _mm256_unpacklo_epi64(two[2 * k], two[2 * k + 1]);
         __m256i others = _mm256_unpackhi_epi64(two[2 * k], two[2 * k + 1]);
@@ -261,15 +288,25 @@ DR_CSV_AVX2_CODE static inline unsigned eight_dates(const char *p, const uint32_
     return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(good));
 }
 
-DR_CSV_AVX2_CODE static void dates_avx2(const struct dr_csv_strip *strip, int32_t *to, uint8_t *read)
+DR_CSV_AVX2_CODE static inline __attribute__((always_inline)) void dates(const struct dr_csv_strip *strip,
+                                                                         bool quotes, int32_t *to,
+                                                                         uint8_t *read)
 {
     const struct dr_csv_strip s = *strip;
-    const char pattern[16] = { '0', '0', '0', '0', '-', '0', '0', '-', '0', '0', s.separator };
-    const __m256i expected =
-        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)pattern));
+    const __m128i expected[2] = {
+        _mm_setr_epi8('0', '0', '0', '0', '-', '0', '0', '-', '0', '0', s.separator, 0, 0, 0, 0, 0),
+        _mm_setr_epi8('0', '0', '0', '0', '-', '0', '0', '-', '0', '0', s.quote, 0, 0, 0, 0, 0),
+    };
     const uint32_t *ends = s.ends;
     for (int64_t i = 0; i < s.rows; i += DR_CSV_WIDE, ends += DR_CSV_WIDE * s.stride)
-        read[i / DR_CSV_WIDE] = (uint8_t)eight_dates(s.p, ends, s.stride, expected, to + i);
+        read[i / DR_CSV_WIDE] = (uint8_t)eight_dates(&s, ends, quotes, expected, to + i);
+}
+DR_CSV_AVX2_CODE static void dates_avx2(const struct dr_csv_strip *strip, int32_t *to, uint8_t *read)
+{
+    if (strip->quotes)
+        dates(strip, true, to, read);
+    else
+        dates(strip, false, to, read);
 }
 void dr_csv_wide_dates(const struct dr_csv_strip *strip, int32_t *to, uint8_t *read)
 {

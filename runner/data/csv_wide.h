@@ -16,6 +16,8 @@ struct dr_csv_strip {
     size_t stride;        /* separators of a record */
     int64_t rows;         /* whole groups */
     char separator;       /* what follows each field, but for the last of the text */
+    bool quotes;          /* fields may be quoted, in: */
+    char quote;           /* none is doubled */
 };
 /* Whether the separators can be told from what the functions below read. */
 bool dr_csv_wide_can(enum dr_csv_isa isa, char delimiter);

@@ -9,31 +9,44 @@
 #include "data/csv_parse.h"
 #include "data/csv_wide.h"
 
-enum { MOST = 1 << 16 };
+enum { MOST = 1 << 16, QUOTE = '"' };
 
 /* Fields one below the other, as a run of records. */
 struct fields {
     struct dr_buf text;
     uint32_t *before; /* MOST + 1: where fields end; before[0] is before the first */
     int64_t n;
+    struct fields *quoted; /* the same, some of them in quotes; NULL: this is it */
 };
 
-static int setup(void **state)
+static struct fields *new_fields(struct fields *quoted)
 {
     struct fields *f = calloc(1, sizeof *f);
     f->text.max = SIZE_MAX / 4;
     f->before = malloc((MOST + 1) * sizeof *f->before);
     f->before[0] = UINT32_MAX;
-    *state = f;
+    f->quoted = quoted;
+    return f;
+}
+
+static int setup(void **state)
+{
+    *state = new_fields(new_fields(NULL));
     return 0;
+}
+
+static void free_fields(struct fields *f)
+{
+    dr_buf_done(&f->text);
+    free(f->before);
+    free(f);
 }
 
 static int teardown(void **state)
 {
     struct fields *f = *state;
-    dr_buf_done(&f->text);
-    free(f->before);
-    free(f);
+    free_fields(f->quoted);
+    free_fields(f);
     return 0;
 }
 
@@ -56,15 +69,42 @@ static void clear(struct fields *f)
     f->n = 0;
 }
 
+/* Every field again, two of three in quotes; a quote within would be doubled, and no field of a group is. */
+static struct fields *put_in_quotes(struct fields *f)
+{
+    struct fields *quoted = f->quoted;
+    clear(quoted);
+    for (int64_t i = 0; i < f->n; i++) {
+        struct dr_str s = field(f, i);
+        if (memchr(s.p, QUOTE, s.n))
+            s.n = 0;
+        if (i % 3)
+            dr_buf_putc(&quoted->text, QUOTE);
+        dr_buf_append(&quoted->text, s.p, s.n);
+        add(quoted, i % 3 ? "\"" : "");
+    }
+    return quoted;
+}
+
+static struct dr_str trimmed(struct dr_str s)
+{
+    bool quoted = s.n > 0 && s.p[0] == QUOTE;
+    return (struct dr_str){ s.p + quoted, s.n - 2 * (size_t)quoted };
+}
+
 /* Whole groups, and bytes that may be read after the last. */
 static struct dr_csv_strip end_strip(struct fields *f)
 {
     while (f->n % DR_CSV_WIDE)
         add(f, "");
     memset(dr_buf_reserve(&f->text, DR_CSV_SLACK), 0, DR_CSV_SLACK);
-    return (struct dr_csv_strip){
-        .p = f->text.p, .ends = f->before + 1, .stride = 1, .rows = f->n, .separator = ','
-    };
+    return (struct dr_csv_strip){ .p = f->text.p,
+                                  .ends = f->before + 1,
+                                  .stride = 1,
+                                  .rows = f->n,
+                                  .separator = ',',
+                                  .quotes = !f->quoted,
+                                  .quote = QUOTE };
 }
 
 static bool is_read(const uint8_t *read, int64_t i)
@@ -82,20 +122,26 @@ static void skip_without_avx2(void)
 
 /* ---- dates ---------------------------------------------------------------------- */
 
-static void check_dates(struct fields *f)
+static void check_dates_as_they_are(struct fields *f)
 {
     static int32_t days[MOST];
     static uint8_t read[MOST / DR_CSV_WIDE];
     struct dr_csv_strip strip = end_strip(f);
     dr_csv_wide_dates(&strip, days, read);
     for (int64_t i = 0; i < f->n; i++) {
-        struct dr_str s = field(f, i);
+        struct dr_str s = f->quoted ? field(f, i) : trimmed(field(f, i));
         int32_t expected = 0;
         bool taken = dr_csv_fast_date(dr_csv_months(), s, &expected);
         if (is_read(read, i) != taken || (taken && days[i] != expected))
             fail_msg("field %d, '%.*s': %d and %d days, alone %d and %d", (int)i, (int)s.n, s.p,
                      is_read(read, i), days[i], taken, expected);
     }
+}
+
+static void check_dates(struct fields *f)
+{
+    check_dates_as_they_are(f);
+    check_dates_as_they_are(put_in_quotes(f));
     clear(f);
 }
 
@@ -179,9 +225,10 @@ static void check_floats(struct fields *f, bool inferred)
     struct dr_csv_strip strip = end_strip(f);
     dr_csv_wide_floats(&strip, inferred, values, read);
     for (int64_t i = 0; i < f->n; i++) {
-        struct dr_str s = field(f, i);
+        struct dr_str whole = field(f, i), s = f->quoted ? whole : trimmed(whole);
         double expected = 0;
-        bool taken = s.n <= 8 && dr_csv_fast_float(s, &expected) && (!inferred || dr_csv_is_canonical(s));
+        bool taken = s.n + (s.n < whole.n) <= 8 && dr_csv_fast_float(s, &expected) &&
+                     (!inferred || dr_csv_is_canonical(s));
         if (is_read(read, i) != taken || (taken && memcmp(&values[i], &expected, sizeof expected) != 0))
             fail_msg("field %d, '%.*s': %d and %.17g, alone %d and %.17g", (int)i, (int)s.n, s.p,
                      is_read(read, i), values[i], taken, expected);
@@ -216,6 +263,8 @@ static void check_both(struct fields *f)
     check_floats(f, false);
     check_floats(f, true);
     check_tagged(f);
+    check_floats(put_in_quotes(f), false);
+    check_floats(put_in_quotes(f), true);
     clear(f);
 }
 
