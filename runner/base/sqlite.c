@@ -102,10 +102,9 @@ static int32_t fail_open(sqlite3 *handle, const char *path, int code, struct dr_
 
 /* Double quotes name columns and never strings, so that a misspelt column is an
  * error and not a constant. */
-static void configure(sqlite3 *handle, int busy_timeout_ms)
+static void configure(sqlite3 *handle)
 {
     sqlite3_extended_result_codes(handle, 1);
-    sqlite3_busy_timeout(handle, busy_timeout_ms);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -163,9 +162,11 @@ int32_t dr_sql_open(const char *path, int flags, int busy_timeout_ms, struct dr_
     int code = sqlite3_open_v2(name, &handle, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (code != SQLITE_OK)
         return fail_open(handle, name, code, err);
-    configure(handle, busy_timeout_ms);
+    configure(handle);
     struct dr_sql *db = dr_calloc(1, sizeof(*db));
     db->handle = handle;
+    db->log_fd = -1;
+    dr_sql_wait_up_to(db, busy_timeout_ms);
     int32_t rc = read_header(db, name, err);
     if (!rc)
         rc = set_journal(db, flags, busy_timeout_ms, err);
@@ -210,6 +211,7 @@ void dr_sql_close(struct dr_sql *db)
     }
     dr_map_done(&db->cache);
     sqlite3_close(db->handle);
+    dr_sql_end_life(db);
     dr_sql_free_attached(db);
     free(db);
 }

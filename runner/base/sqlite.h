@@ -1,4 +1,5 @@
-/* sqlite.h - the one module that includes sqlite3.h (sqlite.c, sqlite_table.c).
+/* sqlite.h - the one module that includes sqlite3.h (sqlite.c, sqlite_table.c,
+ * sqlite_wait.c).
  * Layer: base.
  *
  * A connection opened here has foreign_keys ON, trusted_schema OFF, a busy
@@ -20,6 +21,14 @@ int32_t dr_sql_open(const char *path, int flags, int busy_timeout_ms, struct dr_
 void dr_sql_close(struct dr_sql *db); /* finalizes, rolls back; NULL is fine */
 /* What the connection does from now on may take so long: then the statement ends with DR_ELIMIT. */
 void dr_sql_limit_time(struct dr_sql *db, int64_t us);
+/* Whenever a lock does not come within a second, tell whoever asked for this which program has it, and how
+ * long the wait may take. */
+void dr_sql_on_wait(struct dr_sql *db, void (*tell)(void *ctx, const char *text), void *ctx);
+/* Signs of life, by numbers: they last until the connection is closed or its process ends in any way. Others
+ * who have the database open see them, in other processes too. False where none can be given: no
+ * write-ahead log. */
+bool dr_sql_show_life(struct dr_sql *db, uint32_t number);
+bool dr_sql_other_lives(struct dr_sql *db, uint32_t number); /* this connection's own do not count */
 /* Statements without results, separated by semicolons. */
 int32_t dr_sql_exec(struct dr_sql *db, const char *sql, struct dr_err *err);
 /* A statement prepared once per connection and SQL text, reset and unbound. The

@@ -272,6 +272,50 @@ static void a_second_writer_is_told_that_it_is_busy(void **state)
     assert_int_equal(rc, DR_EBUSY);
 }
 
+static void keep_told(void *ctx, const char *text)
+{
+    snprintf(ctx, 300, "%s", text);
+}
+
+/* Who holds the lock is another process: of one's own nobody is told. */
+static void whoever_waits_is_told_after_a_second(void **state)
+{
+    struct fixture *f = *state;
+    struct dr_sql *one = open_file(f, "x.db", 0), *two = NULL;
+    char told[300] = "";
+    must(f, dr_sql_open(dr_path_join(&f->arena, f->dir, "x.db"), 0, 1100, &two, &f->err));
+    dr_sql_on_wait(two, keep_told, told);
+    must(f, dr_sql_begin(one, &f->err));
+    int32_t rc = dr_sql_begin(two, &f->err);
+    must(f, dr_sql_commit(one, &f->err));
+    dr_sql_close(one);
+    dr_sql_close(two);
+    assert_int_equal(rc, DR_EBUSY);
+    assert_non_null(strstr(told, "another program holds the lock of '"));
+    assert_non_null(strstr(told, "x.db'; waiting for it, up to 1.1 s"));
+}
+
+static void a_sign_of_life_is_seen_by_others_until_the_connection_is_closed(void **state)
+{
+    struct fixture *f = *state;
+    struct dr_sql *one = open_file(f, "x.db", 0), *two = open_file(f, "x.db", 0), *memory;
+    assert_true(dr_sql_show_life(one, 7));
+    assert_false(dr_sql_other_lives(one, 7));
+    assert_true(dr_sql_other_lives(two, 7));
+    assert_false(dr_sql_other_lives(two, 8));
+    assert_false(dr_sql_show_life(two, 7));
+    assert_true(dr_sql_show_life(two, UINT32_MAX));
+    must(f, dr_sql_exec(one, "CREATE TABLE t (a)", &f->err));
+    dr_sql_close(one);
+    assert_false(dr_sql_other_lives(two, 7));
+    assert_true(dr_sql_show_life(two, 7));
+    dr_sql_close(two);
+    must(f, dr_sql_open("", DR_SQL_MEMORY, 0, &memory, &f->err));
+    assert_false(dr_sql_show_life(memory, 7));
+    assert_false(dr_sql_other_lives(memory, 7));
+    dr_sql_close(memory);
+}
+
 static void a_read_only_connection_cannot_write(void **state)
 {
     struct fixture *f = *state;
@@ -389,6 +433,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_rollback_undoes_and_may_be_repeated, setup, teardown),
         cmocka_unit_test_setup_teardown(closing_rolls_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_writer_is_told_that_it_is_busy, setup, teardown),
+        cmocka_unit_test_setup_teardown(whoever_waits_is_told_after_a_second, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_sign_of_life_is_seen_by_others_until_the_connection_is_closed,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_read_only_connection_cannot_write, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_opened_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(identifiers_are_quoted, setup, teardown),
