@@ -1,5 +1,5 @@
-/* load - tables into a database, all in one transaction: readers see the old tables
- * until the new ones are complete, and a rerun never doubles. */
+/* load - tables into a database, all in one transaction (unless the DAG asks for pieces): readers see the old
+ * tables until the new ones are complete, and a rerun never doubles. */
 #include <dagrun/task.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,8 @@ static const struct dr_param params[] = {
     { "delete_missing", DR_PARAM_MAP, 0, NULL, NULL,
       "Child rows to delete where their parent came without them: {names: [patient_id]} by dataset, or "
       "{names: {by: [patient_id], of: patients}}" },
+    { "commit", DR_PARAM_STRING, 0, "whole", "whole|pieces",
+      "SQLite: all in one transaction, or many rows in pieces, between which others write and read" },
     { "ledger", DR_PARAM_BOOL, 0, "true", NULL, "Do nothing where the same rows were loaded before" },
     { 0 },
 };
@@ -204,7 +206,9 @@ static int32_t load(struct dr_task *t)
     for (int32_t i = 0; i < l.n; i++)
         DR_TRY(describe(&l, i));
     DR_TRY(dr_task_connect(t, dr_node_str(dr_task_param(t, "connection"), "warehouse"), &db));
-    int32_t rc = dr_db_load(db, l.n, l.tables, &lock_us, dr_task_err(t));
+    int32_t in_pieces = strcmp(dr_node_str(dr_task_param(t, "commit"), "whole"), "pieces") == 0;
+    int32_t rc = in_pieces ? dr_db_load_in_pieces(db, l.n, l.tables, &lock_us, dr_task_err(t))
+                           : dr_db_load(db, l.n, l.tables, &lock_us, dr_task_err(t));
     dr_db_close(db);
     return rc ? rc : report(&l, lock_us);
 }

@@ -2,6 +2,7 @@
 #include "cmd/cmd.h"
 #include "base/file.h"
 #include "data/db_migrate.h"
+#include "data/db_unfinished.h"
 #include "model/connection.h"
 
 struct work {
@@ -11,6 +12,12 @@ struct work {
     const char **sets;
     size_t n_sets;
 };
+
+static void print_wait(void *ctx, const char *text)
+{
+    (void)ctx;
+    fprintf(stderr, "dagrun: %s\n", text);
+}
 
 static int32_t connect_db(struct work *w, struct dr_err *err)
 {
@@ -22,6 +29,7 @@ static int32_t connect_db(struct work *w, struct dr_err *err)
     };
     if (dr_db_connect(&where, &w->db, err))
         return dr_err_prefix(err, "connection '%s'", w->connection);
+    dr_db_on_wait(w->db, print_wait, NULL);
     return DR_OK;
 }
 
@@ -118,6 +126,34 @@ static void put_set(const struct dr_migrations *m, struct dr_json *j)
     }
 }
 
+/* On standard error: it is no migration. */
+static void note_unfinished(const struct work *w, const struct dr_unfinished *u)
+{
+    const char *begun = u->begun_at ? dr_arena_printf(&w->c->arena, " begun at %s", u->begun_at) : "";
+    if (u->runs)
+        fprintf(stderr, "dagrun: note: a load of '%s'%s is under way\n", u->table, begun);
+    else if (u->beside)
+        fprintf(stderr,
+                "dagrun: note: a load of '%s' was killed and left the table '%s'; the next load into this "
+                "database removes it\n",
+                u->table, u->beside);
+    else
+        fprintf(
+            stderr,
+            "dagrun: note: the load of '%s'%s was not finished: some of its rows are there and others are "
+            "not; run it again\n",
+            u->table, begun);
+}
+
+static int32_t tell_unfinished(struct work *w, struct dr_err *err)
+{
+    struct dr_unfinished_list list;
+    DR_TRY(dr_unfinished_find(w->db, &w->c->arena, &list, err));
+    for (int32_t i = 0; i < list.n; i++)
+        note_unfinished(w, &list.items[i]);
+    return DR_OK;
+}
+
 static int32_t status(struct work *w, bool *ret_wrong, struct dr_err *err)
 {
     static const char *const titles[] = { "set", "migration", "state", "applied" };
@@ -139,23 +175,30 @@ static int32_t status(struct work *w, bool *ret_wrong, struct dr_err *err)
             *ret_wrong |= m.items[k].state >= DR_MIGRATION_CHANGED;
     }
     dr_json_end_array(&j);
-    if (w->c->args.json)
-        return dr_print_json(&text) ? dr_fail(err, DR_ESYS, "standard output") : DR_OK;
-    dr_buf_done(&text);
-    dr_grid_print(&grid, w->c->color, stdout);
-    return DR_OK;
+    if (w->c->args.json && dr_print_json(&text))
+        return dr_fail(err, DR_ESYS, "standard output");
+    if (!w->c->args.json) {
+        dr_buf_done(&text);
+        dr_grid_print(&grid, w->c->color, stdout);
+    }
+    return tell_unfinished(w, err);
 }
 
 /* ---- teardown --------------------------------------------------------------------- */
 
 static int32_t teardown(struct work *w, struct dr_err *err)
 {
+    int32_t left;
+    int64_t lock_us = 0;
     for (size_t i = w->n_sets; i-- > 0;) {
         int32_t dropped = 0;
         DR_TRY(dr_migrations_teardown(w->db, w->sets[i], &dropped, err));
         printf("%s: dropped %d tables, views and the like from connection '%s'\n", w->sets[i], (int)dropped,
                w->connection);
     }
+    DR_TRY(dr_unfinished_remove(w->db, &left, &lock_us, err));
+    if (left)
+        printf("dropped %d tables that killed loads had left\n", (int)left);
     return DR_OK;
 }
 

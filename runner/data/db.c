@@ -1,7 +1,9 @@
 /* db.c - what is the same for every database: the public functions, each handed
  * to the connection's driver. */
 #include "data/db.h"
+#include <stdarg.h>
 #include "base/file.h"
+#include "base/sqlite.h"
 
 /* The folder of a database that is yet to be made. */
 static int32_t make_folder(const char *path, struct dr_err *err)
@@ -70,6 +72,27 @@ int32_t dr_db_query(struct dr_db *db, const char *sql, struct dr_table **ret, st
         return dr_fail(err, DR_EINPUT, "the statement has no result; a SELECT was expected");
     *ret = result;
     return DR_OK;
+}
+
+void dr_db_on_wait(struct dr_db *db, void (*tell)(void *ctx, const char *text), void *ctx)
+{
+    db->tell = tell;
+    db->tell_ctx = ctx;
+    if (db->sql)
+        dr_sql_on_wait(db->sql, tell, ctx);
+}
+
+void dr_db_tell(const struct dr_db *db, const char *format, ...)
+{
+    DR_AUTO_BUF text = { 0 };
+    va_list ap;
+    if (!db->tell)
+        return;
+    va_start(ap, format);
+    int32_t rc = dr_buf_vprintf(&text, format, ap);
+    va_end(ap);
+    if (!rc)
+        db->tell(db->tell_ctx, dr_buf_cstr(&text));
 }
 
 int32_t dr_db_run(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,

@@ -51,9 +51,8 @@ struct dr_dialect {
     const char *lock_table_sql; /* one load of the table ?1 at a time; likewise */
     const char *before_drop;    /* what a transaction that drops tables begins with, or NULL */
     /* Of a load; NULL where tables are not filled beside. How many tables are named ?1 and made by the
-     * statement ?2, with nothing hanging on them; the names of those that loads of the table ?1 left when
-     * they were killed. */
-    const char *alone_sql, *left_over_sql;
+     * statement ?2, with nothing hanging on them; the names of those that are filled beside. */
+    const char *alone_sql, *beside_sql;
     bool fills_beside; /* writers wait for each other, so that large tables are filled piece by piece; */
     const char *before_pieces, *between_pieces, *after_pieces; /* statements around these */
     /* Give a table another name, and the index of its primary key with it. */
@@ -110,6 +109,8 @@ struct dr_db {
     struct dr_sql *sql; /* SQLite: owned */
     struct dr_pg *pg;   /* PostgreSQL: owned */
     struct dr_db_failure failure;
+    void (*tell)(void *ctx, const char *text); /* see dr_db_on_wait; NULL: nobody asked */
+    void *tell_ctx;                            /* borrowed */
 };
 /* Room for one more column at the end of a list that begins as NULL and 0. */
 struct dr_db_column *dr_db_next_column(struct dr_arena *a, struct dr_db_column **list, int32_t *n);
@@ -119,6 +120,10 @@ int32_t dr_db_postgresql_open(const struct dr_db_target *where, struct dr_db **r
 
 /* SQLite: what the connection does from now on may take so long, then it fails with DR_ELIMIT. */
 void dr_db_limit_time(struct dr_db *db, int64_t us);
+
+/* Tell whoever asked for this what somebody should know who waits: for whom, how long, what was found. */
+void dr_db_on_wait(struct dr_db *db, void (*tell)(void *ctx, const char *text), void *ctx);
+void dr_db_tell(const struct dr_db *db, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Shorter ways to driver->run. */
 int32_t dr_db_run(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,

@@ -4,10 +4,11 @@
  *     stage     the rows, in temporary tables of this connection
  *     classify  compare them with what is there: what is new, differs, is gone reading
  *     fill      large tables that are to be made, beside those that are there  (db_load_beside.c)
+ *     pieces    where that is asked for: most of the rows, in short transactions  (db_load_pieces.c)
  *     apply     insert and update what is to do, delete what is to go          writing
  *     ledger    note it; commit
  *
- * Only the last two keep other writers waiting, and they touch no row that stays as
+ * Only the last two keep other writers waiting (and each piece does), and they touch no row that stays as
  * it is. SQLite's transaction begins by reading and turns into a writing one; where
  * somebody else wrote in between, it is begun again. Where that happens again and again, and always on
  * PostgreSQL, what is written was compared before the lock: the statements ask each row again, and
@@ -22,8 +23,16 @@
 #include "data/db_load.h"
 #include "base/date.h"
 #include "base/sqlite.h"
+#include "data/db_unfinished.h"
+#include <time.h>
 
-enum { MAX_PASSES = 100, SNAPSHOT_PASSES = 2, OVERTAKEN_MAX = 10, MANY_REFUSED = 1000 };
+enum {
+    MAX_PASSES = 100,
+    SNAPSHOT_PASSES = 2,
+    OVERTAKEN_MAX = 10,
+    MANY_REFUSED = 1000,
+    RUNNING_US = 30000000
+};
 
 struct load {
     struct dr_db *db;
@@ -32,8 +41,17 @@ struct load {
     struct dr_load_table *tables; /* in arena */
     int32_t overtaken;            /* passes in vain, since somebody else wrote meanwhile */
     bool inside;                  /* of the caller's transaction: the ledger is not asked */
-    int64_t lock_us, lock_since;  /* the longest, and since when: 0 while nothing is locked */
+    bool may_use_pieces;          /* rows may be committed in pieces before the load's own transaction; */
+    uint32_t token;               /* they were, or are, by the load of that token; 0: not yet */
+    bool pieces_uncounted;        /* what was to do before them is in done, what is to do after them not */
+    bool pieces_written;
+    int64_t lock_us, lock_since; /* the longest, and since when: 0 while nothing is locked */
 };
+
+static int32_t in_table(const struct dr_load_table *t, int32_t rc, struct dr_err *err)
+{
+    return rc ? dr_err_prefix(err, "database table '%s'", t->spec->name) : DR_OK;
+}
 
 /* ---- plan ------------------------------------------------------------------------- */
 
@@ -164,6 +182,20 @@ static int32_t find_parent(struct load *l, struct dr_load_table *t, struct dr_er
     return DR_OK;
 }
 
+/* After a load that was killed between its pieces, the ledger knows what was there before it. */
+static int32_t find_known(struct load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    struct dr_unfinished other;
+    DR_TRY(dr_unfinished_of(l->db, t->arena, t->spec->name, l->token, &other, err));
+    if (other.table && !other.runs)
+        dr_db_tell(
+            l->db,
+            "database table '%s': the load begun at %s was not finished; what it wrote is compared with "
+            "the rows of this one",
+            t->spec->name, other.begun_at);
+    return other.table && t->spec->mode != DR_LOAD_APPEND ? DR_OK : dr_ledger_find(l->db, t, err);
+}
+
 static int32_t plan_table(struct load *l, struct dr_load_table *t, struct dr_err *err)
 {
     const struct dr_db_driver *driver = l->db->driver;
@@ -182,10 +214,8 @@ static int32_t plan_table(struct load *l, struct dr_load_table *t, struct dr_err
     DR_TRY(dr_load_row_name(driver->dialect, t, err));
     t->rows = dr_table_ref(t->spec->rows);
     dr_load_hash(t, t->content);
-    if (!l->inside) {
-        DR_TRY(dr_load_remove_left_over(l->db, t, &l->lock_us, err));
-        DR_TRY(dr_ledger_find(l->db, t, err));
-    }
+    if (!l->inside)
+        DR_TRY(find_known(l, t, err));
     return t->skip ? DR_OK : dr_load_choose_rows(driver->dialect, t, err);
 }
 
@@ -228,11 +258,6 @@ static void unstage(struct load *l)
 }
 
 /* ---- pieces ----------------------------------------------------------------------- */
-
-static int32_t in_table(const struct dr_load_table *t, int32_t rc, struct dr_err *err)
-{
-    return rc ? dr_err_prefix(err, "database table '%s'", t->spec->name) : DR_OK;
-}
 
 static int32_t fail_row(const struct dr_load_table *t, int32_t rc, struct dr_err *err)
 {
@@ -462,18 +487,64 @@ static int32_t swap_in_made(struct load *l, struct dr_err *err)
     return DR_OK;
 }
 
+static int32_t note(struct load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    DR_TRY(dr_unfinished_end(l->db, t->spec->name, err));
+    return dr_ledger_note(l->db, t, err);
+}
+
 static int32_t note_all(struct load *l, struct dr_err *err)
 {
     for (int32_t i = 0; i < l->n; i++)
         if (!l->tables[i].skip)
-            DR_TRY(l->inside ? dr_ledger_forget(l->db, &l->tables[i], err)
-                             : dr_ledger_note(l->db, &l->tables[i], err));
+            DR_TRY(l->inside ? dr_ledger_forget(l->db, &l->tables[i], err) : note(l, &l->tables[i], err));
     return DR_OK;
+}
+
+/* A load that is committing one of these tables in pieces; ret->table NULL: none. */
+static int32_t find_running(struct load *l, struct dr_unfinished *ret, struct dr_err *err)
+{
+    *ret = (struct dr_unfinished){ 0 };
+    for (int32_t i = 0; i < l->n && !ret->runs; i++)
+        if (!l->tables[i].skip)
+            DR_TRY(dr_unfinished_of(l->db, &l->arena, l->tables[i].spec->name, l->token, ret, err));
+    ret->table = ret->runs ? ret->table : NULL;
+    return DR_OK;
+}
+
+static int32_t fail_running(const struct dr_unfinished *other, struct dr_err *err)
+{
+    return dr_fail(err, DR_EBUSY, "database table '%s': the load begun at %s is still writing", other->table,
+                   other->begun_at);
+}
+
+/* Its transactions are short, but it is not done between them. */
+static int32_t wait_for_running(struct load *l, struct dr_err *err)
+{
+    static const struct timespec pause = { .tv_nsec = 20000000 };
+    int64_t since = dr_monotonic_us();
+    for (bool told = false;; nanosleep(&pause, NULL)) {
+        struct dr_unfinished other;
+        DR_TRY(find_running(l, &other, err));
+        int64_t waited = dr_monotonic_us() - since;
+        if (!other.table)
+            return DR_OK;
+        if (waited >= RUNNING_US)
+            return fail_running(&other, err);
+        if (!told && waited >= DR_US_PER_S)
+            dr_db_tell(l->db, "database table '%s': waiting for the load begun at %s, up to %d s",
+                       other.table, other.begun_at, (int)(RUNNING_US / DR_US_PER_S));
+        told = told || waited >= DR_US_PER_S;
+    }
 }
 
 /* Loads of one table write one after the other, each what it compared with what is there now. */
 static int32_t check_overtaken(struct load *l, struct dr_err *err)
 {
+    struct dr_unfinished other;
+    DR_TRY(find_running(l, &other, err));
+    if (other.table)
+        return fail_running(&other, err);
     for (int32_t i = 0; i < l->n; i++) {
         struct dr_load_table *t = &l->tables[i];
         int64_t last;
@@ -576,6 +647,84 @@ static void forget_beside(struct load *l, bool done)
         l->tables[i].replaced = NULL;
 }
 
+/* ---- pieces beforehand ---------------------------------------------------------------------- */
+
+static bool wants_pieces(const struct load *l)
+{
+    int64_t rows = 0;
+    if (!l->may_use_pieces || l->pieces_written || l->inside || !l->db->driver->dialect->fills_beside)
+        return false;
+    for (int32_t i = 0; i < l->n; i++)
+        rows += dr_load_rows_for_pieces(&l->tables[i]);
+    return dr_load_worth_pieces(rows);
+}
+
+static int32_t mark_all(struct load *l, struct dr_err *err)
+{
+    DR_TRY(check_overtaken(l, err));
+    for (int32_t i = 0; i < l->n; i++)
+        if (!l->tables[i].skip)
+            DR_TRY(dr_unfinished_begin(l->db, l->tables[i].spec->name, l->token, err));
+    return DR_OK;
+}
+
+/* From here on other loads leave these tables alone. */
+static int32_t mark_unfinished(struct load *l, struct dr_err *err)
+{
+    const struct dr_db_driver *driver = l->db->driver;
+    l->token = l->token ? l->token : dr_unfinished_token(l->db);
+    DR_TRY(driver->begin(l->db, true, err));
+    int32_t rc = mark_all(l, err);
+    if (!rc)
+        rc = driver->commit(l->db, err);
+    if (rc)
+        driver->rollback(l->db);
+    return rc;
+}
+
+static int32_t write_pieces(struct load *l, struct dr_err *err)
+{
+    for (int32_t i = 0; i < l->n; i++)
+        DR_TRY(in_table(&l->tables[i], dr_load_apply_in_pieces(l->db, &l->tables[i], &l->lock_us, err), err));
+    for (int32_t i = l->n - 1; i >= 0; i--)
+        DR_TRY(
+            in_table(&l->tables[i], dr_load_delete_in_pieces(l->db, &l->tables[i], &l->lock_us, err), err));
+    l->pieces_written = true;
+    return DR_OK;
+}
+
+/* How many rows were written shows when they are compared again. */
+static void count_pieces(struct load *l, int sign)
+{
+    for (int32_t i = 0; i < l->n; i++) {
+        struct dr_load_table *t = &l->tables[i];
+        if (dr_load_rows_for_pieces(t) == 0)
+            continue;
+        t->done.inserted += sign * t->spec->inserted;
+        t->done.updated += sign * t->spec->updated;
+    }
+    l->pieces_uncounted = sign > 0;
+}
+
+/* Where the lock would not come, the next pass goes on. */
+static int32_t commit_in_pieces(struct load *l, struct dr_err *err)
+{
+    int32_t rc = mark_unfinished(l, err);
+    if (!rc) {
+        count_pieces(l, 1);
+        rc = write_pieces(l, err);
+    }
+    return rc == DR_EBUSY && ++l->overtaken < OVERTAKEN_MAX ? DR_OK : rc;
+}
+
+static void add_pieces(struct dr_load_table *t)
+{
+    t->spec->inserted += t->done.inserted;
+    t->spec->updated += t->done.updated;
+    t->spec->deleted += t->done.deleted;
+    t->spec->unchanged -= t->done.inserted + t->done.updated;
+}
+
 /* ---- a transaction ------------------------------------------------------------------------ */
 
 static int32_t classify_all(struct load *l, const int32_t *before, struct dr_err *err)
@@ -594,6 +743,8 @@ static int32_t classify_all(struct load *l, const int32_t *before, struct dr_err
         if (t->n_refusals > before[i])
             return fail_refused(l, DR_EDB, err);
     }
+    if (l->pieces_uncounted)
+        count_pieces(l, -1);
     return choose_beside(l, err);
 }
 
@@ -604,14 +755,14 @@ static int32_t turn_to_writing(struct load *l, struct dr_err *err)
     return l->db->driver->begin(l->db, true, err);
 }
 
-/* Everything between begin and commit; where rows were refused, or tables are to be filled first, it
- * stops early. */
+/* Everything between begin and commit; where rows were refused, or tables are to be filled or pieces to be
+ * committed first, it stops early. After the pieces others may have written, and no other load. */
 static int32_t pass(struct load *l, const int32_t *before, struct dr_err *err)
 {
     DR_TRY(classify_all(l, before, err));
-    if (count_refused(l, before) || any_to_fill(l))
+    if (count_refused(l, before) || any_to_fill(l) || wants_pieces(l))
         return DR_OK;
-    if (l->overtaken >= SNAPSHOT_PASSES)
+    if (l->overtaken >= SNAPSHOT_PASSES || l->pieces_written)
         DR_TRY(turn_to_writing(l, err));
     return write_all(l, before, err);
 }
@@ -626,6 +777,7 @@ static void unlock(struct load *l)
 static int32_t transact(struct load *l, const int32_t *before, bool *ret_done, struct dr_err *err)
 {
     const struct dr_db_driver *driver = l->db->driver;
+    DR_TRY(wait_for_running(l, err));
     DR_TRY(driver->begin(l->db, false, err));
     int32_t rc = pass(l, before, err);
     bool whole = !rc && count_refused(l, before) == 0;
@@ -634,7 +786,7 @@ static int32_t transact(struct load *l, const int32_t *before, bool *ret_done, s
     if (rc || !whole)
         driver->rollback(l->db);
     unlock(l);
-    *ret_done = whole && !rc && !any_to_fill(l);
+    *ret_done = whole && !rc && !any_to_fill(l) && !wants_pieces(l);
     forget_beside(l, *ret_done);
     return rc;
 }
@@ -676,15 +828,21 @@ static int32_t pass_and_drop(struct load *l, bool *ret_done, struct dr_err *err)
             l->tables[i].n_refusals = before[i];
         return DR_OK;
     }
+    bool to_be_cut = !rc && !*ret_done && count_refused(l, before) == 0 && wants_pieces(l);
     drop_orphaned(l, before);
     for (int32_t i = 0; i < l->n && !rc; i++)
         rc = dr_load_drop_refused(&l->tables[i], before[i], err);
-    return rc || *ret_done ? rc : fill_beside(l, err);
+    if (rc || *ret_done)
+        return rc;
+    DR_TRY(fill_beside(l, err));
+    return to_be_cut ? commit_in_pieces(l, err) : DR_OK;
 }
 
 static int32_t load_all(struct load *l, struct dr_db_load *specs, struct dr_err *err)
 {
     bool done = false;
+    int32_t left_over;
+    (void)dr_unfinished_remove(l->db, &left_over, &l->lock_us, NULL); /* of others: no failure of this one */
     DR_TRY(plan(l, specs, err));
     for (int passes = 0; !done && !nothing_to_do(l); passes++) {
         if (passes == MAX_PASSES)
@@ -693,6 +851,7 @@ static int32_t load_all(struct load *l, struct dr_db_load *specs, struct dr_err 
     }
     for (int32_t i = 0; i < l->n; i++) {
         l->tables[i].spec->skipped = l->tables[i].skip;
+        add_pieces(&l->tables[i]);
         dr_load_remove_replaced(l->db, &l->tables[i], &l->lock_us);
         DR_TRY(dr_load_give_refused(&l->tables[i], err));
     }
@@ -709,10 +868,10 @@ static void load_done(struct load *l)
     dr_arena_done(&l->arena);
 }
 
-int32_t dr_db_load(struct dr_db *db, int32_t n, struct dr_db_load *tables, int64_t *ret_lock_us,
-                   struct dr_err *err)
+static int32_t load(struct dr_db *db, int32_t n, struct dr_db_load *tables, bool may_use_pieces,
+                    int64_t *ret_lock_us, struct dr_err *err)
 {
-    struct load l = { .db = db, .n = n };
+    struct load l = { .db = db, .n = n, .may_use_pieces = may_use_pieces };
     for (int32_t i = 0; i < n; i++) {
         struct dr_db_load *t = &tables[i];
         t->skipped = 0;
@@ -728,6 +887,18 @@ int32_t dr_db_load(struct dr_db *db, int32_t n, struct dr_db_load *tables, int64
     if (!rc && ret_lock_us)
         *ret_lock_us = l.lock_us;
     return rc;
+}
+
+int32_t dr_db_load(struct dr_db *db, int32_t n, struct dr_db_load *tables, int64_t *ret_lock_us,
+                   struct dr_err *err)
+{
+    return load(db, n, tables, false, ret_lock_us, err);
+}
+
+int32_t dr_db_load_in_pieces(struct dr_db *db, int32_t n, struct dr_db_load *tables, int64_t *ret_lock_us,
+                             struct dr_err *err)
+{
+    return load(db, n, tables, true, ret_lock_us, err);
 }
 
 /* ---- replacing within the caller's transaction ------------------------------------------- */

@@ -1,6 +1,6 @@
 /* db_load.h - what the files of the loader share: db_load.c (the phases),
  * db_load_rows.c (which rows), db_load_sql.c (which statements), db_load_beside.c (new tables),
- * db_ledger.c (what was loaded before). Layer: data. */
+ * db_load_pieces.c (rows committed in pieces), db_ledger.c (what was loaded before). Layer: data. */
 #ifndef DR_DB_LOAD_H
 #define DR_DB_LOAD_H
 #include "base/hash.h"
@@ -40,7 +40,10 @@ struct dr_load_table {
     struct dr_refusal *refusals; /* owned */
     int32_t n_refusals, cap_refusals;
     char content[DR_HASH_HEX]; /* hash of the rows and of how they are loaded */
-    bool keyless_gone;         /* rows that are there without a whole key are to go */
+    struct {
+        int64_t inserted, updated, deleted; /* rows, in pieces before the load's own transaction */
+    } done;
+    bool keyless_gone; /* rows that are there without a whole key are to go */
     bool skip;
 };
 
@@ -84,6 +87,10 @@ void dr_load_sql_count_gone(const struct dr_dialect *d, const struct dr_load_tab
                             struct dr_buf *b);
 void dr_load_sql_apply(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_delete(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+/* The last of the next ?2 rows to do from row ?1 on. */
+void dr_load_sql_next_todo(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+/* Of the rows that are to go, those that have a whole key, from number ?1 to ?2. */
+void dr_load_sql_delete_range(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 
 /* ---- db_load_beside.c ---- */
 /* Whether the table's rows, which are classified, should be written in a table beside it. */
@@ -100,8 +107,16 @@ int32_t dr_load_swap_in(struct dr_db *db, struct dr_load_table *t, struct dr_err
 void dr_load_stay_in_place(struct dr_db *db, struct dr_load_table *t, int64_t *longest_us);
 /* After the commit: what was swapped out. */
 void dr_load_remove_replaced(struct dr_db *db, const struct dr_load_table *t, int64_t *longest_us);
-/* What loads of this table made beside it, and left since they were killed. */
-int32_t dr_load_remove_left_over(struct dr_db *db, const struct dr_load_table *t, int64_t *longest_us,
+
+/* ---- db_load_pieces.c ---- */
+/* How many rows of a table, which is classified, could be written in pieces; and whether so many should. */
+int64_t dr_load_rows_for_pieces(const struct dr_load_table *t);
+bool dr_load_worth_pieces(int64_t rows);
+/* Those that there are to do, or to go. Rows that the database refuses stay as they are. *longest_us is
+ * raised to how long the lock was held. */
+int32_t dr_load_apply_in_pieces(struct dr_db *db, const struct dr_load_table *t, int64_t *longest_us,
+                                struct dr_err *err);
+int32_t dr_load_delete_in_pieces(struct dr_db *db, struct dr_load_table *t, int64_t *longest_us,
                                  struct dr_err *err);
 
 /* ---- db_ledger.c ---- */

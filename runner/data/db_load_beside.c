@@ -6,40 +6,22 @@
  * place. The rows of the old one are deleted after it, again in pieces. A table is replaced so only where
  * nothing hangs on it: it is as load made it, without indexes, triggers or references to it.
  *
- * The token tells two loads of one table apart: whoever begins removes what an earlier one left
- * when it was killed; one that lost its table in this way, or whose rows are refused,
- * goes on as if there were none, in one transaction.
+ * The token tells loads apart, and whether the one that filled the table still lives (db_unfinished.h):
+ * whoever begins removes what others left when they were killed. One that lost its table, or whose rows are
+ * refused, goes on as if there were none, in one transaction.
  *
  * PostgreSQL makes nobody wait for rows that go into a new table. There the table is filled beside within
  * the one transaction, so that the old one is closed to readers only for the drop and the rename. */
 #include "data/db_load.h"
-#include <time.h>
-#include <unistd.h>
-#include "base/date.h"
 #include "base/sqlite.h"
+#include "data/db_pieces.h"
+#include "data/db_unfinished.h"
 
 enum {
     BESIDE_ROWS = 10000, /* fewer are written in some ten milliseconds anyway */
     FIRST_PIECE = 250,
-    PIECE_US = 5000,    /* how long others should wait for a piece */
-    PIECES_IN_LOG = 16, /* before SQLite's log is written to the database */
+    PIECE_US = 5000, /* how long others should wait for a piece */
 };
-
-/* SQLite's name says whose it was, for whoever comes after a killed load; PostgreSQL's is short, since
- * it keeps 63 bytes, and nobody ever sees it. */
-static const char *beside_name(const struct dr_dialect *d, const struct dr_load_table *t)
-{
-    int64_t of[] = { getpid(), dr_now_us(), t->number };
-    unsigned token = (unsigned)dr_hash(of, sizeof of);
-    return d->fills_beside ? dr_arena_printf(t->arena, "dagrun_new_%08x_%s", token, t->spec->name)
-                           : dr_arena_printf(t->arena, "dagrun_new_%08x", token);
-}
-
-static void put_in_main(const struct dr_dialect *d, const char *what, const char *name, struct dr_buf *b)
-{
-    dr_buf_printf(b, "%s%s", what, d->main_schema);
-    dr_buf_put_sql_ident(b, dr_str_of(name));
-}
 
 /* ---- what may be filled beside ------------------------------------------------------------- */
 
@@ -77,117 +59,12 @@ int32_t dr_load_may_fill_beside(struct dr_db *db, const struct dr_load_table *t,
     return is_alone(db, t, ret, err);
 }
 
-/* ---- pieces ---------------------------------------------------------------------------------- */
-
-/* Many short transactions, of about PIECE_US each. */
-struct pieces {
-    struct dr_db *db;
-    int64_t rows;       /* of the next one */
-    int64_t n;          /* there have been */
-    int64_t longest_us; /* that one of them held the lock */
-};
-
-static int32_t pieces_begin(struct pieces *p, struct dr_db *db, struct dr_err *err)
-{
-    *p = (struct pieces){ .db = db, .rows = FIRST_PIECE };
-    return db->driver->exec(db, db->driver->dialect->before_pieces, err);
-}
-
-static int32_t pieces_end(struct pieces *p, int32_t rc, int64_t *longest_us, struct dr_err *err)
-{
-    *longest_us = p->longest_us > *longest_us ? p->longest_us : *longest_us;
-    int32_t ended = p->db->driver->exec(p->db, p->db->driver->dialect->after_pieces, rc ? NULL : err);
-    return rc ? rc : ended;
-}
-
-/* Who waits for SQLite's lock looks now and then whether it is free, and must find it so. */
-static void let_others_in(int64_t held_us)
-{
-    int64_t us = held_us / 2;
-    struct timespec pause = { .tv_sec = us / DR_US_PER_S, .tv_nsec = us % DR_US_PER_S * 1000 };
-    nanosleep(&pause, NULL);
-}
-
-static int32_t between_pieces(struct pieces *p, int64_t held_us, struct dr_err *err)
-{
-    const struct dr_db_driver *driver = p->db->driver;
-    p->longest_us = held_us > p->longest_us ? held_us : p->longest_us;
-    if (held_us > PIECE_US)
-        p->rows = p->rows / 2 + 1;
-    else if (held_us < PIECE_US / 2)
-        p->rows *= 2;
-    if (++p->n % PIECES_IN_LOG == 0)
-        DR_TRY(driver->exec(p->db, driver->dialect->between_pieces, err));
-    let_others_in(held_us);
-    return DR_OK;
-}
-
-/* A statement in a transaction of its own. */
-static int32_t write_piece(struct pieces *p, const char *sql, int32_t n, const struct dr_db_value *values,
-                           int64_t *ret_changed, struct dr_err *err)
-{
-    const struct dr_db_driver *driver = p->db->driver;
-    DR_TRY(driver->begin(p->db, true, err));
-    int64_t start = dr_monotonic_us();
-    int32_t rc = driver->run(p->db, sql, n, values, NULL, ret_changed, err);
-    if (!rc)
-        rc = driver->commit(p->db, err);
-    if (rc)
-        driver->rollback(p->db);
-    return rc ? rc : between_pieces(p, dr_monotonic_us() - start, err);
-}
-
-/* ---- removing -------------------------------------------------------------------------------- */
-
 static int32_t drop_table(struct dr_db *db, const char *name, struct dr_err *err)
 {
     DR_AUTO_BUF sql = { 0 };
-    put_in_main(db->driver->dialect, "DROP TABLE IF EXISTS ", name, &sql);
+    dr_buf_printf(&sql, "DROP TABLE IF EXISTS %s", db->driver->dialect->main_schema);
+    dr_buf_put_sql_ident(&sql, dr_str_of(name));
     return db->driver->exec(db, dr_buf_cstr(&sql), err);
-}
-
-static int32_t delete_rows(struct pieces *p, const char *sql, struct dr_err *err)
-{
-    int64_t changed;
-    do {
-        struct dr_db_value rows[] = { dr_db_int(p->rows) };
-        DR_TRY(write_piece(p, sql, 1, rows, &changed, err));
-    } while (changed > 0);
-    return DR_OK;
-}
-
-/* A drop would write every page of the table at once: Debian's SQLite overwrites what is deleted. */
-static int32_t remove_table(struct dr_db *db, const struct dr_load_table *t, const char *name,
-                            int64_t *longest_us, struct dr_err *err)
-{
-    struct pieces p;
-    DR_AUTO_BUF sql = { 0 };
-    put_in_main(db->driver->dialect, "DELETE FROM ", name, &sql);
-    dr_buf_printf(&sql, " WHERE %s IN (SELECT %s FROM ", t->row_name, t->row_name);
-    put_in_main(db->driver->dialect, "", name, &sql);
-    dr_buf_printf(&sql, " ORDER BY %s LIMIT %c1)", t->row_name, db->driver->dialect->placeholder);
-    DR_TRY(pieces_begin(&p, db, err));
-    int32_t rc = delete_rows(&p, dr_buf_cstr(&sql), err);
-    if (!rc)
-        rc = drop_table(db, name, err);
-    return pieces_end(&p, rc, longest_us, err);
-}
-
-int32_t dr_load_remove_left_over(struct dr_db *db, const struct dr_load_table *t, int64_t *longest_us,
-                                 struct dr_err *err)
-{
-    struct dr_table *names = NULL;
-    struct dr_db_value values[] = { dr_db_text(t->spec->name) };
-    if (!db->driver->dialect->left_over_sql)
-        return DR_OK;
-    DR_TRY(db->driver->run(db, db->driver->dialect->left_over_sql, 1, values, &names, NULL, err));
-    int32_t rc = DR_OK;
-    for (int64_t i = 0; i < names->rows && !rc; i++) {
-        struct dr_str name = dr_array_str(names->columns[0]->chunk[0], i);
-        rc = remove_table(db, t, dr_arena_dup(t->arena, name.p, name.n), longest_us, err);
-    }
-    dr_table_unref(names);
-    return rc;
 }
 
 /* ---- filling --------------------------------------------------------------------------------- */
@@ -196,7 +73,7 @@ int32_t dr_load_make_beside(struct dr_db *db, struct dr_load_table *t, struct dr
 {
     DR_AUTO_BUF sql = { 0 };
     const struct dr_dialect *d = db->driver->dialect;
-    t->beside = beside_name(d, t);
+    t->beside = dr_unfinished_beside(db, t->arena, t->spec->name);
     dr_load_sql_create(d, t, d->main_schema, t->beside, &sql);
     return db->driver->exec(db, dr_buf_cstr(&sql), err);
 }
@@ -204,7 +81,7 @@ int32_t dr_load_make_beside(struct dr_db *db, struct dr_load_table *t, struct dr
 void dr_load_stay_in_place(struct dr_db *db, struct dr_load_table *t, int64_t *longest_us)
 {
     if (t->beside && db->driver->dialect->fills_beside)
-        (void)remove_table(db, t, t->beside, longest_us, NULL);
+        (void)dr_pieces_remove_table(db, t->beside, longest_us, NULL);
     t->beside = NULL;
     t->to_fill = t->filled = false;
     t->stays_in_place = true;
@@ -214,14 +91,14 @@ void dr_load_stay_in_place(struct dr_db *db, struct dr_load_table *t, int64_t *l
     t->spec->deleted = 0;
 }
 
-static int32_t write_rows(struct pieces *p, const struct dr_load_table *t, struct dr_err *err)
+static int32_t write_rows(struct dr_pieces *p, const struct dr_load_table *t, struct dr_err *err)
 {
     DR_AUTO_BUF sql = { 0 };
     dr_load_sql_apply(p->db->driver->dialect, t, &sql);
     for (int64_t first = 1, next; first <= t->rows->rows; first = next) {
         next = first + p->rows;
         struct dr_db_value range[] = { dr_db_int(first), dr_db_int(next - 1) };
-        DR_TRY(write_piece(p, dr_buf_cstr(&sql), 2, range, NULL, err));
+        DR_TRY(dr_pieces_write(p, dr_buf_cstr(&sql), 2, range, NULL, err));
     }
     return DR_OK;
 }
@@ -229,12 +106,12 @@ static int32_t write_rows(struct pieces *p, const struct dr_load_table *t, struc
 int32_t dr_load_fill_beside(struct dr_db *db, struct dr_load_table *t, int64_t *longest_us,
                             struct dr_err *err)
 {
-    struct pieces p;
-    DR_TRY(pieces_begin(&p, db, err));
+    struct dr_pieces p;
+    DR_TRY(dr_pieces_begin(&p, db, FIRST_PIECE, PIECE_US, err));
     int32_t rc = dr_load_make_beside(db, t, err);
     if (!rc)
         rc = write_rows(&p, t, err);
-    rc = pieces_end(&p, rc, longest_us, err);
+    rc = dr_pieces_end(&p, rc, longest_us, err);
     if (rc == DR_EBUSY)
         return rc;
     t->to_fill = false;
@@ -266,7 +143,7 @@ static int32_t make_room(struct dr_db *db, struct dr_load_table *t, struct dr_er
     if (!alone)
         return dr_fail(err, DR_EDB,
                        "somebody changed the table's definition while it was loaded; load again");
-    t->replaced = beside_name(db->driver->dialect, t);
+    t->replaced = dr_unfinished_beside(db, t->arena, t->spec->name);
     return rename_table(db, t, t->spec->name, t->replaced, err);
 }
 
@@ -280,5 +157,5 @@ int32_t dr_load_swap_in(struct dr_db *db, struct dr_load_table *t, struct dr_err
 void dr_load_remove_replaced(struct dr_db *db, const struct dr_load_table *t, int64_t *longest_us)
 {
     if (t->replaced)
-        (void)remove_table(db, t, t->replaced, longest_us, NULL);
+        (void)dr_pieces_remove_table(db, t->replaced, longest_us, NULL);
 }

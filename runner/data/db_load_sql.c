@@ -433,3 +433,31 @@ void dr_load_sql_delete(const struct dr_dialect *d, const struct dr_load_table *
         put_has_parent(d, t, "t", b);
     }
 }
+
+/* ---- in pieces ------------------------------------------------------------------------- */
+
+void dr_load_sql_next_todo(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+{
+    dr_buf_puts(b, "SELECT max(row_number) FROM (SELECT row_number FROM ");
+    put_temp(d, t, DR_LOAD_TODO, b);
+    dr_buf_printf(b, " WHERE row_number >= %c1 ORDER BY row_number LIMIT %c2) AS d", d->placeholder,
+                  d->placeholder);
+}
+
+void dr_load_sql_delete_range(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+{
+    dr_buf_puts(b, "DELETE FROM ");
+    put_target(d, t, b);
+    dr_buf_puts(b, " AS t WHERE ");
+    for (int32_t k = 0; k < t->n_keys; k++) {
+        dr_buf_puts(b, k ? ", " : "(");
+        put_column(b, "t", t->keys[k]);
+    }
+    dr_buf_puts(b, ") IN (SELECT ");
+    put_numbered(t->n_keys, b);
+    dr_buf_puts(b, " FROM ");
+    put_temp(d, t, DR_LOAD_GONE, b);
+    dr_buf_puts(b, " AS g WHERE ");
+    put_range(d, "g", d->row_names[0], b);
+    dr_buf_puts(b, ")");
+}

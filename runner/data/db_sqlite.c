@@ -77,10 +77,9 @@ static const char alone_sql[] =
     " AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema o JOIN pragma_foreign_key_list(o.name, 'main') f"
     "  WHERE o.type = 'table' AND f.\"table\" = t.name COLLATE NOCASE)";
 
-/* dagrun_new_TOKEN_NAME, with a token of eight characters */
-static const char left_over_sql[] =
+static const char beside_sql[] =
     "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name LIKE 'dagrun\\_new\\_%' ESCAPE '\\'"
-    " AND substr(name, 21) = ?1";
+    " ORDER BY name";
 
 /* Without legacy_alter_table, the views on the table would be found to lack it. */
 static void put_rename(struct dr_buf *b, const char *from, const char *to, bool keyed)
@@ -106,7 +105,7 @@ static const struct dr_dialect dialect = {
     .objects_sql = objects_sql,
     .before_drop = "PRAGMA defer_foreign_keys = ON",
     .alone_sql = alone_sql,
-    .left_over_sql = left_over_sql,
+    .beside_sql = beside_sql,
     .fills_beside = true,
     .before_pieces = "PRAGMA wal_autocheckpoint = 0", /* a commit would do it, and seem to hold the lock */
     .between_pieces = "PRAGMA wal_checkpoint(PASSIVE)",

@@ -5,6 +5,12 @@
 #include "model/connection.h"
 #include <dagrun/task.h>
 
+/* Who looks at a task that seems to do nothing finds why. */
+static void log_wait(void *task, const char *text)
+{
+    dr_task_log(task, DR_WARN, "%s", text);
+}
+
 int32_t dr_task_connect(struct dr_task *t, const char *name, struct dr_db **ret)
 {
     struct dr_connection c;
@@ -14,6 +20,7 @@ int32_t dr_task_connect(struct dr_task *t, const char *name, struct dr_db **ret)
     };
     if (dr_db_connect(&where, ret, &t->err))
         return dr_err_prefix(&t->err, "connection '%s'", name);
+    dr_db_on_wait(*ret, log_wait, t);
     return DR_OK;
 }
 
