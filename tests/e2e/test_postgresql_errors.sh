@@ -1,0 +1,117 @@
+#!/bin/bash
+# What can be wrong with a PostgreSQL: password, database, host, port, role, schema; a server that goes away while rows are
+# copied or written. Each is named, with the right exit code and without the secret, and the run can be retried.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/postgres.sh"
+start_postgres || { it "PostgreSQL that is wrong"; skip "PostgreSQL is not installed"; finish; }
+new_home errors
+word=geheim-4711
+psql_do "CREATE ROLE reader LOGIN PASSWORD '$word'; GRANT ALL ON SCHEMA public TO reader" >/dev/null
+sed -i "1i local all reader scram-sha-256" "$postgres_dir/data/pg_hba.conf"
+psql_do "SELECT pg_reload_conf()" >/dev/null
+mkdir -p migrations/clinic
+echo 'CREATE TABLE patient (id bigint PRIMARY KEY, name text);' >migrations/clinic/001_tables.sql
+awk 'BEGIN { print "id,name"; for (i = 1; i <= 60000; i++) printf "%d,name %d\n", i, i }' >data/patient.csv
+dag fill <<'Y'
+tasks:
+  tables: {plugin: migrate, with: {connection: pg, migrations: [clinic]}}
+  load:
+    plugin: load
+    depends_on: [tables]
+    inputs: {tables: [data/patient.csv]}
+    with: {connection: pg, names: {data/patient.csv: patient}, mode: upsert}
+Y
+local_uri() { echo "postgresql://reader:${given:-$word}@/${database:-test}?host=$postgres_dir/socket"; }
+on() { # URI ARGUMENT...
+    clean_env DAGRUN_CONN_PG="$1" timeout -k 1 60 "$build/dagrun" "${@:2}"
+}
+refuses() { # URI MESSAGE: of a run and of `dagrun db`
+    expect_exit 1 on "$1" run fill
+    out_has "connection 'pg': cannot connect to PostgreSQL: "
+    out_has "$2"
+    expect_exit 6 on "$1" db status --connection pg
+    err_has "connection 'pg': cannot connect to PostgreSQL: "
+    err_has "$2"
+    out_lacks "${given:-$word}"
+    err_lacks "${given:-$word}"
+}
+
+it "the right one"
+expect_exit 0 on "$(local_uri)" db status --connection pg
+
+it "a wrong password, and none at all"
+given=falsch-0815
+refuses "$(local_uri)" 'password authentication failed for user "reader"'
+given=''
+refuses "postgresql://reader@/test?host=$postgres_dir/socket" "no password supplied"
+
+it "a database that is not there, a role that is not there"
+database=nodb
+refuses "$(local_uri)" 'database "nodb" does not exist'
+database=''
+refuses "postgresql://nobody-here:$word@/test?host=$postgres_dir/socket" 'role "nobody-here" does not exist'
+
+it "a host that has no address, a port where nobody listens, a folder without a socket"
+refuses "postgresql://reader:$word@db.invalid/test?sslmode=disable" 'could not translate host name "db.invalid" to address'
+refuses "postgresql://reader:$word@127.0.0.1:1/test" "Connection refused"
+refuses "postgresql://reader:$word@/test?host=$scratch" "No such file or directory"
+
+it "a port that is no number, a setting that libpq does not know"
+expect_exit 1 on "postgresql://reader:$word@/test?host=$postgres_dir/socket&port=abc" run fill
+out_has "invalid integer value"
+out_lacks "$word"
+expect_exit 1 on "postgresql://reader:$word@/test?hots=$postgres_dir/socket" run fill
+out_has "its URI cannot be read"
+out_lacks "$word"
+
+it "a schema that is not there, a table that is somebody else's"
+expect_exit 1 on "$(local_uri)&options=-csearch_path%3Dnowhere" run fill
+out_has 'PostgreSQL: no schema has been selected to create in'
+psql_do "CREATE TABLE patient (id bigint PRIMARY KEY, name text)" >/dev/null
+dag foreign <<'Y'
+tasks:
+  load: {plugin: load, inputs: {tables: [data/patient.csv]}, with: {connection: pg, names: {data/patient.csv: patient}, mode: upsert}}
+Y
+expect_exit 1 on "$(local_uri)" run foreign
+out_has "permission denied for table patient"
+psql_do "DROP TABLE patient" >/dev/null
+
+it "a server that goes away while rows are copied: said so, nothing is there, and a retry completes it"
+session() { psql_do "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'reader' AND query LIKE '$1%' AND state = 'active'"; }
+ended() { [ "$(session "$1" | head -n 1)" = t ]; }
+lose() { # BEGINNING OF THE STATEMENT
+    become DAGRUN_CONN_PG="$(local_uri)" "$build/dagrun" run fill >"$out" 2>"$err" &
+    local pid=$!
+    await 30 ended "$1" || note "there was no $1"
+    wait $pid
+    is "exit code" $? 1
+    # While rows are sent, libpq may see the end of the connection before what the server said of it.
+    grep -qE "terminating connection due to administrator command|server closed the connection unexpectedly" "$out" ||
+        { note "it does not say that the connection ended" && show "$out"; }
+    psql_is "SELECT count(*) FROM patient" 0
+    expect_exit 0 on "$(local_uri)" retry fill
+    psql_is "SELECT count(*) FROM patient" 60000
+    psql_do "DROP TABLE patient CASCADE; DROP TABLE dagrun_ledger, dagrun_refused, dagrun_table, dagrun_migration, dagrun_migration_object" >/dev/null
+}
+lose COPY
+
+it "and while they are written"
+lose "INSERT INTO"
+
+it "a server that is killed"
+become DAGRUN_CONN_PG="$(local_uri)" "$build/dagrun" run fill >"$out" 2>"$err" &
+pid=$!
+copying() { [ "$(psql_do "SELECT count(*) FROM pg_stat_activity WHERE usename = 'reader' AND query LIKE 'COPY%' AND state = 'active'")" = 1 ]; }
+await 30 copying || note "no rows were copied"
+stop_postgres
+wait $pid
+is "exit code" $? 1
+out_has "server closed the connection unexpectedly"
+as_postgres "$postgres_bin/pg_ctl" -D "$postgres_dir/data" -l "$postgres_dir/server.log" -w -t 60 \
+    -o "-k $postgres_dir/socket -c listen_addresses='' -c fsync=off" start >/dev/null 2>&1
+expect_exit 0 on "$(local_uri)" retry fill
+psql_is "SELECT count(*) FROM patient" 60000
+
+it "no password is kept anywhere"
+is "files" "$(grep -rlaE "$word|falsch-0815" var reports 2>/dev/null)" ""
+finish
