@@ -39,10 +39,10 @@ contents() {
     for table in patient visit audit; do sql var/warehouse.db "SELECT * FROM $table ORDER BY 1, 2"; done
     sql var/warehouse.db "SELECT table_name, content, row_count, refused FROM dagrun_ledger ORDER BY 1"
 }
-# Each row takes about a millisecond, so that there is time to look and to kill.
-slow_down() {
+# Each row takes about a millisecond, or as many times that, so that there is time to look and to kill.
+slow_down() { # [TIMES]
     sql var/warehouse.db "CREATE TRIGGER slow AFTER INSERT ON patient BEGIN SELECT max(i) FROM
-        (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 400) SELECT i FROM n); END"
+        (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT $((400 * ${1:-1}))) SELECT i FROM n); END"
 }
 speed_up() { sql var/warehouse.db "DROP TRIGGER slow"; }
 count() { sql var/warehouse.db "SELECT count(*) FROM patient"; }
@@ -106,7 +106,7 @@ sql_is var/warehouse.db "SELECT count(*) FROM audit" 3005
 it "two loads of one table at once: one after the other, and both are there"
 rm -rf var
 expect_exit 0 dagrun db migrate
-slow_down
+slow_down 4
 become "$build/dagrun" run one >"$scratch/one" 2>&1 &
 first=$!
 await 30 more_than 20
