@@ -213,55 +213,57 @@ static const struct step {
     int32_t (*apply)(struct work *w, const struct dr_node *args);
     struct arg args[ARGS_MAX];
 } steps[] = {
-    { "trim", step_trim, { { "columns", ARG_COLUMNS, DR_REQUIRED } } },
-    { "upper", step_upper, { { "columns", ARG_COLUMNS, DR_REQUIRED } } },
-    { "lower", step_lower, { { "columns", ARG_COLUMNS, DR_REQUIRED } } },
+    { "trim", step_trim, { { "columns", ARG_COLUMNS, DR_REQUIRED, OF_TEXT } } },
+    { "upper", step_upper, { { "columns", ARG_COLUMNS, DR_REQUIRED, OF_TEXT } } },
+    { "lower", step_lower, { { "columns", ARG_COLUMNS, DR_REQUIRED, OF_TEXT } } },
     { "missing",
       step_missing,
-      { { "columns", ARG_COLUMNS, DR_REQUIRED }, { "values", ARG_TEXTS, DR_REQUIRED } } },
+      { { "columns", ARG_COLUMNS, DR_REQUIRED, OF_TEXT }, { "values", ARG_TEXTS, DR_REQUIRED, OF_ANY } } },
     { "replace",
       step_replace,
-      { { "columns", ARG_COLUMNS, DR_REQUIRED }, { "values", ARG_TEXT_MAP, DR_REQUIRED } } },
+      { { "columns", ARG_COLUMNS, DR_REQUIRED, OF_TEXT }, { "values", ARG_TEXT_MAP, DR_REQUIRED, OF_ANY } } },
     { "parse_date",
       step_parse_date,
-      { { "column", ARG_COLUMN, DR_REQUIRED },
-        { "formats", ARG_TEXTS, DR_REQUIRED },
-        { "earliest", ARG_TEXT, 0 },
-        { "latest", ARG_TEXT, 0 },
-        { "required", ARG_BOOL, 0 } } },
+      { { "column", ARG_COLUMN, DR_REQUIRED, OF_TEXT },
+        { "formats", ARG_TEXTS, DR_REQUIRED, OF_ANY },
+        { "earliest", ARG_TEXT, 0, OF_ANY },
+        { "latest", ARG_TEXT, 0, OF_ANY },
+        { "required", ARG_BOOL, 0, OF_ANY } } },
     { "parse_number",
       step_parse_number,
-      { { "column", ARG_COLUMN, DR_REQUIRED }, { "required", ARG_BOOL, 0 } } },
+      { { "column", ARG_COLUMN, DR_REQUIRED, OF_TEXT }, { "required", ARG_BOOL, 0, OF_ANY } } },
     { "parse_range",
       step_parse_range,
-      { { "column", ARG_COLUMN, DR_REQUIRED },
-        { "low", ARG_NEW_COLUMN, 0 },
-        { "high", ARG_NEW_COLUMN, 0 } } },
+      { { "column", ARG_COLUMN, DR_REQUIRED, OF_TEXT },
+        { "low", ARG_NEW_COLUMN, 0, OF_ANY },
+        { "high", ARG_NEW_COLUMN, 0, OF_ANY } } },
     { "measure",
       step_measure,
-      { { "reference", ARG_TEXT, DR_REQUIRED },
-        { "name", ARG_COLUMN, DR_REQUIRED },
-        { "value", ARG_COLUMN, DR_REQUIRED },
-        { "unit", ARG_COLUMN, DR_REQUIRED },
-        { "low", ARG_COLUMN, 0 },
-        { "high", ARG_COLUMN, 0 },
-        { "decimals", ARG_INT, 0 } } },
+      { { "reference", ARG_TEXT, DR_REQUIRED, OF_ANY },
+        { "name", ARG_COLUMN, DR_REQUIRED, OF_TEXT },
+        { "value", ARG_COLUMN, DR_REQUIRED, OF_NUMBER },
+        { "unit", ARG_COLUMN, DR_REQUIRED, OF_TEXT },
+        { "low", ARG_COLUMN, 0, OF_NUMBER },
+        { "high", ARG_COLUMN, 0, OF_NUMBER },
+        { "decimals", ARG_INT, 0, OF_ANY } } },
     { "ordered_pair",
       step_ordered_pair,
-      { { "key", ARG_COLUMNS, DR_REQUIRED },
-        { "name", ARG_COLUMN, DR_REQUIRED },
-        { "value", ARG_COLUMN, DR_REQUIRED },
-        { "low", ARG_TEXT, DR_REQUIRED },
-        { "high", ARG_TEXT, DR_REQUIRED } } },
+      { { "key", ARG_COLUMNS, DR_REQUIRED, OF_ANY },
+        { "name", ARG_COLUMN, DR_REQUIRED, OF_TEXT },
+        { "value", ARG_COLUMN, DR_REQUIRED, OF_NUMBER },
+        { "low", ARG_TEXT, DR_REQUIRED, OF_ANY },
+        { "high", ARG_TEXT, DR_REQUIRED, OF_ANY } } },
     { "distinct",
       step_distinct,
-      { { "key", ARG_COLUMNS, DR_REQUIRED },
-        { "conflicts", ARG_CONFLICTS, 0 },
-        { "ignore", ARG_TEXTS, 0 } } },
-    { "month", step_month, { { "column", ARG_COLUMN, DR_REQUIRED }, { "into", ARG_NEW_COLUMN, 0 } } },
-    { "rename", step_rename, { { "columns", ARG_RENAME, DR_REQUIRED } } },
-    { "select", step_select, { { "columns", ARG_COLUMNS, DR_REQUIRED } } },
-    { "sort", step_sort, { { "columns", ARG_COLUMNS, DR_REQUIRED } } },
+      { { "key", ARG_COLUMNS, DR_REQUIRED, OF_ANY },
+        { "conflicts", ARG_CONFLICTS, 0, OF_ANY },
+        { "ignore", ARG_TEXTS, 0, OF_ANY } } },
+    { "month",
+      step_month,
+      { { "column", ARG_COLUMN, DR_REQUIRED, OF_DATE }, { "into", ARG_NEW_COLUMN, 0, OF_ANY } } },
+    { "rename", step_rename, { { "columns", ARG_RENAME, DR_REQUIRED, OF_ANY } } },
+    { "select", step_select, { { "columns", ARG_COLUMNS, DR_REQUIRED, OF_ANY } } },
+    { "sort", step_sort, { { "columns", ARG_COLUMNS, DR_REQUIRED, OF_ANY } } },
 };
 #define N_STEPS (sizeof steps / sizeof steps[0])
 
@@ -280,6 +282,27 @@ static int changes_columns(const struct step *s)
            s->apply == step_parse_range || s->apply == step_measure;
 }
 
+/* The types that it makes. */
+static void follow_types(struct known *k, const struct step *s, const struct dr_node *args)
+{
+    if (s->apply == step_parse_date)
+        known_type(k, arg_text(args, "column"), OF_DATE);
+    else if (s->apply == step_parse_number)
+        known_type(k, arg_text(args, "column"), OF_NUMBER);
+    else if (s->apply == step_month)
+        known_type(k, dr_node_str(dr_node_get(args, "into"), "month"), OF_TEXT);
+    else if (s->apply == step_parse_range) {
+        known_type(k, dr_node_str(dr_node_get(args, "low"), "low"), OF_NUMBER);
+        known_type(k, dr_node_str(dr_node_get(args, "high"), "high"), OF_NUMBER);
+    } else if (s->apply == step_measure) {
+        known_type(k, "in_range", OF_BOOL);
+        if (arg_text(args, "low") || arg_text(args, "high")) {
+            known_type(k, "flag", OF_TEXT);
+            known_type(k, "range_source", OF_TEXT);
+        }
+    }
+}
+
 /* What a step that is right makes of the columns. */
 static void follow_columns(struct known *k, const struct step *s, const struct dr_node *args)
 {
@@ -294,7 +317,7 @@ static void follow_columns(struct known *k, const struct step *s, const struct d
         known_add(k, dr_node_str(dr_node_get(args, "high"), "high"));
     } else if (s->apply == step_measure) {
         known_add(k, "in_range");
-        if (arg_text(args, "low") && arg_text(args, "high")) {
+        if (arg_text(args, "low") || arg_text(args, "high")) {
             known_add(k, "flag");
             known_add(k, "range_source");
         }
@@ -315,9 +338,10 @@ static int32_t check_step(struct dr_task *t, const struct dr_node *list, int64_t
         rc = dr_task_problem(t, entry, "sort must be the last step");
     else
         rc = check_args(t, step->name, step->args, args, k);
-    if (!rc)
+    if (!rc) {
         follow_columns(k, step, args);
-    else if (!step || changes_columns(step))
+        follow_types(k, step, args);
+    } else if (!step || changes_columns(step))
         k->n = -1; /* what it would have made of them is not known */
     return rc;
 }

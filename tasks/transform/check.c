@@ -1,7 +1,8 @@
 /* check.c - the arguments of steps, and the columns they work on, before any row is read.
  *
  * Columns are known as far as the input's are; a step changes them as it would the
- * table's. Text that still holds ${...} is not known yet, and passes. */
+ * table's. Types are known of what a step before has made; those of the input are not before a run.
+ * Text that still holds ${...} is not known yet, and passes. */
 #include "transform.h"
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 void known_input(struct known *k, struct dr_task *t, const char *input)
 {
     const char *const *names = NULL;
+    k->n_made = 0;
     k->n = dr_task_columns(t, input, &names);
     if (k->n > KNOWN_MAX)
         k->n = -1;
@@ -36,6 +38,35 @@ void known_add(struct known *k, const char *name)
         k->names[k->n++] = name;
 }
 
+static int32_t made_find(const struct known *k, const char *name)
+{
+    for (int32_t i = 0; i < k->n_made; i++)
+        if (strcmp(k->made[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+void known_type(struct known *k, const char *name, enum of_type type)
+{
+    int32_t at = name ? made_find(k, name) : -1;
+    if (!name || strstr(name, "${") || (at < 0 && k->n_made == MADE_MAX))
+        return;
+    at = at < 0 ? k->n_made++ : at;
+    k->made[at].name = name;
+    k->made[at].type = type;
+}
+
+/* A column has another name now, and its type; what was of that name before is gone. */
+static void rename_type(struct known *k, const char *from, const char *to)
+{
+    int32_t at = made_find(k, from);
+    enum of_type type = at < 0 ? OF_ANY : k->made[at].type;
+    if (at >= 0)
+        k->made[at].type = OF_ANY;
+    if (type != OF_ANY || made_find(k, to) >= 0)
+        known_type(k, to, type);
+}
+
 void known_select(struct known *k, const struct dr_node *names)
 {
     if (k->n < 0)
@@ -47,10 +78,12 @@ void known_select(struct known *k, const struct dr_node *names)
 
 void known_rename(struct known *k, const struct dr_node *from_to)
 {
-    for (int64_t i = 0; i < dr_node_size(from_to) && k->n >= 0; i++) {
-        int32_t at = known_find(k, dr_node_key(from_to, i));
+    for (int64_t i = 0; i < dr_node_size(from_to); i++) {
+        const char *from = dr_node_key(from_to, i), *to = dr_node_str(dr_node_at(from_to, i), "");
+        int32_t at = known_find(k, from);
         if (at >= 0)
-            k->names[at] = dr_node_str(dr_node_at(from_to, i), "");
+            k->names[at] = to;
+        rename_type(k, from, to);
     }
 }
 
@@ -61,9 +94,26 @@ static int is_open(const struct dr_node *n)
     return strstr(dr_node_str(n, ""), "${") != NULL;
 }
 
-static int32_t check_column(struct dr_task *t, const char *step, const struct dr_node *where,
-                            const char *name, const struct known *k)
+static int32_t check_type(struct dr_task *t, const char *step, const struct dr_node *where, const char *name,
+                          enum of_type needed, const struct known *k)
 {
+    static const char *const words[] = {
+        [OF_TEXT] = "text", [OF_NUMBER] = "a number", [OF_DATE] = "a date", [OF_BOOL] = "true or false"
+    };
+    int32_t at = made_find(k, name);
+    enum of_type made = at < 0 ? OF_ANY : k->made[at].type;
+    if (needed == OF_ANY || made == OF_ANY || made == needed)
+        return 0;
+    return dr_task_problem(t, where, "step %s: column '%s' must be %s, and a step before made it %s", step,
+                           name, words[needed], words[made]);
+}
+
+static int32_t check_column(struct dr_task *t, const char *step, const struct dr_node *where,
+                            const char *name, enum of_type needed, const struct known *k)
+{
+    int32_t rc = check_type(t, step, where, name, needed, k);
+    if (rc)
+        return rc;
     if (k->n < 0 || known_find(k, name) >= 0 || strstr(name, "${"))
         return 0;
     char have[600] = "";
@@ -133,15 +183,16 @@ static int fits(enum arg_kind kind, const struct dr_node *n)
     }
 }
 
-static int32_t check_columns_of(struct dr_task *t, const char *step, enum arg_kind kind,
+static int32_t check_columns_of(struct dr_task *t, const char *step, const struct arg *a,
                                 const struct dr_node *n, const struct known *k)
 {
     int32_t rc = 0, one = 0;
-    if (kind == ARG_COLUMN)
-        return check_column(t, step, n, dr_node_str(n, ""), k);
-    for (int64_t i = 0; (kind == ARG_COLUMNS || kind == ARG_RENAME) && i < dr_node_size(n); i++) {
+    if (a->kind == ARG_COLUMN)
+        return check_column(t, step, n, dr_node_str(n, ""), a->type, k);
+    for (int64_t i = 0; (a->kind == ARG_COLUMNS || a->kind == ARG_RENAME) && i < dr_node_size(n); i++) {
         const struct dr_node *item = dr_node_at(n, i);
-        one = check_column(t, step, item, kind == ARG_RENAME ? dr_node_key(n, i) : dr_node_str(item, ""), k);
+        const char *name = a->kind == ARG_RENAME ? dr_node_key(n, i) : dr_node_str(item, "");
+        one = check_column(t, step, item, name, a->type, k);
         rc = one ? one : rc;
     }
     return rc;
@@ -174,7 +225,7 @@ static int32_t check_arg(struct dr_task *t, const char *step, const struct arg *
         return 0;
     if (!fits(a->kind, value))
         return dr_task_problem(t, value, "step %s: '%s' must be %s", step, a->name, wanted(a->kind));
-    return check_columns_of(t, step, a->kind, value, k);
+    return check_columns_of(t, step, a, value, k);
 }
 
 int32_t check_args(struct dr_task *t, const char *step, const struct arg *known_args,

@@ -67,18 +67,28 @@ enum arg_kind {
     ARG_INT,
     ARG_CONFLICTS
 };
+/* Of a column's values, as far as steps make or need it. */
+enum of_type { OF_ANY, OF_TEXT, OF_NUMBER, OF_DATE, OF_BOOL };
 struct arg {
     const char *name; /* NULL ends the list */
     enum arg_kind kind;
-    int32_t flags; /* DR_REQUIRED */
+    int32_t flags;     /* DR_REQUIRED */
+    enum of_type type; /* that the columns must have */
 };
-enum { ARGS_MAX = 8, KNOWN_MAX = 2000 };
+enum { ARGS_MAX = 8, KNOWN_MAX = 2000, MADE_MAX = 500 };
 struct known {
     const char *names[KNOWN_MAX]; /* borrowed */
     int32_t n;                    /* -1: the columns are not known */
+    struct {
+        const char *name; /* borrowed */
+        enum of_type type;
+    } made[MADE_MAX]; /* the columns whose type a step before has made */
+    int32_t n_made;
 };
 void known_input(struct known *k, struct dr_task *t, const char *input);
 void known_add(struct known *k, const char *name);
+/* A step makes a column (NULL: none) of that type, whether it was there or not. */
+void known_type(struct known *k, const char *name, enum of_type type);
 void known_select(struct known *k, const struct dr_node *names);
 void known_rename(struct known *k, const struct dr_node *from_to);
 /* Each problem is told by dr_task_problem; 0 where there is none. */

@@ -164,6 +164,37 @@ dags/steps.yaml:15:44: error: step distinct: 'conflicts' must be last, first or 
 F
 )
 
+it "and columns of a type that a step cannot use, as far as a step before has made it"
+dag steps <<'Y'
+tasks:
+  a:
+    plugin: transform
+    inputs: {table: data/in.csv}
+    outputs: {clean: x}
+    with:
+      steps:
+        - parse_date: {column: day, formats: ["%Y-%m-%d"]}
+        - trim: {columns: [id, day]}
+        - parse_number: {column: value}
+        - month: {column: value, into: m}
+        - rename: {columns: {value: amount, id: value}}
+        - upper: {columns: [value, amount]}
+        - month: {column: day, into: m}
+        - parse_date: {column: m, formats: ["%Y-%m"]}
+        - parse_date: {column: m, formats: ["%Y-%m"]}
+        - parse_range: {column: value, low: amount}
+        - parse_number: {column: high}
+Y
+expect_exit 3 dagrun check
+same_file <(grep '^dags' "$err") <(cat <<'F'
+dags/steps.yaml:10:32: error: step trim: column 'day' must be text, and a step before made it a date
+dags/steps.yaml:12:27: error: step month: column 'value' must be a date, and a step before made it a number
+dags/steps.yaml:14:36: error: step upper: column 'amount' must be text, and a step before made it a number
+dags/steps.yaml:17:32: error: step parse_date: column 'm' must be text, and a step before made it a date
+dags/steps.yaml:19:34: error: step parse_number: column 'high' must be text, and a step before made it a number
+F
+)
+
 it "and columns that are not there, from the file through one task to the next"
 dag steps <<'Y'
 params:
