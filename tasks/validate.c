@@ -4,7 +4,7 @@
  * A CSV input is read in the forgiving mode: a record that cannot be read as
  * one (too few or too many fields, bytes that are not text) is quarantined too,
  * with its line and its text. Nothing is lost: raw = valid + quarantined. Rows
- * carry their line in the column _line. */
+ * carry their line in the column _line. With `memory` batches are checked and written as they come. */
 #include <dagrun/task.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +19,9 @@ static const struct dr_param params[] = {
       "Quarantine records that cannot be read rather than refusing the file" },
     { "encoding", DR_PARAM_STRING, 0, "utf-8", "utf-8|utf-16|utf-16le|utf-16be|latin-1", "Of a CSV input" },
     { "delimiter", DR_PARAM_STRING, 0, NULL, NULL, "One character; a comma, or in .tsv files a tab" },
+    { "memory", DR_PARAM_INT, 0, "0", NULL,
+      "Check a CSV or Arrow file of any size in one pass, within about so many bytes; 0: hold the whole "
+      "table" },
     { 0 },
 };
 static const struct dr_port inputs[] = {
@@ -43,16 +46,27 @@ static struct dr_column *constant(int32_t type, int64_t n)
     return dr_builder_finish(b);
 }
 
-static int32_t add_null_column(struct dr_task *t, struct dr_table **table, const char *name, int32_t type)
+/* Rows of which there is more than a record's text. */
+static int32_t with_record(struct dr_task *t, const struct dr_table *table, struct dr_table **ret)
 {
-    struct dr_column *c = constant(type, dr_table_rows(*table));
-    struct dr_table *wider;
-    int32_t rc = dr_table_with(*table, name, c, &wider, dr_task_err(t));
+    struct dr_column *c = constant(DR_TYPE_STRING, dr_table_rows(table));
+    int32_t rc = dr_table_with(table, "_record", c, ret, dr_task_err(t));
     dr_column_unref(c);
-    if (rc)
-        return rc;
-    dr_table_unref(*table);
-    *table = wider;
+    return rc;
+}
+
+/* A column of the unreadable records, of the type that the rows have. */
+static int32_t shape_column(struct dr_task *t, const struct dr_table *rejects, const char *name, int32_t type,
+                            struct dr_column **ret)
+{
+    const char *source = strcmp(name, "_line") == 0      ? "line"
+                         : strcmp(name, "_reasons") == 0 ? "reason"
+                         : strcmp(name, "_record") == 0  ? "text"
+                                                         : NULL;
+    if (source)
+        return dr_column_cast(dr_table_column(rejects, dr_table_find(rejects, source)), type, NULL, ret,
+                              dr_task_err(t));
+    *ret = constant(type, dr_table_rows(rejects));
     return 0;
 }
 
@@ -66,15 +80,11 @@ static int32_t shape_rejects(struct dr_task *t, const struct dr_table *rejects, 
     int32_t rc = 0;
     for (int32_t i = 0; i < dr_table_columns(like) && !rc; i++) {
         const char *name = dr_table_column_name(like, i);
-        const char *source = strcmp(name, "_line") == 0      ? "line"
-                             : strcmp(name, "_reasons") == 0 ? "reason"
-                             : strcmp(name, "_record") == 0  ? "text"
-                                                             : NULL;
-        struct dr_column *c =
-            source ? dr_column_ref(dr_table_column(rejects, dr_table_find(rejects, source)))
-                   : constant(dr_column_type(dr_table_column(like, i)), dr_table_rows(rejects));
+        struct dr_column *c = NULL;
         struct dr_table *wider = NULL;
-        rc = dr_table_with(shaped, name, c, &wider, dr_task_err(t));
+        rc = shape_column(t, rejects, name, dr_column_type(dr_table_column(like, i)), &c);
+        if (!rc)
+            rc = dr_table_with(shaped, name, c, &wider, dr_task_err(t));
         dr_column_unref(c);
         if (!rc) {
             dr_table_unref(shaped);
@@ -91,10 +101,12 @@ static int32_t shape_rejects(struct dr_task *t, const struct dr_table *rejects, 
 static int32_t join_quarantine(struct dr_task *t, struct dr_table **quarantined,
                                const struct dr_table *rejects)
 {
-    DR_TRY(add_null_column(t, quarantined, "_record", DR_TYPE_STRING));
+    struct dr_table *wider = NULL, *shaped = NULL, *both = NULL;
+    DR_TRY(with_record(t, *quarantined, &wider));
+    dr_table_unref(*quarantined);
+    *quarantined = wider;
     if (!rejects || dr_table_rows(rejects) == 0)
         return 0;
-    struct dr_table *shaped = NULL, *both = NULL;
     DR_TRY(shape_rejects(t, rejects, *quarantined, &shaped));
     int32_t rc =
         dr_table_concat(2, (const struct dr_table *[]){ *quarantined, shaped }, &both, dr_task_err(t));
@@ -161,30 +173,31 @@ static int32_t write_outputs(struct dr_task *t, struct tables *x, const char *da
     return 0;
 }
 
-static int32_t read_raw(struct dr_task *t, struct tables *x)
+static struct dr_csv_options csv_options(const struct dr_task *t, const char *delimiter)
 {
-    const char *delimiter = dr_node_str(dr_task_param(t, "delimiter"), "");
-    if (strlen(delimiter) > 1)
-        return dr_task_fail_final(t, "delimiter: '%s' is not one character", delimiter);
-    struct dr_csv_options csv = {
-        .size = sizeof csv,
+    return (struct dr_csv_options){
+        .size = sizeof(struct dr_csv_options),
         .delimiter = (uint8_t)delimiter[0],
         .forgiving = (uint8_t)dr_node_bool(dr_task_param(t, "forgiving"), 1),
         .encoding = dr_node_str(dr_task_param(t, "encoding"), NULL),
         .line_column = "_line",
         .hide_text = 1, /* the suite may call a column sensitive */
     };
-    int32_t rc = dr_task_read(t, "table", 0, &csv, &x->raw, &x->rejects);
+}
+
+static int32_t read_raw(struct dr_task *t, const struct dr_csv_options *csv, struct tables *x)
+{
+    int32_t rc = dr_task_read(t, "table", 0, csv, &x->raw, &x->rejects);
     if (rc == DR_EINPUT || rc == DR_ENOTFOUND) /* it will not read better a while later */
         return dr_task_fail_final(t, "%s", dr_task_err(t)->msg);
     return rc;
 }
 
-static int32_t check(struct dr_task *t, struct tables *x)
+static int32_t check(struct dr_task *t, const struct dr_csv_options *csv, struct tables *x)
 {
     const char *suite = dr_node_str(dr_task_param(t, "suite"), "");
     const char *dataset = dr_node_str(dr_task_param(t, "dataset"), dr_task_input_name(t, "table", 0));
-    DR_TRY(read_raw(t, x));
+    DR_TRY(read_raw(t, csv, x));
     dr_task_log(t, DR_INFO, "%lld rows and %lld unreadable records in %s", (long long)dr_table_rows(x->raw),
                 (long long)(x->rejects ? dr_table_rows(x->rejects) : 0), dr_task_input_name(t, "table", 0));
     struct dr_validation v = { .size = sizeof v };
@@ -193,10 +206,97 @@ static int32_t check(struct dr_task *t, struct tables *x)
     return verdict(t, &v, suite);
 }
 
+/* ---- one pass -------------------------------------------------------------------------- */
+
+struct pass {
+    struct dr_task *t;
+    struct dr_table *like;      /* owned: a batch of the quarantine, which says its columns */
+    int32_t valid, quarantined; /* whether the DAG names these outputs */
+    int64_t rows_valid, rows_quarantined;
+};
+
+static int32_t append_quarantined(struct pass *p, const struct dr_table *batch)
+{
+    p->rows_quarantined += dr_table_rows(batch);
+    return p->quarantined ? dr_task_append(p->t, "quarantined", batch) : 0;
+}
+
+/* Batches come before the records that gave no row. */
+static int32_t take_batch(void *ctx, const struct dr_table *valid, const struct dr_table *quarantined,
+                          const struct dr_table *rejects)
+{
+    struct pass *p = ctx;
+    struct dr_table *shaped = NULL;
+    if (rejects) {
+        DR_TRY(shape_rejects(p->t, rejects, p->like, &shaped));
+        int32_t rc = append_quarantined(p, shaped);
+        dr_table_unref(shaped);
+        return rc;
+    }
+    p->rows_valid += dr_table_rows(valid);
+    if (p->valid)
+        DR_TRY(dr_task_append(p->t, "valid", valid));
+    DR_TRY(with_record(p->t, quarantined, &shaped));
+    int32_t rc = append_quarantined(p, shaped);
+    dr_table_unref(p->like);
+    p->like = shaped;
+    return rc;
+}
+
+static int32_t end_pass(struct pass *p, const char *dataset, const struct dr_task_rollup *o)
+{
+    struct dr_task *t = p->t;
+    int64_t raw = o->ret_counts.rows + o->ret_unreadable;
+    dr_task_metric(t, "rows_raw", (double)raw);
+    dr_task_metric(t, "rows_valid", (double)p->rows_valid);
+    dr_task_metric(t, "rows_quarantined", (double)p->rows_quarantined);
+    if (dr_node_str(dr_task_param(t, "account_by"), NULL)) {
+        dr_task_account(t, dataset, NULL, "raw", raw);
+        dr_task_account(t, dataset, NULL, "quarantined", p->rows_quarantined);
+    }
+    if (raw != p->rows_valid + p->rows_quarantined)
+        return dr_task_fail_final(t, "rows do not add up: %lld raw, %lld valid, %lld quarantined",
+                                  (long long)raw, (long long)p->rows_valid, (long long)p->rows_quarantined);
+    if (p->valid)
+        DR_TRY(dr_task_append_end(t, "valid"));
+    return p->quarantined ? dr_task_append_end(t, "quarantined") : 0;
+}
+
+static int32_t check_in_one_pass(struct dr_task *t, const struct dr_csv_options *csv, int64_t memory)
+{
+    const char *suite = dr_node_str(dr_task_param(t, "suite"), "");
+    const char *dataset = dr_node_str(dr_task_param(t, "dataset"), dr_task_input_name(t, "table", 0));
+    struct pass p = { .t = t,
+                      .valid = dr_task_has_output(t, "valid"),
+                      .quarantined = dr_task_has_output(t, "quarantined") };
+    struct dr_task_rollup o = { .size = sizeof o,
+                                .suite = suite,
+                                .dataset = dataset,
+                                .csv = csv,
+                                .memory = memory,
+                                .take = take_batch,
+                                .ctx = &p,
+                                .ret_validation = { .size = sizeof o.ret_validation } };
+    int32_t rc = dr_task_rollup(t, "table", 0, &o, NULL);
+    if (rc == DR_EINPUT || rc == DR_ENOTFOUND || rc == DR_EDEF)
+        rc = dr_task_fail_final(t, "%s", dr_task_err(t)->msg);
+    if (!rc)
+        rc = end_pass(&p, dataset, &o);
+    dr_table_unref(p.like);
+    return rc ? rc : verdict(t, &o.ret_validation, suite);
+}
+
 static int32_t validate(struct dr_task *t)
 {
     struct tables x = { 0 };
-    int32_t rc = check(t, &x);
+    const char *delimiter = dr_node_str(dr_task_param(t, "delimiter"), "");
+    int64_t memory = dr_node_int(dr_task_param(t, "memory"), 0);
+    if (strlen(delimiter) > 1)
+        return dr_task_fail_final(t, "delimiter: '%s' is not one character", delimiter);
+    struct dr_csv_options csv = csv_options(t, delimiter);
+    if (memory != 0)
+        return check_in_one_pass(t, &csv, memory);
+    int32_t rc = check(t, &csv, &x);
     dr_table_unref(x.raw);
     dr_table_unref(x.rejects);
     dr_table_unref(x.valid);
@@ -229,6 +329,8 @@ static int32_t plan(struct dr_task *t)
 }
 
 DR_PLUGIN(.name = "validate", .summary = "Check a table against an expectation suite and quarantine bad rows",
-          .doc = "Every expectation's result is recorded with the run. The task fails when a critical\n"
-                 "expectation, or one with `on_failure: fail`, fails or cannot be evaluated.",
+          .doc =
+              "Every expectation's result is recorded with the run. The task fails when a critical\n"
+              "expectation, or one with `on_failure: fail`, fails or cannot be evaluated. With `memory` the\n"
+              "file may be of any size, and the suite may hold what `rollup` takes.",
           .params = params, .inputs = inputs, .outputs = outputs, .run = validate, .check = plan);

@@ -122,6 +122,10 @@ DR_API DR_CHECK int32_t dr_task_record_input(struct dr_task *t, const char *name
                                              const struct dr_table *table);
 /* Write a table as this output; it becomes visible when the task succeeds. */
 DR_API DR_CHECK int32_t dr_task_write(struct dr_task *t, const char *name, const struct dr_table *table);
+/* Write a table batch by batch, of one schema: at least one, which may have no rows, then the end. The output
+ * is an Arrow file, or by its name CSV or JSON lines. */
+DR_API DR_CHECK int32_t dr_task_append(struct dr_task *t, const char *name, const struct dr_table *batch);
+DR_API DR_CHECK int32_t dr_task_append_end(struct dr_task *t, const char *name);
 /* For output that is not a table: the file to write, which becomes visible
  * when the task succeeds. */
 DR_API const char *dr_task_output_path(struct dr_task *t, const char *name);
@@ -166,17 +170,25 @@ struct dr_task_rollup {
     const char *suite;                   /* NULL: no checks */
     const char *dataset;                 /* what results are recorded under */
     const struct dr_csv_options *csv;    /* or NULL */
-    int64_t memory;                      /* bytes for rows between phases, beyond which a temporary file is
-                                            used; 0: DAGRUN_MEMORY_LIMIT, or none */
+    int64_t memory;                      /* bytes to hold, about, beyond which a temporary file is used; 0:
+                                            DAGRUN_MEMORY_LIMIT, or none */
     int64_t ret_unreadable;              /* records that a forgiving read kept aside */
     struct dr_validation ret_validation; /* zero where there is no suite; set its size */
     struct dr_rollup_counts ret_counts;
+    /* NULL, or, where there is a suite, called with the rows in their order, a batch at a time, on the
+     * caller's thread: those that pass and those that are quarantined, as dr_task_validate gives them, text
+     * as text; or, both NULL, with records that cannot be read, as dr_table_read_csv has them. All borrowed.
+     * What it returns other than 0 ends the task. */
+    int32_t (*take)(void *ctx, const struct dr_table *valid, const struct dr_table *quarantined,
+                    const struct dr_table *rejects);
+    void *ctx;
 };
 /* One pass over an input that need not fit into memory: each row is checked against the
  * suite, those that an expectation with on_failure: quarantine refuses are left out, of rows with
  * one key the first is kept, and of these the statistics are made (*ret). The suite may
  * hold expectations about single rows, the number of rows, the columns, and the uniqueness of
- * the key; see docs/rollup.md. Results are recorded as dr_task_validate does. */
+ * the key; see docs/rollup.md. Results are recorded as dr_task_validate does. Without statistics and key (ret
+ * may be NULL then) the key is that of the suite, and is only checked. */
 DR_API DR_CHECK int32_t dr_task_rollup(struct dr_task *t, const char *input, int32_t i,
                                        struct dr_task_rollup *o, struct dr_table **ret);
 /* Add to the run's account of rows for a dataset: raw = clean + quarantined +

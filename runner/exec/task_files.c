@@ -7,6 +7,7 @@
 #include "exec/task_impl.h"
 #include "exec/executor.h"
 #include "data/file_format.h"
+#include "data/stream.h"
 #include "exec/hashing.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -184,9 +185,9 @@ static int32_t hash_of(struct dr_task_file *f, const char *path, char hash[DR_HA
     return file ? dr_hash_file(path, hash, ret_bytes, err) : DR_OK;
 }
 
-/* shown is where the file will be found; path where it is now. table may be NULL. */
+/* shown is where the file will be found; path where it is now. table says the schema, and may be NULL. */
 static int32_t record(struct dr_task *t, struct dr_task_file *f, const char *path, const char *shown,
-                      bool output, const struct dr_table *table)
+                      bool output, const struct dr_table *table, int64_t rows)
 {
     char hash[DR_HASH_HEX] = "";
     uint64_t bytes = 0;
@@ -199,7 +200,7 @@ static int32_t record(struct dr_task *t, struct dr_task_file *f, const char *pat
             .port = f->port,
             .hash = hash[0] ? hash : NULL,
             .schema = table ? schema_json(t, table) : NULL,
-            .rows = table ? dr_table_rows(table) : -1,
+            .rows = rows,
             .bytes = (int64_t)bytes,
             .output = output,
         },
@@ -207,6 +208,11 @@ static int32_t record(struct dr_task *t, struct dr_task_file *f, const char *pat
     f->recorded = true;
     dr_task_send(t, &m);
     return DR_OK;
+}
+
+static int64_t rows_of(const struct dr_table *table)
+{
+    return table ? dr_table_rows(table) : -1;
 }
 
 /* ---- reading ---- */
@@ -297,7 +303,7 @@ void dr_task_hash_is(struct dr_task *t, struct dr_task_file *f, const char *hash
 
 int32_t dr_task_record_read(struct dr_task *t, struct dr_task_file *f, const struct dr_table *table)
 {
-    return f->recorded ? DR_OK : record(t, f, f->path, f->path, false, table);
+    return f->recorded ? DR_OK : record(t, f, f->path, f->path, false, table, rows_of(table));
 }
 
 int32_t dr_task_read(struct dr_task *t, const char *name, int32_t i, const struct dr_csv_options *csv,
@@ -322,7 +328,7 @@ int32_t dr_task_record_input(struct dr_task *t, const char *name, int32_t i, con
     struct dr_task_file *f = nth(t->inputs, t->n_inputs, name, i);
     if (!f)
         return dr_fail(&t->err, DR_EDEF, "the task has no input '%s' (number %d)", name, (int)i + 1);
-    return f->recorded ? DR_OK : record(t, f, f->path, f->path, false, table);
+    return f->recorded ? DR_OK : record(t, f, f->path, f->path, false, table, rows_of(table));
 }
 
 /* ---- writing ---- */
@@ -356,22 +362,75 @@ static const char *final_path(struct dr_task *t, const char *path)
     return dr_path_join(&t->arena, out_folder(t, t->job->def->id), dr_path_base(path));
 }
 
+static bool is_json_lines(const char *path)
+{
+    return ends(path, ".jsonl") || ends(path, ".ndjson");
+}
+
+static void add_ending(struct dr_task *t, struct dr_task_file *f)
+{
+    if (dr_file_format_of(f->path) != DR_FORMAT_ARROW)
+        f->path = dr_arena_printf(&t->arena, "%s.arrow", f->path);
+}
+
 int32_t dr_task_write(struct dr_task *t, const char *name, const struct dr_table *table)
 {
     struct dr_task_file *f;
     DR_TRY(output_for(t, name, &f));
     if (ends(f->path, ".csv")) {
         DR_TRY(dr_table_write_csv(table, f->path, &t->err));
-    } else if (ends(f->path, ".jsonl") || ends(f->path, ".ndjson")) {
+    } else if (is_json_lines(f->path)) {
         DR_TRY(dr_table_write_json(table, f->path, &t->err));
     } else if (ends(f->path, ".arrows")) {
         DR_TRY(dr_table_write_arrow_stream(table, f->path, &t->err));
     } else {
-        if (dr_file_format_of(f->path) != DR_FORMAT_ARROW)
-            f->path = dr_arena_printf(&t->arena, "%s.arrow", f->path);
+        add_ending(t, f);
         DR_TRY(dr_table_write_arrow(table, f->path, &t->err));
     }
-    return record(t, f, f->path, final_path(t, f->path), true, table);
+    return record(t, f, f->path, final_path(t, f->path), true, table, rows_of(table));
+}
+
+static int32_t open_writer(struct dr_task *t, struct dr_task_file *f, const struct dr_table *batch)
+{
+    DR_TRY(dr_table_take(batch, 0, NULL, &f->schema, &t->err));
+    if (ends(f->path, ".csv"))
+        return dr_csv_writer(f->path, &f->writer, &t->err);
+    if (is_json_lines(f->path))
+        return dr_json_writer(f->path, &f->writer, &t->err);
+    add_ending(t, f);
+    return dr_arrow_writer(f->path, &f->writer, &t->err);
+}
+
+int32_t dr_task_append(struct dr_task *t, const char *name, const struct dr_table *batch)
+{
+    struct dr_task_file *f;
+    DR_TRY(output_for(t, name, &f));
+    if (!f->schema)
+        DR_TRY(open_writer(t, f, batch));
+    f->rows += batch->rows;
+    return f->writer->write(f->writer, batch, &t->err);
+}
+
+int32_t dr_task_append_end(struct dr_task *t, const char *name)
+{
+    struct dr_task_file *f = find_output(t, name);
+    if (!f || !f->writer)
+        return dr_fail(&t->err, DR_EPLUGIN, "output '%s' was not begun with dr_task_append", name);
+    int32_t rc = f->writer->commit(f->writer, &t->err);
+    f->writer = NULL;
+    return rc ? rc : record(t, f, f->path, final_path(t, f->path), true, f->schema, f->rows);
+}
+
+void dr_task_drop_outputs(struct dr_task *t)
+{
+    for (int32_t i = 0; i < t->n_outputs; i++) {
+        struct dr_task_file *f = &t->outputs[i];
+        if (f->writer)
+            f->writer->abort(f->writer);
+        f->writer = NULL;
+        dr_table_unref(f->schema);
+        f->schema = NULL;
+    }
 }
 
 const char *dr_task_output_path(struct dr_task *t, const char *name)
@@ -389,7 +448,7 @@ int32_t dr_task_check_outputs(struct dr_task *t, struct dr_err *err)
                            "plugin '%s' reported success, but did not write its output '%s' "
                            "(dataset '%s')",
                            t->job->def->plugin, f->port, f->name);
-        if (!f->recorded && record(t, f, f->path, final_path(t, f->path), true, NULL)) {
+        if (!f->recorded && record(t, f, f->path, final_path(t, f->path), true, NULL, rows_of(NULL))) {
             *err = t->err;
             return err->rc;
         }

@@ -18,6 +18,9 @@ struct dr_task_file {
     uint64_t bytes;             /* with hash */
     bool recorded;              /* the runner was told of it */
     bool used;                  /* outputs: written, or its path was asked for */
+    struct dr_writer *writer;   /* outputs: owned; while it is written batch by batch */
+    struct dr_table *schema;    /* likewise: a batch without its rows */
+    int64_t rows;               /* likewise: so far */
 };
 /* Folders are made when first needed: most tasks of a wide DAG need none. */
 struct dr_task_folders {
@@ -76,4 +79,6 @@ int32_t dr_task_bind(struct dr_task *t, struct dr_err *err);
 /* After run gave 0: every output that the DAG names must be there; records
  * those that the plugin wrote as files. */
 int32_t dr_task_check_outputs(struct dr_task *t, struct dr_err *err);
+/* At the end of the task: nothing remains of outputs that were not written to their end. */
+void dr_task_drop_outputs(struct dr_task *t);
 #endif

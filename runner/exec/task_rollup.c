@@ -4,7 +4,8 @@
  *   reader --batches--> checks (expect/batches.h) --refused rows--> rollup (data/rollup.h)
  *
  * Some batches for each thread are taken from the reader, and the threads share them out;
- * nothing of a batch is kept but what those two keep. */
+ * nothing of a batch is kept but what those two keep. Who wants the rows gets them batch by batch, in
+ * order. */
 #include "exec/task_impl.h"
 #include "base/file.h"
 #include "data/file_format.h"
@@ -13,6 +14,7 @@
 #include "data/scratch.h"
 #include "data/stream.h"
 #include "expect/batches.h"
+#include "expect/bits.h"
 
 enum { TURNS_PER_WORKER = 2, TURNS_MAX = 64 };
 /* What is resident beside the rollup: the program and the reader, and for each thread the text and the
@@ -21,7 +23,8 @@ enum { READING = 24 << 20, READING_EACH = 20 << 20 };
 
 struct turn {
     struct dr_table *batch;
-    int64_t first_row;
+    int64_t first_row, passed;
+    struct dr_batch_split split; /* where the caller takes the rows */
     struct dr_err err;
 };
 struct pass {
@@ -30,10 +33,13 @@ struct pass {
     const struct dr_suite *suite; /* or NULL */
     struct dr_batches *checks;    /* or NULL */
     struct dr_expect_options expect;
-    struct dr_rollup *rollup;
+    struct dr_rollup *rollup; /* or NULL: there is nothing to summarise, and no key */
     struct dr_rollup_options rollup_options;
     struct dr_csv_type *types;
     struct dr_rejects rejects;
+    struct dr_rollup_counts counts; /* rows and selected */
+    const char *line_column;        /* or NULL */
+    bool started;
     struct dr_reader *reader;
     struct turn turns[TURNS_MAX];
     struct dr_share share; /* of the turns at hand */
@@ -56,17 +62,41 @@ static bool same_columns(const char *const *a, int32_t n_a, const char *const *b
     return n_a == n_b;
 }
 
+static bool only_checks(const struct dr_task_rollup *o)
+{
+    return o->n_keys == 0 && o->n_aggs == 0;
+}
+
+/* Which of several rows repeat a key is known when all have been passed on. */
+static int32_t refuse_to_split_by_key(const struct dr_suite *s, struct dr_err *err)
+{
+    for (int32_t i = 0; i < s->n; i++)
+        if (dr_streq(s->expectations[i].type, "expect_compound_columns_to_be_unique") &&
+            s->expectations[i].on_failure == DR_ON_FAILURE_QUARANTINE)
+            return dr_fail(err, DR_EDEF,
+                           "suite %s: in one pass rows with a repeated key are counted and cannot be "
+                           "quarantined; give the expectation another on_failure, or leave out `memory`",
+                           s->name);
+    return DR_OK;
+}
+
 static int32_t load_checks(struct pass *p)
 {
     int32_t n;
     struct dr_err *err = &p->t->err;
+    p->rollup_options.keys = p->o->keys;
+    p->rollup_options.n_keys = p->o->n_keys;
     if (!p->o->suite)
         return DR_OK;
     DR_TRY(dr_task_load_suite(p->t, p->o->suite, &p->suite));
-    p->expect = dr_task_expect_options(p->t, NULL);
+    p->expect = dr_task_expect_options(p->t, p->line_column);
     DR_TRY(dr_batches_new(p->suite, &p->expect, p->workers, &p->checks, err));
     const char *const *key = dr_batches_key(p->checks, &n);
-    if (n > 0 && !same_columns(key, n, p->o->keys, p->o->n_keys))
+    if (only_checks(p->o)) {
+        DR_TRY(refuse_to_split_by_key(p->suite, err));
+        p->rollup_options.keys = key;
+        p->rollup_options.n_keys = n;
+    } else if (n > 0 && !same_columns(key, n, p->o->keys, p->o->n_keys))
         return dr_fail(err, DR_EDEF,
                        "suite %s: in one pass, expect_compound_columns_to_be_unique must be about the "
                        "columns of the task's key",
@@ -74,8 +104,17 @@ static int32_t load_checks(struct pass *p)
     return DR_OK;
 }
 
-/* Columns are read as the suite declares them, unless a check looks at their text or they have a
- * format of their own. */
+/* How a column is read. Summarised, it is typed as the suite declares it, unless a check looks at its text or
+ * it has a format of its own. Rows that are passed on keep their text: of columns that a dictionary would
+ * grow with as strings, and what is left to the reader is DICT. 0: that. */
+static int32_t type_to_read(const struct pass *p, const struct dr_suite_column *c)
+{
+    bool grows = c->type == DR_TYPE_INT64 || c->type == DR_TYPE_FLOAT64 || c->type == DR_TYPE_TIMESTAMP;
+    if (c->type == DR_TYPE_STRING || (p->o->take && grows))
+        return DR_TYPE_STRING;
+    return p->o->take || c->format || !dr_batches_typed(p->checks, c->name) ? 0 : c->type;
+}
+
 static void choose_types(struct pass *p, struct dr_csv_options *csv)
 {
     int32_t n = 0;
@@ -84,9 +123,9 @@ static void choose_types(struct pass *p, struct dr_csv_options *csv)
     p->types = dr_arena_array(&p->t->arena, (size_t)p->suite->n_columns + 1, sizeof(*p->types));
     for (int32_t i = 0; i < p->suite->n_columns; i++) {
         const struct dr_suite_column *c = &p->suite->columns[i];
-        if (c->type > DR_TYPE_NULL && !c->format &&
-            (c->type == DR_TYPE_STRING || dr_batches_typed(p->checks, c->name)))
-            p->types[n++] = (struct dr_csv_type){ .column = c->name, .type = c->type };
+        int32_t type = type_to_read(p, c);
+        if (type > DR_TYPE_NULL)
+            p->types[n++] = (struct dr_csv_type){ .column = c->name, .type = type };
     }
     csv->types = p->types;
     csv->n_types = n;
@@ -149,9 +188,12 @@ static int32_t start_rollup(struct pass *p, const struct dr_table *first)
     uint64_t limit = (uint64_t)p->o->memory;
     if (limit == 0)
         DR_TRY(dr_scratch_limit(&limit, &p->t->err));
+    p->started = true;
+    if (p->rollup_options.n_keys == 0 && p->o->n_aggs == 0)
+        return DR_OK;
     p->rollup_options = (struct dr_rollup_options){
-        .n_keys = p->o->n_keys,
-        .keys = p->o->keys,
+        .n_keys = p->rollup_options.n_keys,
+        .keys = p->rollup_options.keys,
         .n_groups = p->o->n_groups,
         .groups = p->o->groups,
         .n_aggs = p->o->n_aggs,
@@ -175,17 +217,26 @@ static void turn_over(uint64_t *bits, int64_t rows)
         bits[rows / 64] &= (UINT64_C(1) << rows % 64) - 1;
 }
 
-static void work_on_batch(struct pass *p, struct turn *turn, int64_t worker)
+/* Check a batch: *bits are the rows that pass. */
+static int32_t check_batch(struct pass *p, struct turn *turn, int64_t worker, uint64_t *bits)
 {
     int64_t rows = turn->batch->rows;
-    DR_AUTO_FREE uint64_t *bits = p->checks ? dr_malloc((size_t)rows / 8 + 16) : NULL;
+    struct dr_batch_split *split = p->o->take ? &turn->split : NULL;
+    DR_TRY(dr_batches_add(p->checks, (int32_t)worker, turn->first_row, turn->batch, bits, split, &turn->err));
+    turn_over(bits, rows);
+    turn->passed = dr_rows_count(bits, rows);
+    return DR_OK;
+}
+
+static void work_on_batch(struct pass *p, struct turn *turn, int64_t worker)
+{
     int32_t rc = DR_OK;
-    if (bits) {
-        rc = dr_batches_add(p->checks, (int32_t)worker, turn->first_row, turn->batch, bits, &turn->err);
-        if (!rc)
-            turn_over(bits, rows);
-    }
-    if (!rc)
+    int64_t rows = turn->batch->rows;
+    DR_AUTO_FREE uint64_t *bits = p->checks ? dr_malloc((size_t)rows / 8 + 16) : NULL;
+    turn->passed = rows;
+    if (!rc && bits)
+        rc = check_batch(p, turn, worker, bits);
+    if (!rc && p->rollup)
         rc = dr_rollup_add(p->rollup, (int32_t)worker, turn->first_row, turn->batch, bits, &turn->err);
     turn->err.rc = rc;
 }
@@ -197,18 +248,53 @@ static void work_on_some(void *ctx, int64_t worker)
         work_on_batch(p, &p->turns[i], worker);
 }
 
+/* Records that no row was made of. */
+static int32_t hand_on_rejects(struct pass *p)
+{
+    struct dr_table *table = NULL;
+    int64_t n = p->rejects.n;
+    p->o->ret_unreadable += n;
+    if (n == 0 || !p->o->take) {
+        dr_rejects_clear(&p->rejects);
+        return DR_OK;
+    }
+    DR_TRY(dr_rejects_finish(&p->rejects, &table, &p->t->err));
+    int32_t rc = p->o->take(p->o->ctx, NULL, NULL, table);
+    dr_table_unref(table);
+    return rc;
+}
+
+/* The rows of a batch that was worked on go to the caller, in their turn. */
+static int32_t hand_on(struct pass *p, const struct turn *turn)
+{
+    const struct dr_task_rollup *o = p->o;
+    p->counts.rows += turn->batch->rows;
+    p->counts.selected += turn->passed;
+    return o->take ? o->take(o->ctx, turn->split.valid, turn->split.quarantined, NULL) : DR_OK;
+}
+
+static void turn_done(struct turn *turn)
+{
+    dr_table_unref(turn->batch);
+    dr_table_unref(turn->split.valid);
+    dr_table_unref(turn->split.quarantined);
+    *turn = (struct turn){ 0 };
+}
+
 static int32_t work_on(struct pass *p, int32_t n)
 {
     int32_t rc = DR_OK;
     dr_share_start(&p->share, n);
     dr_pool_run(n < p->workers ? n : p->workers, work_on_some, p);
     for (int32_t i = 0; i < n; i++) {
-        if (p->turns[i].err.rc && !rc) {
-            p->t->err = p->turns[i].err;
+        struct turn *turn = &p->turns[i];
+        if (turn->err.rc && !rc) {
+            p->t->err = turn->err;
             rc = p->t->err.rc;
         }
-        dr_table_unref(p->turns[i].batch);
-        p->turns[i] = (struct turn){ 0 };
+        if (!rc)
+            rc = hand_on(p, turn);
+        turn_done(turn);
     }
     return rc;
 }
@@ -219,7 +305,7 @@ static int32_t take_batches(struct pass *p, int32_t *ret_n, bool *ret_more)
         struct dr_table *batch;
         int32_t rc = dr_task_cancelled(p->t) ? dr_fail(&p->t->err, DR_ECANCEL, "asked to stop")
                                              : p->reader->next(p->reader, &batch, &p->t->err);
-        if (!rc && batch && !p->rollup)
+        if (!rc && batch && !p->started)
             rc = start_rollup(p, batch);
         if (rc || !batch) {
             *ret_more = false;
@@ -239,11 +325,10 @@ static int32_t run(struct pass *p)
         rc = take_batches(p, &n, &more);
         int32_t work_rc = work_on(p, n); /* also after a failure: it drops the batches */
         rc = rc ? rc : work_rc;
-        p->o->ret_unreadable += p->rejects.n;
-        dr_rejects_clear(&p->rejects);
+        rc = rc ? rc : hand_on_rejects(p);
         dr_task_progress(p->t, p->reader->done, p->reader->total);
     }
-    return !rc && !p->rollup ? dr_fail(&p->t->err, DR_EBUG, "the reader gave no batch") : rc;
+    return !rc && !p->started ? dr_fail(&p->t->err, DR_EBUG, "the reader gave no batch") : rc;
 }
 
 /* ---- the end ---------------------------------------------------------------------------- */
@@ -254,16 +339,18 @@ static int32_t finish(struct pass *p, struct dr_task_file *f, struct dr_table **
     struct dr_results *results = NULL;
     struct dr_err *err = &p->t->err;
     char hash[DR_HASH_HEX];
-    DR_TRY(dr_rollup_finish(p->rollup, ret, &o->ret_counts, err));
+    o->ret_counts = p->counts;
+    o->ret_counts.kept = p->counts.selected;
+    if (p->rollup)
+        DR_TRY(dr_rollup_finish(p->rollup, ret, &o->ret_counts, err));
     if (p->reader->hash && p->reader->hash(p->reader, hash))
         dr_task_hash_is(p->t, f, hash, (uint64_t)p->reader->total);
     int32_t rc = dr_task_record_read(p->t, f, NULL);
     if (!rc && p->checks)
         rc = dr_batches_finish(p->checks, o->ret_counts.duplicate_rows, &results, err);
-    if (rc) {
+    if (rc && ret)
         dr_table_unref(*ret);
-        return rc;
-    }
+    DR_TRY(rc);
     if (results) {
         dr_task_report_results(p->t, p->suite, o->dataset ? o->dataset : f->name, results);
         dr_task_fill_validation(&o->ret_validation, results, o->ret_counts.rows - o->ret_counts.selected);
@@ -288,11 +375,14 @@ int32_t dr_task_rollup(struct dr_task *t, const char *input, int32_t i, struct d
     if (o->size != sizeof(*o) || o->ret_validation.size != sizeof(o->ret_validation))
         return dr_fail(&t->err, DR_EPLUGIN, "struct dr_task_rollup: size is %u, expected %zu", o->size,
                        sizeof(*o));
+    if (o->take && !o->suite)
+        return dr_fail(&t->err, DR_EPLUGIN, "struct dr_task_rollup: take needs a suite to split rows by");
     if (o->memory < 0)
         return dr_fail(&t->err, DR_EDEF, "memory: %lld is no number of bytes", (long long)o->memory);
     DR_TRY(dr_task_input_file(t, input, i, &f));
     o->ret_unreadable = 0;
     struct pass *p = dr_calloc(1, sizeof(*p));
+    p->line_column = o->csv ? o->csv->line_column : NULL;
     p->t = t;
     p->o = o;
     p->workers = dr_pool_threads() < TURNS_MAX ? dr_pool_threads() : TURNS_MAX;

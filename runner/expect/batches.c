@@ -147,7 +147,7 @@ static int32_t take_expectations(struct dr_batches *b, struct dr_err *err)
         } else if (!looks_at_columns(x->type) && !counts_rows(x)) {
             return dr_fail(err, DR_EDEF,
                            "%s needs the whole table at once and cannot be checked in one pass: check it "
-                           "with a validate task",
+                           "with a validate task without `memory`",
                            x->type);
         }
     }
@@ -292,7 +292,7 @@ static int32_t take_results(struct dr_batches *b, struct worker *w, int64_t firs
 }
 
 int32_t dr_batches_add(struct dr_batches *b, int32_t worker, int64_t first_row, const struct dr_table *batch,
-                       uint64_t *refused, struct dr_err *err)
+                       uint64_t *refused, struct dr_batch_split *split, struct dr_err *err)
 {
     struct worker *w = &b->workers[worker];
     struct dr_expect_options opts = b->opts;
@@ -300,6 +300,8 @@ int32_t dr_batches_add(struct dr_batches *b, int32_t worker, int64_t first_row, 
     opts.result_format = DR_RESULT_BOOLEAN_ONLY;
     DR_TRY(dr_expect_run(&b->parts, batch, &opts, &r, err));
     int32_t rc = take_results(b, w, first_row, batch, r, refused, err);
+    if (!rc && split)
+        rc = dr_expect_split(r, batch, &split->valid, &split->quarantined, err);
     w->rows += batch->rows;
     dr_results_free(r);
     return rc;

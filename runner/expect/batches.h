@@ -25,10 +25,14 @@ const char *const *dr_batches_key(const struct dr_batches *b, int32_t *ret_n);
 bool dr_batches_typed(const struct dr_batches *b, const char *column);
 /* Evaluate the rows of a batch, which begin with first_row of the stream. refused gets a bit
  * for each row that an expectation with on_failure: quarantine refuses; it holds
- * (rows + 63) / 64 words. Threads may add at once, each as another worker; the
- * batches of one worker come in order. */
+ * (rows + 63) / 64 words. split: NULL, or the batch in two as dr_expect_split has it, which the caller
+ * drops. Threads may add at once, each as another worker; the batches of one worker come in order. */
+struct dr_batch_split {
+    struct dr_table *valid, *quarantined;
+};
 DR_CHECK int32_t dr_batches_add(struct dr_batches *b, int32_t worker, int64_t first_row,
-                                const struct dr_table *batch, uint64_t *refused, struct dr_err *err);
+                                const struct dr_table *batch, uint64_t *refused, struct dr_batch_split *split,
+                                struct dr_err *err);
 /* The results over all rows. duplicate_rows: rows whose key is not the only one. The caller frees
  * them; their checks have no unexpected rows to split by. */
 DR_CHECK int32_t dr_batches_finish(struct dr_batches *b, int64_t duplicate_rows, struct dr_results **ret,

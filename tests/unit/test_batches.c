@@ -90,8 +90,13 @@ static struct dr_results *in_batches(struct fixture *f, const struct dr_suite *s
         int64_t n = f->table->rows - from < size ? f->table->rows - from : size;
         struct dr_table *batch = slice(f, from, n);
         DR_AUTO_FREE uint64_t *refused = dr_malloc((size_t)n / 8 + 16);
-        assert_int_equal(DR_OK, dr_batches_add(b, turn % 3, from, batch, refused, &f->err));
+        struct dr_batch_split split = { 0 };
+        assert_int_equal(DR_OK, dr_batches_add(b, turn % 3, from, batch, refused, &split, &f->err));
         *ret_refused += dr_bits_count((const uint8_t *)refused, n);
+        assert_int_equal(dr_bits_count((const uint8_t *)refused, n), split.quarantined->rows);
+        assert_int_equal(n, split.valid->rows + split.quarantined->rows);
+        dr_table_unref(split.valid);
+        dr_table_unref(split.quarantined);
         dr_table_unref(batch);
     }
     if (dr_batches_finish(b, duplicates, &r, &f->err))
