@@ -13,6 +13,7 @@
 #include "data/csv_types.h"
 #include "data/builder.h"
 #include "data/decimal.h"
+#include "data/kernel.h"
 #include "data/refused.h"
 
 void dr_csv_types_done(struct dr_csv_types *t)
@@ -237,6 +238,16 @@ void dr_csv_types_learn_late(struct dr_csv_types *t, const struct dr_table *all)
 
 /* ---- telling --------------------------------------------------------------------------- */
 
+/* A column may be text although its values are none: they came too late, and the input could
+ * not be read again. */
+static void put_evidence(const struct dr_csv_evidence *e, const struct dr_column *col, bool hide,
+                         struct dr_buf *out)
+{
+    dr_csv_evidence_reason(e, hide, out);
+    if (dr_column_is_text(col) && dr_csv_evidence_kind(e).inferred)
+        dr_buf_puts(out, "; but the first rows, which decide here, had no value");
+}
+
 static void put_reason(const struct dr_csv_types *t, int32_t c, const struct dr_column *col, bool hide,
                        struct dr_buf *out)
 {
@@ -244,7 +255,7 @@ static void put_reason(const struct dr_csv_types *t, int32_t c, const struct dr_
     if (t->declared[c])
         dr_buf_puts(out, "declared");
     else if (t->infer)
-        dr_csv_evidence_reason(t->evidence + c, hide, out);
+        put_evidence(t->evidence + c, col, hide, out);
     else
         dr_buf_puts(out, "no type was declared");
     if (refused > 0)

@@ -422,9 +422,9 @@ static void test_what_a_pipe_says_too_late_is_refused(void **state)
     opts.ret_types = &found;
     tuning.window_rows = 2;
     tuning.piece = 8;
-    dr_buf_puts(&text, "v,w\n");
+    dr_buf_puts(&text, "v,w,late\n");
     for (int i = 0; i < 100; i++)
-        dr_buf_puts(&text, i == 90 ? "4.5,x\n" : "1,x\n");
+        dr_buf_puts(&text, i == 90 ? "4.5,x,\"7\"\n" : "1,x,\n");
     source.bytes = dr_buf_str(&text);
     assert_int_equal(dr_csv_read_source(&source, &opts, &tuning, &t, NULL, NULL), 0);
     assert_int_equal(t->columns[0]->type, DR_TYPE_INT64);
@@ -432,6 +432,9 @@ static void test_what_a_pipe_says_too_late_is_refused(void **state)
     assert_refused(t, 0, 90, "4.5");
     show_table(&shown, found);
     assert_non_null(strstr(dr_buf_cstr(&shown), "; 1 value is not that and missing\n"));
+    assert_text(t, 2, 90, "7");
+    assert_non_null(strstr(dr_buf_cstr(&shown), "late|dict|all values are whole numbers; but the first rows, "
+                                                "which decide here, had no value\n"));
     dr_table_unref(found);
     dr_table_unref(t);
 }
