@@ -230,7 +230,12 @@ it "a table without one of the columns fails, says which, and leaves the databas
 sql $warehouse "SELECT * FROM person_resources" >"$scratch/before"
 sed -i '1s/value/valeu/' data/medical_records/tests.csv
 run 1
-out_has "no such column"
+out_has "failed          check_tests"
+out_has "Events have a column for the value"
+sed -i '1s/valeu/value/' data/medical_records/tests.csv
+sed -i '1s/rxnorm/rxnrom/' data/medical_records/rx.csv
+run 1
+out_has "no such column: rxnorm"
 sql $warehouse "SELECT * FROM person_resources" >"$scratch/after"
 same_file "$scratch/before" "$scratch/after"
 
