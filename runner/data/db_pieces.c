@@ -20,6 +20,8 @@ int32_t dr_pieces_begin(struct dr_pieces *p, struct dr_db *db, int64_t first_row
 int32_t dr_pieces_end(struct dr_pieces *p, int32_t rc, int64_t *longest_us, struct dr_err *err)
 {
     *longest_us = p->longest_us > *longest_us ? p->longest_us : *longest_us;
+    if (!rc && p->n > 0) /* or the next commit would, and seem to hold the lock meanwhile */
+        rc = p->db->driver->exec(p->db, p->db->driver->dialect->between_pieces, err);
     int32_t ended = p->db->driver->exec(p->db, p->db->driver->dialect->after_pieces, rc ? NULL : err);
     return rc ? rc : ended;
 }
