@@ -1,28 +1,19 @@
 /* bulk.c - one block after the other, from its start to its end. */
 #include "data/bulk.h"
-#include "data/pages.h"
 
-enum { BLOCK = 4 << 20, ALIGN = 64, SLACK = 32 };
-
-static void give_back(struct dr_mem *m)
-{
-    dr_pages_put(m->p, m->n);
-}
+enum { ALIGN = 64, SLACK = 32, BLOCK = (4 << 20) - SLACK };
 
 static void next_block(struct dr_bulk *b)
 {
     dr_mem_unref(b->block);
-    b->block = dr_malloc(sizeof *b->block);
-    atomic_init(&b->block->refs, 1);
-    b->block->p = dr_pages_get(BLOCK, &b->block->n);
-    b->block->release = give_back;
+    b->block = dr_mem_new_large(BLOCK);
     b->used = 0;
 }
 
 void *dr_bulk_take(struct dr_bulk *b, size_t n, struct dr_mem **ret_owner)
 {
     if (!b->large || n > BLOCK / 4) {
-        *ret_owner = dr_mem_new(n);
+        *ret_owner = dr_mem_new_large(n);
         return (*ret_owner)->p;
     }
     size_t padded = (n + SLACK + ALIGN - 1) & ~(size_t)(ALIGN - 1);

@@ -7,10 +7,12 @@
 #include "data/column.h"
 #include "data/decimal.h"
 #include "data/kernel.h"
+#include "data/pages.h"
 #include "data/refused.h"
 
 #define BUFFER_ALIGN ((size_t)64)
-#define BUFFER_SLACK ((size_t)32) /* readable past the end, for vector loads */
+#define BUFFER_SLACK ((size_t)32)    /* readable past the end, for vector loads */
+#define LARGE (DR_HUGE_PAGE * 3 / 2) /* from here on huge pages pay */
 
 /* ---- memory -------------------------------------------------------------- */
 
@@ -39,6 +41,22 @@ struct dr_mem *dr_mem_new_zero(size_t n)
 {
     struct dr_mem *m = dr_mem_new(n);
     memset(m->p, 0, n);
+    return m;
+}
+
+static void give_back(struct dr_mem *m)
+{
+    dr_pages_put(m->p, m->n);
+}
+
+struct dr_mem *dr_mem_new_large(size_t n)
+{
+    if (n < LARGE || n > SIZE_MAX - BUFFER_SLACK)
+        return dr_mem_new(n);
+    struct dr_mem *m = dr_malloc(sizeof *m);
+    atomic_init(&m->refs, 1);
+    m->p = dr_pages_get(n + BUFFER_SLACK, &m->n);
+    m->release = give_back;
     return m;
 }
 

@@ -30,6 +30,8 @@ struct dr_mem {
 };
 struct dr_mem *dr_mem_new(size_t n); /* aligned, padded, not zeroed */
 struct dr_mem *dr_mem_new_zero(size_t n);
+/* The same; megabytes lie in huge pages that may have been used before, and n may be more. */
+struct dr_mem *dr_mem_new_large(size_t n);
 struct dr_mem *dr_mem_ref(struct dr_mem *m);
 void dr_mem_unref(struct dr_mem *m); /* NULL is fine */
 
@@ -113,6 +115,10 @@ static inline uint64_t dr_bits_window(const uint8_t *bits, int64_t i, int m)
     uint64_t w = 0;
     int shift = (int)(i & 7);
     const uint8_t *from = bits + (i >> 3);
+    if (m == 64) {
+        memcpy(&w, from, 8);
+        return shift ? w >> shift | (uint64_t)from[8] << (64 - shift) : w;
+    }
     size_t bytes = (size_t)(shift + m + 7) / 8;
     memcpy(&w, from, bytes < 8 ? bytes : 8);
     w >>= shift;

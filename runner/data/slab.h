@@ -9,7 +9,7 @@
 #include "data/kernel.h"
 
 struct dr_slab {
-    struct dr_mem *mem; /* NULL: columns so small, or so laid out, that each chunk has its own */
+    struct dr_mem *mem; /* NULL: values without a width, of which each chunk has its own */
     size_t width;
 };
 /* For n rows of a type, in chunks of DR_CHUNK_ROWS. */

@@ -34,7 +34,7 @@ static void source_done(struct dr_source *s)
         dr_column_unref(s->owned[k]);
     dr_codes_done(s->codes);
     free(s->zones);
-    free(s->hashes);
+    dr_mem_unref(s->hashes);
 }
 
 void dr_plan_done(struct dr_plan *p)
@@ -43,7 +43,7 @@ void dr_plan_done(struct dr_plan *p)
         source_done(s);
     for (struct dr_view *v = p->views; v; v = v->next)
         dr_view_done(v);
-    dr_repeat_tables_done(p->tables);
+    dr_mem_unref(p->tables);
     dr_arena_done(&p->scratch);
 }
 

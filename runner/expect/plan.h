@@ -56,7 +56,8 @@ struct dr_source {
     struct dr_value *of_code; /* MIXED: the value of each dictionary code */
     struct dr_zone *zones;    /* see dr_source_zones */
     int32_t n_ranges;         /* how often dr_scan_range was asked of it */
-    uint64_t *hashes;         /* of texts without dictionary; NULL until repeats.c needs them */
+    struct dr_mem
+        *hashes; /* owned: 8 bytes of each text without dictionary; NULL until repeats.c needs them */
 };
 
 /* The extremes of a block of rows. */
@@ -104,7 +105,7 @@ struct dr_plan {
     struct dr_domain *domains;
     struct dr_view *views;
     struct dr_bits_spare *spare;      /* row sets to use again */
-    struct dr_repeat_tables *tables;  /* see repeats.c */
+    struct dr_mem *tables;            /* owned; see repeats.c */
     struct dr_repeat_answer *answers; /* likewise */
     uint8_t *nothing;                 /* the empty row set of checks that found nothing; in arena */
 };
@@ -151,7 +152,6 @@ struct dr_value dr_source_raw_value(const struct dr_source *s, int64_t row, int3
 const struct dr_column *dr_source_dict(struct dr_source *s);
 /* Whether two rows have the same raw value; missing ones do. */
 bool dr_source_same(const struct dr_source *s, int64_t x, int64_t y);
-void dr_repeat_tables_done(struct dr_repeat_tables *t); /* NULL is fine */
 /* fn for each row of `in`, ascending, on the caller's thread. Rows with the same raw values,
  * missing ones among them, have the same hash; exact: other rows have not. */
 typedef void (*dr_hash_fn)(void *ctx, int64_t row, uint64_t hash, bool exact);

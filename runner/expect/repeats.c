@@ -14,7 +14,6 @@
  * Rows that repeat in some columns repeat in each part of them: the answers are
  * kept, and where columns are asked about with others later, only the rows
  * that repeated are looked at. */
-#include <sys/mman.h>
 #include "data/kernel.h"
 #include "data/pool.h"
 #include "expect/order_key.h"
@@ -25,13 +24,6 @@
 #define TABLE_BITS_MAX (INT64_C(1) << 28)
 #define DENSE 12 /* of 64 rows: so many are hashed together, with their neighbours */
 #define MISSING UINT64_C(0x9d39247e33776d41) /* an arbitrary number */
-
-/* Two tables of bits, kept from one question to the next: fresh memory costs
- * more than clearing what is there. */
-struct dr_repeat_tables {
-    size_t bytes;   /* of each */
-    uint64_t *bits; /* owned: both */
-};
 
 /* Which rows may repeat in some columns: those that do, and those not looked at. */
 struct dr_repeat_answer {
@@ -168,8 +160,9 @@ static void mix_values(const struct repeats *r, int64_t row, int m, int32_t *hin
         const struct dr_array *a = dr_column_at(s->raw, row, &hints[k], &i);
         uint64_t before[64];
         if (s->hashes) {
+            const uint64_t *known = (const uint64_t *)s->hashes->p + row;
             for (int j = 0; j < m; j++)
-                h[j] = mix(h[j], s->hashes[row + j]);
+                h[j] = mix(h[j], known[j]);
             continue;
         }
         if (null)
@@ -217,9 +210,9 @@ static void hash_some(const struct repeats *r, int64_t row, uint64_t bits, int32
 static void hash_text_run(void *ctx, const struct dr_array *a, int64_t i, int m, int64_t row)
 {
     struct dr_source *s = ctx;
-    uint64_t null = s->null ? s->null[row >> 6] >> (row & 63) : 0;
+    uint64_t null = s->null ? s->null[row >> 6] >> (row & 63) : 0, *h = (uint64_t *)s->hashes->p + row;
     for (int j = 0; j < m; j++)
-        s->hashes[row + j] = null >> j & 1 ? MISSING : key_of(a, i + j);
+        h[j] = null >> j & 1 ? MISSING : key_of(a, i + j);
 }
 
 static void hash_text_block(void *ctx, int64_t block, int64_t from, int64_t to)
@@ -235,7 +228,7 @@ static void hash_texts(int32_t n, struct dr_source *const *columns)
         struct dr_source *s = columns[k];
         if (s->raw->type != DR_TYPE_STRING || s->hashes)
             continue;
-        s->hashes = dr_malloc((size_t)s->rows * sizeof *s->hashes);
+        s->hashes = dr_mem_new_large((size_t)s->rows * sizeof(uint64_t));
         dr_each_block(s->rows, hash_text_block, s);
     }
 }
@@ -325,32 +318,18 @@ static void find_block(void *ctx, int64_t block, int64_t from, int64_t to)
     run_block(ctx, from, to, find_run);
 }
 
-#define HUGE_PAGE ((size_t)2 << 20)
-
+/* Two tables of bits, kept from one question to the next: fresh memory costs
+ * more than clearing what is there. */
 static void clear_tables(struct repeats *r, size_t bytes)
 {
-    struct dr_repeat_tables *t = r->plan->tables;
-    if (!t)
-        t = r->plan->tables = dr_calloc(1, sizeof *t);
-    if (t->bytes < bytes) {
-        free(t->bits);
-        t->bytes = bytes;
-        t->bits = 2 * bytes < HUGE_PAGE ? dr_malloc(2 * bytes) : aligned_alloc(HUGE_PAGE, 2 * bytes);
-        if (!t->bits)
-            dr_die_oom(2 * bytes);
-        if (2 * bytes >= HUGE_PAGE)
-            (void)madvise(t->bits, 2 * bytes, MADV_HUGEPAGE); /* a wish */
+    struct dr_mem **tables = &r->plan->tables;
+    if (!*tables || (*tables)->n < 2 * bytes) {
+        dr_mem_unref(*tables);
+        *tables = dr_mem_new_large(2 * bytes);
     }
-    r->once = t->bits;
-    r->twice = t->bits + bytes / 8;
-    memset(t->bits, 0, 2 * bytes);
-}
-
-void dr_repeat_tables_done(struct dr_repeat_tables *t)
-{
-    if (t)
-        free(t->bits);
-    free(t);
+    r->once = (*tables)->p;
+    r->twice = r->once + bytes / 8;
+    memset(r->once, 0, 2 * bytes);
 }
 
 /* Rows of `in` that may repeat, all that do among them; how many. */
