@@ -1,400 +1,429 @@
-/* filter.c - the rows whose bit is 1.
+/* filter.c - the rows whose bit is 1, and the others.
  *
- * The result has full chunks however few rows of each chunk remain, and each of
- * them is made on its own: counts of bits tell where its rows begin, the bits
- * become row numbers once for all columns, and each column is then gathered by
- * a loop for its width. Where most rows stay, they come in runs, and a run is
- * copied as a whole. */
+ * Each side is a table with full chunks, however few rows of each chunk of the source it
+ * has. Counts of bits tell where the rows of a block of the source go, so that blocks are
+ * taken by any thread; each reads its part of a column for one side and then, while
+ * it is in the cache, for the other. All values of a column lie in one piece of
+ * memory, of which each chunk has its part. Of texts the lengths are added up first.
+ * Bitmaps, of which two blocks may share a byte, are made by one thread for a whole column. */
+#include "data/bulk.h"
+#include "data/kernel.h"
+#include "data/pick.h"
 #include "data/pool.h"
-#include "data/slab.h"
+
+#define BLOCK ((int64_t)16384)      /* rows of the source: 128 KB of a wide column */
+#define OFFSETS (DR_CHUNK_ROWS + 8) /* of a chunk: one more than its rows, and aligned */
+#define LARGE_CELLS (1 << 19)       /* so many are megabytes: they go into blocks that are used again */
+
+struct room {
+    void *p;
+    struct dr_mem *owner; /* of which this is a reference; NULL: nothing of the kind */
+};
+/* What becomes of a column on one side. */
+struct target {
+    struct room valid, values, bytes;
+    int64_t *text_start;  /* STRING: by chunk, where its text begins */
+    int64_t *text_before; /* STRING: by block, likewise; first its length */
+};
+
+struct side {
+    const struct filter *f;
+    uint64_t flip;   /* ~0 for rows whose bit is 0 */
+    int64_t rows;    /* how many */
+    int64_t *before; /* by block: rows of this side before it; and then rows */
+    struct target *to;
+    struct dr_bulk memory;
+};
 
 struct filter {
     const struct dr_table *t;
-    const uint8_t *bits;
-    int64_t n;                /* rows that stay */
-    int64_t *before;          /* by DR_CHUNK_ROWS rows of the table: bits before them */
-    struct dr_slab *slab;     /* by column */
-    struct dr_array ***chunk; /* by column: the chunks of the result */
-    struct dr_share next;
+    int64_t blocks;
+    uint64_t *words; /* the bits; those past the last row are 0 */
+    int n;           /* sides that are asked for: the first, or both */
+    struct side side[2];
 };
 
-#define RUN_MIN 8 /* rows in a run, on average, for runs to pay */
-#define RUNS_MAX (DR_CHUNK_ROWS / RUN_MIN)
+/* ---- walking ------------------------------------------------------------------------ */
 
-/* The rows of one chunk of the result, ascending, counted from `base`. */
-struct chosen {
-    int64_t base, n;
-    uint32_t row[DR_CHUNK_ROWS];
-    int64_t n_runs;             /* 0: too many to pay */
-    uint32_t run[RUNS_MAX + 1]; /* where in row[] each run of neighbours begins; then n */
-};
+/* Up to 64 rows of an array from row i on, those chosen among them. */
+typedef void (*window_fn)(void *ctx, const struct dr_array *a, int64_t i, int n, uint64_t chosen);
 
-/* Rows [at, end) of the result come from one chunk, whose row 0 is `skew` rows before
- * those that row[] counts from. */
-struct piece {
-    const struct dr_array *from;
-    struct dr_array *to;
-    const struct chosen *rows;
-    int64_t skew, at, end;
-};
-
-/* ---- bits to rows ---------------------------------------------------------------- */
-
-static uint64_t load_word(const uint8_t *bits, int64_t rows, int64_t at)
+__attribute__((always_inline)) static inline void each_window(const struct side *s, const struct dr_column *c,
+                                                              int64_t from, int64_t to, window_fn fn,
+                                                              void *ctx)
 {
-    uint64_t word = 0;
-    int64_t left = (rows - at + 7) / 8;
-    memcpy(&word, bits + at / 8, left < 8 ? (size_t)left : 8);
-    return rows - at < 64 ? word & ((UINT64_C(1) << (rows - at)) - 1) : word;
-}
-
-static void count_blocks(struct filter *f)
-{
-    int64_t blocks = (f->t->rows + DR_CHUNK_ROWS - 1) / DR_CHUNK_ROWS;
-    f->before = dr_malloc(((size_t)blocks + 1) * sizeof *f->before);
-    f->before[0] = 0;
-    for (int64_t b = 0; b < blocks; b++) {
-        int64_t left = f->t->rows - b * DR_CHUNK_ROWS;
-        f->before[b + 1] = f->before[b] + dr_bits_count(f->bits + b * (DR_CHUNK_ROWS / 8),
-                                                        left < DR_CHUNK_ROWS ? left : DR_CHUNK_ROWS);
-    }
-    f->n = f->before[blocks];
-}
-
-/* The block of the table in which the row that becomes `row` lies. */
-static int64_t find_block(const struct filter *f, int64_t row)
-{
-    int64_t low = 0, high = (f->t->rows - 1) / DR_CHUNK_ROWS;
-    while (low < high) {
-        int64_t mid = low + (high - low + 1) / 2;
-        if (f->before[mid] <= row)
-            low = mid;
-        else
-            high = mid - 1;
-    }
-    return low;
-}
-
-static void find_runs(struct chosen *c)
-{
-    c->n_runs = 0;
-    for (int64_t i = 0; i < c->n; i++) {
-        if (i > 0 && c->row[i] == c->row[i - 1] + 1)
-            continue;
-        if (c->n_runs == c->n / RUN_MIN + 1 || c->n_runs == RUNS_MAX) {
-            c->n_runs = 0;
-            return;
-        }
-        c->run[c->n_runs++] = (uint32_t)i;
-    }
-    c->run[c->n_runs] = (uint32_t)c->n;
-}
-
-static void choose_rows(const struct filter *f, int64_t k, struct chosen *c)
-{
-    int64_t first = k * DR_CHUNK_ROWS, block = find_block(f, first);
-    int64_t skip = first - f->before[block], at = block * DR_CHUNK_ROWS;
-    c->n = f->n - first < DR_CHUNK_ROWS ? f->n - first : DR_CHUNK_ROWS;
-    uint64_t word = load_word(f->bits, f->t->rows, at);
-    for (int64_t count; skip >= (count = __builtin_popcountll(word)); skip -= count)
-        word = load_word(f->bits, f->t->rows, at += 64);
-    for (; skip; skip--)
-        word &= word - 1;
-    c->base = at;
-    for (int64_t n = 0;;) {
-        for (; word && n < c->n; word &= word - 1)
-            c->row[n++] = (uint32_t)(at - c->base + __builtin_ctzll(word));
-        if (n == c->n)
-            break;
-        word = load_word(f->bits, f->t->rows, at += 64);
-    }
-    find_runs(c);
-}
-
-/* ---- columns, row by row ------------------------------------------------------------ */
-
-static inline void gather_fixed(const struct piece *p, size_t width)
-{
-    char *out = dr_array_writable(p->to);
-    const char *from = (const char *)((uintptr_t)p->from->values + (uintptr_t)p->skew * width);
-    for (int64_t i = p->at; i < p->end; i++)
-        memcpy(out + (size_t)i * width, from + (size_t)p->rows->row[i] * width, width);
-}
-
-/* Bits of rows [at, at + m), m <= 64, the first in the lowest. */
-static inline uint64_t chosen_bits(const struct piece *p, const uint8_t *from, int64_t at, int64_t m)
-{
-    uint64_t word = 0;
-    for (int64_t i = 0; i < m; i++) {
-        int64_t row = (int64_t)p->rows->row[at + i] + p->skew;
-        word |= (uint64_t)(from[row >> 3] >> (row & 7) & 1) << i;
-    }
-    return word;
-}
-
-/* `out` is zero from bit `at` of the piece on. */
-static void gather_bits(const struct piece *p, const uint8_t *from, uint8_t *out)
-{
-    for (int64_t at = p->at, m; at < p->end; at += m) {
-        int shift = (int)(at & 7);
-        m = p->end - at < 64 - shift ? p->end - at : 64 - shift;
-        uint64_t word = chosen_bits(p, from, at, m) << shift;
-        for (uint8_t *to = out + (at >> 3); word; word >>= 8)
-            *to++ |= (uint8_t)word;
-    }
-}
-
-/* Offsets of the chosen texts; their bytes follow when all lengths are known. */
-static void gather_lengths(const struct piece *p, int64_t *offsets)
-{
-    const int64_t *from = p->from->values;
-    for (int64_t i = p->at; i < p->end; i++) {
-        int64_t row = p->rows->row[i] + p->skew;
-        offsets[i + 1] = offsets[i] + (from[row + 1] - from[row]);
-    }
-}
-
-static void gather_bytes(const struct piece *p, const int64_t *offsets, char *bytes)
-{
-    const int64_t *from = p->from->values;
-    for (int64_t i = p->at; i < p->end; i++)
-        memcpy(bytes + offsets[i], p->from->bytes + from[p->rows->row[i] + p->skew],
-               (size_t)(offsets[i + 1] - offsets[i]));
-}
-
-/* ---- columns, run by run ------------------------------------------------------------ */
-
-/* n rows of the source from `row` on become those from `at` on. */
-struct run {
-    int64_t at, row, n, k;
-};
-
-/* The run in which row p->at of the result lies. */
-static struct run before_runs(const struct piece *p)
-{
-    int64_t low = 0, high = p->rows->n_runs - 1;
-    while (low < high) {
-        int64_t mid = low + (high - low + 1) / 2;
-        if (p->rows->run[mid] <= p->at)
-            low = mid;
-        else
-            high = mid - 1;
-    }
-    return (struct run){ .at = p->at, .k = low };
-}
-
-static inline bool next_run(const struct piece *p, struct run *r)
-{
-    r->at += r->n;
-    if (r->at >= p->end)
-        return false;
-    int64_t end = p->rows->run[++r->k];
-    r->n = (end < p->end ? end : p->end) - r->at;
-    r->row = p->rows->row[r->at] + p->skew;
-    return true;
-}
-
-static void copy_fixed(const struct piece *p, size_t width)
-{
-    char *out = dr_array_writable(p->to);
-    const char *from = p->from->values;
-    for (struct run r = before_runs(p); next_run(p, &r);)
-        memcpy(out + (size_t)r.at * width, from + (size_t)r.row * width, (size_t)r.n * width);
-}
-
-#define BITS_AT_ONCE 56 /* and up to 7 before them fit a word */
-
-/* Bits [i, i + m) of a bitmap of `rows` bits. */
-static inline uint64_t bits_at(const uint8_t *bits, int64_t rows, int64_t i, int64_t m)
-{
-    uint64_t word = 0;
-    int64_t left = (rows + 7) / 8 - (i >> 3);
-    if (left >= 8)
-        memcpy(&word, bits + (i >> 3), 8);
-    else
-        memcpy(&word, bits + (i >> 3), (size_t)left);
-    return word >> (i & 7) & ((UINT64_C(1) << m) - 1);
-}
-
-static void copy_bits(const struct piece *p, const uint8_t *from, uint8_t *out)
-{
-    for (struct run r = before_runs(p); next_run(p, &r);)
-        for (int64_t i = 0, m; i < r.n; i += m) {
-            uint64_t word;
-            m = r.n - i < BITS_AT_ONCE ? r.n - i : BITS_AT_ONCE;
-            uint8_t *to = out + ((r.at + i) >> 3); /* buffers are padded: a word can be read */
-            memcpy(&word, to, sizeof word);
-            word |= bits_at(from, p->from->n, r.row + i, m) << ((r.at + i) & 7);
-            memcpy(to, &word, sizeof word);
-        }
-}
-
-static void copy_lengths(const struct piece *p, int64_t *offsets)
-{
-    for (struct run r = before_runs(p); next_run(p, &r);) {
-        const int64_t *from = (const int64_t *)p->from->values + r.row;
-        int64_t *to = offsets + r.at, moved = to[0] - from[0];
-        for (int64_t i = 1; i <= r.n; i++)
-            to[i] = from[i] + moved;
-    }
-}
-
-static void copy_bytes(const struct piece *p, const int64_t *offsets, char *bytes)
-{
-    const int64_t *from = p->from->values;
-    for (struct run r = before_runs(p); next_run(p, &r);)
-        memcpy(bytes + offsets[r.at], p->from->bytes + from[r.row],
-               (size_t)(offsets[r.at + r.n] - offsets[r.at]));
-}
-
-/* ---- columns -------------------------------------------------------------------------- */
-
-static void take_fixed(const struct piece *p, size_t width)
-{
-    if (p->rows->n_runs)
-        copy_fixed(p, width);
-    else if (width == 4)
-        gather_fixed(p, 4);
-    else if (width == 8)
-        gather_fixed(p, 8);
-    else
-        gather_fixed(p, 16);
-}
-
-static void take_bits(const struct piece *p, const uint8_t *from, uint8_t *out)
-{
-    if (p->rows->n_runs)
-        copy_bits(p, from, out);
-    else
-        gather_bits(p, from, out);
-}
-
-static void take_validity(const struct piece *p)
-{
-    uint8_t *out = p->to->mem[0]->p;
-    if (p->from->valid)
-        take_bits(p, p->from->valid, out);
-    for (int64_t i = p->at; !p->from->valid && i < p->end; i++)
-        dr_bit_set(out, i);
-}
-
-static void take_values(const struct piece *p)
-{
-    size_t width = dr_type_width(p->from->type);
-    void *out = dr_array_writable(p->to);
-    if (width)
-        take_fixed(p, width);
-    else if (p->from->type == DR_TYPE_BOOL)
-        take_bits(p, p->from->values, out);
-    else if (p->from->type == DR_TYPE_STRING && p->rows->n_runs)
-        copy_lengths(p, out);
-    else if (p->from->type == DR_TYPE_STRING)
-        gather_lengths(p, out);
-    if (p->to->valid)
-        take_validity(p);
-}
-
-static void take_bytes(const struct piece *p)
-{
-    const int64_t *offsets = p->to->values;
-    if (p->rows->n_runs)
-        copy_bytes(p, offsets, p->to->mem[2]->p);
-    else
-        gather_bytes(p, offsets, p->to->mem[2]->p);
-}
-
-/* The chosen rows that lie in one chunk of c, beginning with the one at `at`. */
-static int64_t piece_end(const struct dr_column *c, int32_t k, const struct chosen *rows, int64_t at)
-{
-    int64_t end = c->start[k + 1] - rows->base, low = at, high = rows->n;
-    if (rows->row[rows->n - 1] < end)
-        return rows->n;
-    while (low < high) {
-        int64_t mid = low + (high - low) / 2;
-        if (rows->row[mid] < end)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
-}
-
-static void each_piece(const struct dr_column *c, const struct chosen *rows, struct dr_array *to,
-                       void (*fn)(const struct piece *p))
-{
-    struct piece p = { .rows = rows, .to = to };
-    for (int32_t k = dr_column_chunk_of(c, rows->base + rows->row[0]); p.at < rows->n; p.at = p.end) {
-        while (c->start[k + 1] <= rows->base + rows->row[p.at])
+    int32_t k = from < to ? dr_column_chunk_of(c, from) : 0;
+    while (from < to) {
+        while (c->start[k + 1] <= from)
             k++;
-        p.end = piece_end(c, k, rows, p.at);
-        p.from = c->chunk[k];
-        p.skew = rows->base - c->start[k];
-        fn(&p);
+        int64_t end = c->start[k + 1] < to ? c->start[k + 1] : to, word_end = (from | 63) + 1;
+        int n = (int)((word_end < end ? word_end : end) - from);
+        uint64_t word = s->f->words[from >> 6] ^ s->flip;
+        uint64_t chosen = word >> (from & 63) & ~UINT64_C(0) >> (64 - n);
+        if (chosen)
+            fn(ctx, c->chunk[k], from - c->start[k], n, chosen);
+        from += n;
     }
 }
 
-static struct dr_array *gather_column(const struct dr_slab *slab, const struct dr_column *c, int64_t k,
-                                      const struct chosen *rows)
+static void block_rows(const struct filter *f, int64_t block, int64_t *ret_from, int64_t *ret_to)
 {
-    struct dr_array *to = dr_slab_array(slab, c, k, rows->n);
-    if (c->type == DR_TYPE_NULL)
-        return dr_array_seal(to);
-    if (c->nulls)
-        dr_array_make_validity(to);
-    each_piece(c, rows, to, take_values);
-    if (c->type == DR_TYPE_STRING) {
-        dr_array_make_bytes(to, (size_t)((const int64_t *)to->values)[rows->n]);
-        each_piece(c, rows, to, take_bytes);
+    *ret_from = block * BLOCK;
+    *ret_to = *ret_from + BLOCK < f->t->rows ? *ret_from + BLOCK : f->t->rows;
+}
+
+/* ---- values of one width ------------------------------------------------------------- */
+
+struct picking {
+    struct dr_pick to;
+    dr_pick_fn pick;
+};
+
+static void pick_window(void *ctx, const struct dr_array *a, int64_t i, int n, uint64_t chosen)
+{
+    struct picking *p = ctx;
+    (void)n;
+    p->pick(&p->to, a, i, chosen);
+}
+
+static void pick_block(const struct side *s, int32_t column, int64_t block)
+{
+    const struct dr_column *c = s->f->t->columns[column];
+    size_t width = dr_type_width(c->type);
+    char *values = s->to[column].values.p;
+    struct picking p = { { values + (size_t)s->before[block] * width,
+                           values + (size_t)s->before[block + 1] * width },
+                         dr_pick_values(width) };
+    int64_t from, to;
+    block_rows(s->f, block, &from, &to);
+    each_window(s, c, from, to, pick_window, &p);
+}
+
+/* ---- texts -------------------------------------------------------------------------- */
+
+/* Rows of a side from `row` on; `at` bytes of text lie before them. */
+struct texts {
+    const struct target *to;
+    int64_t row, at;
+};
+
+static inline int64_t until_chunk_end(int64_t row, int64_t n)
+{
+    int64_t left = DR_CHUNK_ROWS - row % DR_CHUNK_ROWS;
+    return n < left ? n : left;
+}
+
+static void measure_window(void *ctx, const struct dr_array *a, int64_t i, int rows, uint64_t chosen)
+{
+    const int64_t *offsets = (const int64_t *)a->values + i;
+    int64_t *length = ctx;
+    (void)rows;
+    for (int at, n; dr_next_run(&chosen, &at, &n);)
+        *length += offsets[at + n] - offsets[at];
+}
+
+/* Text of all rows [from, to). */
+static int64_t text_of_rows(const struct dr_column *c, int64_t from, int64_t to)
+{
+    int64_t length = 0;
+    for (int32_t k = from < to ? dr_column_chunk_of(c, from) : 0; from < to; from = c->start[++k]) {
+        const int64_t *offsets = c->chunk[k]->values;
+        int64_t end = c->start[k + 1] < to ? c->start[k + 1] : to;
+        length += offsets[end - c->start[k]] - offsets[from - c->start[k]];
     }
-    return dr_array_seal(to);
+    return length;
+}
+
+static void measure_block(const struct filter *f, int32_t column, int64_t block)
+{
+    const struct dr_column *c = f->t->columns[column];
+    int64_t from, to, in = 0;
+    block_rows(f, block, &from, &to);
+    each_window(&f->side[0], c, from, to, measure_window, &in);
+    f->side[0].to[column].text_before[block] = in;
+    if (f->n == 2)
+        f->side[1].to[column].text_before[block] = text_of_rows(c, from, to) - in;
+}
+
+static void copy_window(void *ctx, const struct dr_array *a, int64_t i, int rows, uint64_t chosen)
+{
+    struct texts *t = ctx;
+    (void)rows;
+    for (int at, left; dr_next_run(&chosen, &at, &left);) {
+        const int64_t *from = (const int64_t *)a->values + i + at;
+        if (from[left] > from[0]) /* else there may be no bytes at all */
+            memcpy((char *)t->to->bytes.p + t->at, a->bytes + from[0], (size_t)(from[left] - from[0]));
+        for (int64_t n; left; left -= (int)n, t->row += n, t->at += from[n] - from[0], from += n) {
+            int64_t chunk = t->row / DR_CHUNK_ROWS;
+            int64_t *offset = (int64_t *)t->to->values.p + chunk * OFFSETS + t->row % DR_CHUNK_ROWS;
+            int64_t moved = t->at - t->to->text_start[chunk] - from[0];
+            n = until_chunk_end(t->row, left);
+            if (t->row % DR_CHUNK_ROWS == 0)
+                offset[0] = from[0] + moved;
+            for (int64_t k = 1; k <= n; k++)
+                offset[k] = from[k] + moved;
+        }
+    }
+}
+
+static void copy_block(const struct side *s, int32_t column, int64_t block)
+{
+    struct texts t = { &s->to[column], s->before[block], s->to[column].text_before[block] };
+    int64_t from, to;
+    block_rows(s->f, block, &from, &to);
+    each_window(s, s->f->t->columns[column], from, to, copy_window, &t);
+}
+
+static void measure_texts(void *ctx, int64_t block)
+{
+    const struct filter *f = ctx;
+    for (int32_t i = 0; i < f->t->n; i++)
+        if (f->t->columns[i]->type == DR_TYPE_STRING)
+            measure_block(f, i, block);
+}
+
+/* From lengths of blocks to where they begin; the length of all. A chunk's text is counted
+ * from the beginning of the block that has its first row. */
+static int64_t add_lengths(const struct side *s, const struct target *to)
+{
+    int64_t all = 0, chunk = 0;
+    for (int64_t block = 0; block < s->f->blocks; block++) {
+        int64_t length = to->text_before[block];
+        for (; chunk * DR_CHUNK_ROWS < s->before[block + 1]; chunk++)
+            to->text_start[chunk] = all;
+        to->text_before[block] = all;
+        all += length;
+    }
+    return all;
+}
+
+/* ---- bitmaps -------------------------------------------------------------------------- */
+
+static void valid_window(void *ctx, const struct dr_array *a, int64_t i, int n, uint64_t chosen)
+{
+    dr_pick_bits(ctx, a->valid ? dr_bits_window(a->valid, i, n) : ~UINT64_C(0), chosen);
+}
+
+static void bool_window(void *ctx, const struct dr_array *a, int64_t i, int n, uint64_t chosen)
+{
+    dr_pick_bits(ctx, dr_bits_window(a->values, i, n), chosen);
+}
+
+static void pick_bitmap(const struct side *s, const struct dr_column *c, void *to, window_fn fn)
+{
+    struct dr_pick_bits p = { .to = to };
+    each_window(s, c, 0, c->rows, fn, &p);
+    dr_pick_bits_end(&p);
+}
+
+static void pick_bitmaps(const struct filter *f, int32_t column)
+{
+    const struct dr_column *c = f->t->columns[column];
+    for (int k = 0; k < f->n; k++) {
+        const struct target *to = &f->side[k].to[column];
+        if (to->valid.p)
+            pick_bitmap(&f->side[k], c, to->valid.p, valid_window);
+        if (c->type == DR_TYPE_BOOL)
+            pick_bitmap(&f->side[k], c, to->values.p, bool_window);
+    }
+}
+
+/* ---- all columns ------------------------------------------------------------------------ */
+
+static void fill_block(const struct filter *f, int64_t block)
+{
+    for (int32_t i = 0; i < f->t->n; i++)
+        for (int k = 0; k < f->n; k++)
+            if (f->t->columns[i]->type == DR_TYPE_STRING)
+                copy_block(&f->side[k], i, block);
+            else if (dr_type_width(f->t->columns[i]->type))
+                pick_block(&f->side[k], i, block);
+}
+
+/* The bitmaps first: each takes longer than a block. */
+static void fill(void *ctx, int64_t task)
+{
+    const struct filter *f = ctx;
+    if (task < f->t->n)
+        pick_bitmaps(f, (int32_t)task);
+    else
+        fill_block(f, task - f->t->n);
+}
+
+static int64_t chunks_of(int64_t rows)
+{
+    return (rows + DR_CHUNK_ROWS - 1) / DR_CHUNK_ROWS;
+}
+
+static void take_room(struct side *s, size_t n, struct room *ret)
+{
+    ret->p = dr_bulk_take(&s->memory, n, &ret->owner);
+}
+
+static size_t values_size(int32_t type, int64_t rows)
+{
+    if (type == DR_TYPE_STRING)
+        return (size_t)chunks_of(rows) * OFFSETS * sizeof(int64_t);
+    return type == DR_TYPE_BOOL ? (size_t)(rows + 7) / 8 : (size_t)rows * dr_type_width(type);
+}
+
+static void make_room(struct side *s)
+{
+    const struct dr_table *t = s->f->t;
+    s->to = dr_calloc((size_t)t->n, sizeof *s->to);
+    s->memory.large = s->rows * t->n >= LARGE_CELLS;
+    for (int32_t i = 0; i < t->n; i++) {
+        const struct dr_column *c = t->columns[i];
+        struct target *to = &s->to[i];
+        if (c->type == DR_TYPE_NULL)
+            continue;
+        take_room(s, values_size(c->type, s->rows), &to->values);
+        if (c->nulls)
+            take_room(s, (size_t)(s->rows + 7) / 8, &to->valid);
+        if (c->type != DR_TYPE_STRING)
+            continue;
+        to->text_start = dr_malloc((size_t)chunks_of(s->rows) * sizeof *to->text_start);
+        to->text_before = dr_malloc((size_t)s->f->blocks * sizeof *to->text_before);
+    }
+}
+
+static void make_room_for_texts(struct side *s)
+{
+    for (int32_t i = 0; i < s->f->t->n; i++)
+        if (s->f->t->columns[i]->type == DR_TYPE_STRING)
+            take_room(s, (size_t)add_lengths(s, &s->to[i]), &s->to[i].bytes);
+}
+
+static void side_done(struct side *s)
+{
+    for (int32_t i = 0; i < s->f->t->n && s->to; i++) {
+        struct target *to = &s->to[i];
+        dr_mem_unref(to->valid.owner);
+        dr_mem_unref(to->values.owner);
+        dr_mem_unref(to->bytes.owner);
+        free(to->text_start);
+        free(to->text_before);
+    }
+    dr_bulk_done(&s->memory);
+    free(s->to);
+    free(s->before);
+}
+
+/* ---- the results ------------------------------------------------------------------------- */
+
+static struct dr_array *chunk_of(const struct side *s, int32_t column, int64_t k)
+{
+    const struct dr_column *c = s->f->t->columns[column];
+    const struct target *to = &s->to[column];
+    int64_t row = k * DR_CHUNK_ROWS;
+    struct dr_array *a = dr_calloc(1, sizeof *a);
+    atomic_init(&a->refs, 1);
+    a->type = c->type;
+    a->scale = c->scale;
+    a->zoned = c->zoned;
+    a->n = until_chunk_end(row, s->rows - row);
+    a->dict = c->dict ? dr_dict_ref(c->dict) : NULL;
+    a->mem[0] = dr_mem_ref(to->valid.owner);
+    a->mem[1] = dr_mem_ref(to->values.owner);
+    a->mem[2] = dr_mem_ref(to->bytes.owner);
+    a->valid = to->valid.p ? (const uint8_t *)to->valid.p + row / 8 : NULL;
+    if (to->values.p) /* whole chunks before it */
+        a->values = (const char *)to->values.p + values_size(c->type, row);
+    if (c->type == DR_TYPE_STRING)
+        a->bytes = (const char *)to->bytes.p + to->text_start[k];
+    return dr_array_seal(a);
+}
+
+static struct dr_table *table_of(const struct side *s)
+{
+    const struct dr_table *t = s->f->t;
+    int64_t chunks = chunks_of(s->rows);
+    DR_AUTO_FREE struct dr_column **columns = dr_malloc((size_t)t->n * sizeof(struct dr_column *));
+    DR_AUTO_FREE struct dr_array **chunk = dr_malloc((size_t)chunks * sizeof(struct dr_array *));
+    for (int32_t i = 0; i < t->n; i++) {
+        for (int64_t k = 0; k < chunks; k++)
+            chunk[k] = chunk_of(s, i, k);
+        columns[i] = dr_column_like(t->columns[i], (int32_t)chunks, chunk);
+    }
+    return dr_table_adopt(t->n, (const char *const *)t->names, columns);
 }
 
 /* ---- entry ------------------------------------------------------------------------------ */
 
-static void filter_worker(void *ctx, int64_t worker)
+static uint64_t *words_of(const uint8_t *bitmap, int64_t rows)
 {
-    struct filter *f = ctx;
-    DR_AUTO_FREE struct chosen *rows = dr_malloc(sizeof *rows);
-    (void)worker;
-    for (int64_t k; (k = dr_share_next(&f->next)) >= 0;) {
-        choose_rows(f, k, rows);
-        for (int32_t i = 0; i < f->t->n; i++)
-            f->chunk[i][k] = gather_column(&f->slab[i], f->t->columns[i], k, rows);
-    }
+    size_t bytes = (size_t)(rows + 7) / 8;
+    uint64_t *words = dr_calloc((size_t)rows / 64 + 1, sizeof *words);
+    memcpy(words, bitmap, bytes);
+    words[rows / 64] &= (UINT64_C(1) << rows % 64) - 1;
+    return words;
 }
 
-static struct dr_table *filter_columns(struct filter *f)
+static void count_rows(struct filter *f)
 {
-    size_t n = (size_t)f->t->n;
-    int64_t chunks = (f->n + DR_CHUNK_ROWS - 1) / DR_CHUNK_ROWS;
-    DR_AUTO_FREE struct dr_column **columns = dr_malloc(n * sizeof(struct dr_column *));
-    f->slab = dr_malloc(n * sizeof *f->slab);
-    f->chunk = dr_malloc(n * sizeof(struct dr_array **));
-    for (size_t i = 0; i < n; i++) {
-        dr_slab_init(&f->slab[i], f->t->columns[i]->type, f->n);
-        f->chunk[i] = dr_malloc((size_t)chunks * sizeof(struct dr_array *));
+    struct side *in = &f->side[0], *out = &f->side[1];
+    in->before = dr_calloc((size_t)f->blocks + 1, sizeof *in->before);
+    out->before = dr_calloc((size_t)f->blocks + 1, sizeof *out->before);
+    for (int64_t b = 0; b < f->blocks; b++) {
+        int64_t from, to;
+        block_rows(f, b, &from, &to);
+        int64_t n = dr_bits_count((const uint8_t *)(f->words + from / 64), to - from);
+        in->before[b + 1] = in->before[b] + n;
+        out->before[b + 1] = out->before[b] + (to - from - n);
     }
-    dr_share_start(&f->next, chunks);
-    dr_pool_run(dr_pool_threads(), filter_worker, f);
-    for (size_t i = 0; i < n; i++) {
-        columns[i] = dr_column_like(f->t->columns[i], (int32_t)chunks, f->chunk[i]);
-        dr_slab_done(&f->slab[i]);
-        free(f->chunk[i]);
-    }
-    free(f->slab);
-    free(f->chunk);
-    return dr_table_adopt(f->t->n, (const char *const *)f->t->names, columns);
+    in->rows = in->before[f->blocks];
+    out->rows = out->before[f->blocks];
+}
+
+static bool has_texts(const struct dr_table *t)
+{
+    for (int32_t i = 0; i < t->n; i++)
+        if (t->columns[i]->type == DR_TYPE_STRING)
+            return true;
+    return false;
+}
+
+static void fill_sides(struct filter *f)
+{
+    for (int k = 0; k < f->n; k++)
+        make_room(&f->side[k]);
+    if (has_texts(f->t))
+        dr_pool_run(f->blocks, measure_texts, f);
+    for (int k = 0; k < f->n; k++)
+        make_room_for_texts(&f->side[k]);
+    dr_pool_run(f->t->n + f->blocks, fill, f);
+}
+
+/* The rows whose bit is 1 and, where n is 2, the others. */
+static void split(const struct dr_table *t, const uint8_t *bitmap, int n, struct dr_table **ret)
+{
+    struct filter f = { .t = t, .n = n, .blocks = (t->rows + BLOCK - 1) / BLOCK };
+    f.words = words_of(bitmap, t->rows);
+    f.side[0].f = f.side[1].f = &f;
+    f.side[1].flip = ~UINT64_C(0);
+    count_rows(&f);
+    if (f.side[0].rows && f.side[1].rows)
+        fill_sides(&f);
+    for (int k = 0; k < n; k++)
+        ret[k] = f.side[k].rows == t->rows ? dr_table_ref(t) : table_of(&f.side[k]);
+    side_done(&f.side[0]);
+    side_done(&f.side[1]);
+    free(f.words);
 }
 
 int32_t dr_table_filter(const struct dr_table *t, const uint8_t *bitmap, struct dr_table **ret,
                         struct dr_err *err)
 {
-    struct filter f = { .t = t, .bits = bitmap };
-    if (t->rows > UINT32_MAX)
-        return dr_fail(err, DR_ELIMIT, "filter: a table of %lld rows; at most %lld can be filtered",
-                       (long long)t->rows, (long long)UINT32_MAX);
-    count_blocks(&f);
-    *ret = f.n == t->rows ? dr_table_ref(t) : filter_columns(&f);
-    free(f.before);
+    (void)err;
+    split(t, bitmap, 1, ret);
     return DR_OK;
+}
+
+void dr_table_split(const struct dr_table *t, const uint8_t *bitmap, struct dr_table **ret_in,
+                    struct dr_table **ret_out)
+{
+    struct dr_table *sides[2];
+    split(t, bitmap, 2, sides);
+    *ret_in = sides[0];
+    *ret_out = sides[1];
 }

@@ -39,5 +39,8 @@ struct dr_table *dr_table_adopt(int32_t n, const char *const *names, struct dr_c
 /* The column of that name; DR_ENOTFOUND names it, `what` it is for and the nearest name. */
 int32_t dr_table_need(const struct dr_table *t, const char *name, const char *what,
                       const struct dr_column **ret, struct dr_err *err);
+/* The rows whose bit is 1, and the others: dr_table_filter twice, in one pass. */
+void dr_table_split(const struct dr_table *t, const uint8_t *bitmap, struct dr_table **ret_in,
+                    struct dr_table **ret_out);
 struct dr_table *dr_table_take_rows(const struct dr_table *t, int64_t n, const int64_t *rows);
 #endif

@@ -112,22 +112,31 @@ void dr_results_put_json(const struct dr_results *r, struct dr_buf *out, int ind
 
 /* ---- the split ---- */
 
+#define RECENT 256 /* sets that are found without the map */
+
+/* A set of checks that some row breaks: a bit of each, and what is said of such rows. */
+struct broken {
+    const uint64_t *bits;
+    struct dr_str reasons, ids;
+};
+
 /* Rows break few different sets of rules, so the texts are made once per set. */
 struct quarantine {
     const struct dr_check **checks; /* those that quarantine */
     int32_t n;
+    size_t width; /* words that hold a bit of each */
     int64_t rows, n_bad;
     uint64_t *bad;
     struct dr_arena arena;
-    struct dr_map sets; /* bits of checks to index into reasons and ids */
-    struct dr_str *reasons, *ids;
-    int64_t n_sets, cap;
+    struct dr_map sets;     /* bits of checks to index into broken */
+    struct broken *broken;  /* in order of appearance */
+    int32_t recent[RECENT]; /* by hash of bits: index + 1 */
+    int32_t n_sets, cap;
 };
 
 static void quarantine_done(struct quarantine *q)
 {
-    free(q->reasons);
-    free(q->ids);
+    free(q->broken);
     dr_map_done(&q->sets);
     dr_arena_done(&q->arena);
 }
@@ -149,52 +158,69 @@ static void find_bad(struct quarantine *q, const struct dr_results *r)
             q->bad[w] |= word;
         }
     }
+    q->width = ((size_t)q->n + 63) / 64;
     q->n_bad = dr_rows_count(q->bad, r->rows);
 }
 
-static int64_t add_set(struct quarantine *q, struct dr_str bits)
+static struct dr_str keep_text(struct quarantine *q, struct dr_buf *b)
+{
+    return (struct dr_str){ dr_arena_dup(&q->arena, dr_buf_cstr(b), b->n), b->n };
+}
+
+static int32_t add_set(struct quarantine *q, const uint64_t *bits)
 {
     DR_AUTO_BUF reasons = { 0 };
     DR_AUTO_BUF ids = { 0 };
     for (int32_t k = 0; k < q->n; k++) {
-        if (!dr_bit((const uint8_t *)bits.p, k))
-            continue;
         const struct dr_check *c = q->checks[k];
+        if (!dr_row_get(bits, k))
+            continue;
         (void)dr_buf_printf(&reasons, "%s%s", reasons.n ? "; " : "",
                             c->reason ? c->reason : c->expectation->type);
         (void)dr_buf_printf(&ids, "%s%s", ids.n ? ", " : "", c->expectation->id);
     }
     if (q->n_sets == q->cap) {
         q->cap = q->cap * 2 + 16;
-        q->reasons = dr_realloc(q->reasons, (size_t)q->cap * sizeof *q->reasons);
-        q->ids = dr_realloc(q->ids, (size_t)q->cap * sizeof *q->ids);
+        q->broken = dr_realloc(q->broken, (size_t)q->cap * sizeof *q->broken);
     }
-    q->reasons[q->n_sets] =
-        (struct dr_str){ dr_arena_dup(&q->arena, dr_buf_cstr(&reasons), reasons.n), reasons.n };
-    q->ids[q->n_sets] = (struct dr_str){ dr_arena_dup(&q->arena, dr_buf_cstr(&ids), ids.n), ids.n };
+    q->broken[q->n_sets] = (struct broken){ bits, keep_text(q, &reasons), keep_text(q, &ids) };
     return q->n_sets++;
 }
 
-static int64_t number_of_set(struct quarantine *q, struct dr_str bits)
+static int32_t look_up_set(struct quarantine *q, const uint64_t *bits)
 {
-    int64_t *known = dr_map_get(&q->sets, bits);
+    struct dr_str key = { (const char *)bits, q->width * sizeof *bits };
+    int64_t *known = dr_map_get(&q->sets, key);
     if (known)
-        return *known;
-    int64_t at = add_set(q, bits);
-    *dr_map_put(&q->sets, (struct dr_str){ dr_arena_dup(&q->arena, bits.p, bits.n), bits.n }, NULL) = at;
+        return (int32_t)*known;
+    key.p = memcpy(dr_arena_alloc(&q->arena, key.n), bits, key.n);
+    int32_t at = add_set(q, (const uint64_t *)(const void *)key.p);
+    *dr_map_put(&q->sets, key, NULL) = at;
     return at;
 }
 
-/* The checks that refuse each of 64 rows: `width` words a row. Most rows break few
- * rules, so that their bits are set one by one. */
-static void turn_word(const struct quarantine *q, int64_t w, uint64_t *of_row, size_t width)
+static int32_t number_of_set(struct quarantine *q, const uint64_t *bits)
 {
-    memset(of_row, 0, 64 * width * sizeof *of_row);
+    uint64_t hash = 0, differ = 0;
+    for (size_t w = 0; w < q->width; w++)
+        hash = (hash ^ bits[w]) * UINT64_C(0x9E3779B97F4A7C15);
+    int32_t *recent = &q->recent[hash >> 56];
+    for (size_t w = 0; *recent && w < q->width; w++)
+        differ |= q->broken[*recent - 1].bits[w] ^ bits[w];
+    if (!*recent || differ)
+        *recent = look_up_set(q, bits) + 1;
+    return *recent - 1;
+}
+
+/* The checks that refuse each of 64 rows, where of_row is 0. Most rows break few
+ * rules, so that their bits are set one by one. */
+static void turn_word(const struct quarantine *q, int64_t w, uint64_t *of_row)
+{
     for (int32_t k = 0; k < q->n; k++) {
         uint64_t word;
         memcpy(&word, q->checks[k]->unexpected + w * 8, sizeof word);
         for (; word; word &= word - 1)
-            of_row[(size_t)__builtin_ctzll(word) * width + (size_t)k / 64] |= UINT64_C(1) << k % 64;
+            of_row[(size_t)__builtin_ctzll(word) * q->width + (size_t)k / 64] |= UINT64_C(1) << k % 64;
     }
 }
 
@@ -202,18 +228,15 @@ static void turn_word(const struct quarantine *q, int64_t w, uint64_t *of_row, s
 static int32_t *sets_of_rows(struct quarantine *q)
 {
     int32_t *of = dr_malloc(((size_t)q->n_bad + 1) * sizeof *of);
-    size_t width = ((size_t)q->n + 63) / 64, size = width * sizeof(uint64_t);
-    uint64_t *of_row = dr_arena_array(&q->arena, 64 * width + 1, sizeof *of_row);
+    uint64_t *of_row = dr_arena_array(&q->arena, 64 * q->width + 1, sizeof *of_row);
     int64_t n = 0;
     for (int64_t w = 0; w < dr_words(q->rows); w++) {
-        uint64_t left = q->bad[w];
-        if (left)
-            turn_word(q, w, of_row, width);
-        for (const uint64_t *last = NULL, *bits; left; left &= left - 1, n++, last = bits) {
-            bits = of_row + (size_t)__builtin_ctzll(left) * width;
-            bool again = last && memcmp(bits, last, size) == 0; /* as neighbours often do */
-            of[n] =
-                again ? of[n - 1] : (int32_t)number_of_set(q, (struct dr_str){ (const char *)bits, size });
+        if (q->bad[w])
+            turn_word(q, w, of_row);
+        for (uint64_t left = q->bad[w]; left; left &= left - 1) {
+            uint64_t *bits = of_row + (size_t)__builtin_ctzll(left) * q->width;
+            of[n++] = number_of_set(q, bits);
+            memset(bits, 0, q->width * sizeof *bits);
         }
     }
     return of;
@@ -221,14 +244,13 @@ static int32_t *sets_of_rows(struct quarantine *q)
 
 /* A dictionary column that gives each row the text of its set. Two sets may
  * have one text (equal descriptions), which a dictionary holds once. */
-static struct dr_column *text_column(const struct quarantine *q, const struct dr_str *texts,
-                                     const int32_t *of)
+static struct dr_column *text_column(const struct quarantine *q, const int32_t *of, bool ids)
 {
     struct dr_dict *dict = dr_dict_new();
     int32_t *code = dr_malloc(((size_t)q->n_sets + 1) * sizeof *code), n = 0;
     struct dr_array **chunk = dr_calloc((size_t)(q->n_bad / DR_CHUNK_ROWS) + 2, sizeof *chunk);
-    for (int64_t k = 0; k < q->n_sets; k++)
-        code[k] = dr_dict_put(dict, texts[k]);
+    for (int32_t k = 0; k < q->n_sets; k++)
+        code[k] = dr_dict_put(dict, ids ? q->broken[k].ids : q->broken[k].reasons);
     for (int64_t from = 0; from < q->n_bad; from += DR_CHUNK_ROWS) {
         int64_t rows = q->n_bad - from < DR_CHUNK_ROWS ? q->n_bad - from : DR_CHUNK_ROWS;
         struct dr_array *a = dr_array_new(DR_TYPE_DICT, rows, dict);
@@ -244,20 +266,17 @@ static struct dr_column *text_column(const struct quarantine *q, const struct dr
     return c;
 }
 
-static int32_t with_reasons(struct quarantine *q, const struct dr_table *table, struct dr_table **ret,
+static int32_t with_reasons(struct quarantine *q, const struct dr_table *rows, struct dr_table **ret,
                             struct dr_err *err)
 {
-    struct dr_table *rows = NULL, *one = NULL;
+    struct dr_table *one = NULL;
     int32_t *of = sets_of_rows(q);
-    struct dr_column *reasons = text_column(q, q->reasons, of);
-    struct dr_column *ids = text_column(q, q->ids, of);
+    struct dr_column *reasons = text_column(q, of, false);
+    struct dr_column *ids = text_column(q, of, true);
     free(of);
-    int32_t rc = dr_table_filter(table, (const uint8_t *)q->bad, &rows, err);
-    if (!rc)
-        rc = dr_table_with(rows, "_reasons", reasons, &one, err);
+    int32_t rc = dr_table_with(rows, "_reasons", reasons, &one, err);
     if (!rc)
         rc = dr_table_with(one, "_expectations", ids, ret, err);
-    dr_table_unref(rows);
     dr_table_unref(one);
     dr_column_unref(reasons);
     dr_column_unref(ids);
@@ -268,22 +287,18 @@ int32_t dr_expect_split(const struct dr_results *r, const struct dr_table *table
                         struct dr_table **ret_quarantined, struct dr_err *err)
 {
     struct quarantine q = { 0 };
-    struct dr_table *bad = NULL, *good = NULL;
+    struct dr_table *bad, *good;
     if (table->rows != r->rows)
         return dr_fail(err, DR_EBUG, "the results are of a table of %lld rows, this one has %lld",
                        (long long)r->rows, (long long)table->rows);
     find_bad(&q, r);
-    int32_t rc = with_reasons(&q, table, &bad, err);
-    if (!rc) {
-        dr_rows_not(q.bad, q.rows);
-        rc = dr_table_filter(table, (const uint8_t *)q.bad, &good, err);
-    }
+    dr_table_split(table, (const uint8_t *)q.bad, &bad, &good);
+    int32_t rc = with_reasons(&q, bad, ret_quarantined, err);
     quarantine_done(&q);
-    if (rc) {
-        dr_table_unref(bad);
-        return rc;
-    }
-    *ret_valid = good;
-    *ret_quarantined = bad;
-    return DR_OK;
+    dr_table_unref(bad);
+    if (rc)
+        dr_table_unref(good);
+    else
+        *ret_valid = good;
+    return rc;
 }

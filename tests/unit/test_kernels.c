@@ -38,6 +38,64 @@ static void check_filter(uint64_t *seed, int64_t rows, int64_t share)
     free(bits);
 }
 
+/* The rows of t whose bit is `bit` are those of part, in order. */
+static void check_part(const struct dr_table *t, const uint8_t *bits, bool bit, const struct dr_table *part)
+{
+    int64_t at = 0;
+    check_table(part);
+    for (int64_t i = 0; i < t->rows; i++)
+        if (dr_bit(bits, i) == bit)
+            check_same_row(t, i, part, at++);
+    assert_int_equal(part->rows, at);
+}
+
+/* Of 20 rows about `share` go to one side, alone or in runs. */
+static void check_split(uint64_t *seed, int64_t rows, int64_t share, int64_t run)
+{
+    struct dr_table *t = few_table(seed, rows), *in = NULL, *out = NULL;
+    uint8_t *bits = calloc((size_t)rows / 8 + 1, 1);
+    assert_non_null(bits);
+    for (int64_t i = 0; i < rows;) {
+        bool set = random_below(seed, 20) < share;
+        for (int64_t end = i + 1 + random_below(seed, run); i < end && i < rows; i++)
+            if (set)
+                dr_bit_set(bits, i);
+    }
+    if (rows % 8)
+        bits[rows / 8] |= (uint8_t)(0xff << rows % 8); /* bits past the last row mean nothing */
+    dr_table_split(t, bits, &in, &out);
+    check_part(t, bits, true, in);
+    check_part(t, bits, false, out);
+    assert_ptr_equal(column_named(in, "dict")->dict, column_named(t, "dict")->dict);
+    assert_ptr_equal(column_named(out, "dict")->dict, column_named(t, "dict")->dict);
+    dr_table_unref(t);
+    dr_table_unref(in);
+    dr_table_unref(out);
+    free(bits);
+}
+
+static void a_split_gives_each_row_to_one_side_in_order(void **state)
+{
+    static const int64_t shares[] = { 0, 1, 10, 19, 20 };
+    (void)state;
+    uint64_t seed = 5;
+    for (int round = 0; round < 20; round++)
+        for (int s = 0; s < N_SIZES; s++)
+            check_split(&seed, few_sizes[s], shares[round % 5], round % 2 ? 1 : 80);
+}
+
+static void a_split_goes_across_blocks_and_chunks(void **state)
+{
+    (void)state;
+    uint64_t seed = 6;
+    check_split(&seed, 16383, 1, 1);
+    check_split(&seed, 16385, 19, 1);
+    check_split(&seed, 3 * 16384 + 64, 10, 300);
+    check_split(&seed, 2 * DR_CHUNK_ROWS + 77, 1, 1);
+    check_split(&seed, 2 * DR_CHUNK_ROWS + 77, 19, 9);
+    check_split(&seed, 2 * DR_CHUNK_ROWS, 10, 70000);
+}
+
 static void filter_keeps_exactly_the_rows_marked(void **state)
 {
     static const int64_t shares[] = { 0, 1, 10, 19, 20 };
@@ -330,6 +388,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(filter_keeps_exactly_the_rows_marked),
         cmocka_unit_test(filter_copies_runs_across_chunks),
+        cmocka_unit_test(a_split_gives_each_row_to_one_side_in_order),
+        cmocka_unit_test(a_split_goes_across_blocks_and_chunks),
         cmocka_unit_test(take_gives_the_rows_asked_for),
         cmocka_unit_test(take_refuses_rows_that_are_not_there),
         cmocka_unit_test(take_of_a_column_gives_null_for_minus_one),

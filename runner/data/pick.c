@@ -1,0 +1,136 @@
+/* pick.c - by runs of neighbours, or eight values at a time where most of them are
+ * chosen: a permutation that brings those to the front, and a store of all eight,
+ * of which the next one overwrites the rest. */
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+#include "data/pick.h"
+
+static inline void pick_runs(struct dr_pick *p, const struct dr_array *a, int64_t i, uint64_t rows,
+                             size_t width)
+{
+    const char *from = (const char *)a->values + (size_t)i * width;
+    for (int at, n; dr_next_run(&rows, &at, &n); p->to += (size_t)n * width)
+        memcpy(p->to, from + (size_t)at * width, (size_t)n * width);
+}
+
+static void runs_of_4(struct dr_pick *p, const struct dr_array *a, int64_t i, uint64_t rows)
+{
+    pick_runs(p, a, i, rows, 4);
+}
+
+static void runs_of_8(struct dr_pick *p, const struct dr_array *a, int64_t i, uint64_t rows)
+{
+    pick_runs(p, a, i, rows, 8);
+}
+
+static void runs_of_16(struct dr_pick *p, const struct dr_array *a, int64_t i, uint64_t rows)
+{
+    pick_runs(p, a, i, rows, 16);
+}
+
+/* n picked bits go to those not yet written, and a full word to memory. */
+static inline void append_bits(struct dr_pick_bits *p, uint64_t picked, int n)
+{
+    p->word |= picked << p->n;
+    if (p->n + n < 64) {
+        p->n += n;
+        return;
+    }
+    memcpy(p->to, &p->word, sizeof p->word);
+    p->to += sizeof p->word;
+    p->word = p->n ? picked >> (64 - p->n) : 0;
+    p->n += n - 64;
+}
+
+static void runs_of_bits(struct dr_pick_bits *p, uint64_t bits, uint64_t rows)
+{
+    for (int at, n; dr_next_run(&rows, &at, &n);)
+        append_bits(p, bits >> at & ~UINT64_C(0) >> (64 - n), n);
+}
+
+#if defined(__x86_64__)
+#define AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
+#define DENSE 3    /* of 64: from here on looking at all of them pays */
+#define AHEAD 4096 /* bytes that are asked of memory before their turn */
+
+/* The last store goes 32 bytes further than what is chosen, and the last load may
+ * go past the chosen rows to the end of the 64. */
+AVX2 static inline void pick_avx2(struct dr_pick *p, const struct dr_array *a, int64_t i, uint64_t rows,
+                                  size_t width)
+{
+    const int per_load = 32 / (int)width;
+    const uint64_t lanes = UINT64_C(0x0706050403020100);
+    const uint64_t bytes = width == 4 ? UINT64_C(0x0101010101010101) : UINT64_C(0x0001000100010001);
+    if (__builtin_popcountll(rows) < DENSE || a->n - i < 64 ||
+        p->end - p->to < (ptrdiff_t)(64 * width) + 32) {
+        pick_runs(p, a, i, rows, width);
+        return;
+    }
+    const char *from = (const char *)a->values + (size_t)i * width;
+    char *to = p->to;
+    for (size_t k = 0; k < 64 * width; k += 64) {
+        __builtin_prefetch(from + AHEAD + k);
+        __builtin_prefetch(to + AHEAD / 2 + k, 1);
+    }
+    for (int at = 0; at < 64; at += per_load, rows >>= per_load, from += 32) {
+        uint64_t now = rows & ((UINT64_C(1) << per_load) - 1);
+        uint64_t order = _pext_u64(lanes, _pdep_u64(now, bytes) * (width == 4 ? 0xff : 0xffff));
+        __m256i values = _mm256_loadu_si256((const __m256i *)(const void *)from);
+        values = _mm256_permutevar8x32_epi32(values, _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((int64_t)order)));
+        _mm256_storeu_si256((__m256i *)(void *)to, values);
+        to += (size_t)__builtin_popcountll(now) * width;
+    }
+    p->to = to;
+}
+
+AVX2 static void four_avx2(struct dr_pick *p, const struct dr_array *a, int64_t i, uint64_t rows)
+{
+    pick_avx2(p, a, i, rows, 4);
+}
+
+AVX2 static void eight_avx2(struct dr_pick *p, const struct dr_array *a, int64_t i, uint64_t rows)
+{
+    pick_avx2(p, a, i, rows, 8);
+}
+
+AVX2 static void bits_bmi2(struct dr_pick_bits *p, uint64_t bits, uint64_t rows)
+{
+    append_bits(p, _pext_u64(bits, rows), (int)__builtin_popcountll(rows));
+}
+
+static bool has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+}
+#else
+#define four_avx2 runs_of_4
+#define eight_avx2 runs_of_8
+#define bits_bmi2 runs_of_bits
+static bool has_avx2(void)
+{
+    return false;
+}
+#endif
+
+dr_pick_fn dr_pick_values(size_t width)
+{
+    if (width == 16)
+        return runs_of_16;
+    if (width == 4)
+        return has_avx2() ? four_avx2 : runs_of_4;
+    return has_avx2() ? eight_avx2 : runs_of_8;
+}
+
+void dr_pick_bits(struct dr_pick_bits *p, uint64_t bits, uint64_t rows)
+{
+    if (has_avx2())
+        bits_bmi2(p, bits, rows);
+    else
+        runs_of_bits(p, bits, rows);
+}
+
+void dr_pick_bits_end(struct dr_pick_bits *p)
+{
+    memcpy(p->to, &p->word, (size_t)(p->n + 7) / 8);
+}
