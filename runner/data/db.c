@@ -113,6 +113,17 @@ int32_t dr_db_number(struct dr_db *db, const char *sql, int32_t n, const struct 
     return DR_OK;
 }
 
+int32_t dr_db_has_table(struct dr_db *db, const char *name, bool *ret, struct dr_err *err)
+{
+    DR_AUTO_ARENA a = { 0 };
+    struct dr_db_column *columns;
+    int32_t n;
+    bool view;
+    DR_TRY(db->driver->columns(db, name, &a, &columns, &n, &view, err));
+    *ret = n > 0;
+    return DR_OK;
+}
+
 struct dr_db_value dr_db_text(const char *text)
 {
     return (struct dr_db_value){ .type = text ? DR_TYPE_STRING : DR_TYPE_NULL,

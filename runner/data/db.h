@@ -131,6 +131,8 @@ int32_t dr_db_run(struct dr_db *db, const char *sql, int32_t n, const struct dr_
 /* The first cell of a result as a number; 0 where there is none. */
 int32_t dr_db_number(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
                      int64_t *ret, struct dr_err *err);
+/* Whether there is a table or a view of that name. */
+int32_t dr_db_has_table(struct dr_db *db, const char *name, bool *ret, struct dr_err *err);
 struct dr_db_value dr_db_text(const char *text); /* borrowed; NULL is null */
 struct dr_db_value dr_db_int(int64_t i);
 

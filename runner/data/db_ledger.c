@@ -16,26 +16,15 @@ static const char *mode_name(int32_t mode)
     return names[mode];
 }
 
-static int32_t exists(struct dr_db *db, const char *table, bool *ret, struct dr_err *err)
-{
-    DR_AUTO_ARENA a = { 0 };
-    struct dr_db_column *columns;
-    int32_t n;
-    bool view;
-    DR_TRY(db->driver->columns(db, table, &a, &columns, &n, &view, err));
-    *ret = n > 0;
-    return DR_OK;
-}
-
 int32_t dr_ledger_make(struct dr_db *db, struct dr_err *err)
 {
     const struct dr_dialect *d = db->driver->dialect;
     DR_AUTO_BUF sql = { 0 };
     bool there;
-    DR_TRY(exists(db, "dagrun_ledger", &there, err));
+    DR_TRY(dr_db_has_table(db, "dagrun_ledger", &there, err));
     if (!there && d->lock_sql) { /* two first loads at once: the second one waits, and finds them */
         DR_TRY(dr_db_run(db, d->lock_sql, 0, NULL, NULL, err));
-        DR_TRY(exists(db, "dagrun_ledger", &there, err));
+        DR_TRY(dr_db_has_table(db, "dagrun_ledger", &there, err));
     }
     if (there)
         return DR_OK;
@@ -81,7 +70,7 @@ int32_t dr_ledger_last(struct dr_db *db, const struct dr_load_table *t, int64_t 
     struct dr_db_value values[] = { dr_db_text(t->spec->name) };
     bool there;
     *ret = 0;
-    DR_TRY(exists(db, "dagrun_ledger", &there, err));
+    DR_TRY(dr_db_has_table(db, "dagrun_ledger", &there, err));
     return there ? number(db, "SELECT max(load_number) FROM dagrun_ledger WHERE table_name = ?1", 1, values,
                           ret, err)
                  : DR_OK;
@@ -126,7 +115,7 @@ int32_t dr_ledger_find(struct dr_db *db, struct dr_load_table *t, struct dr_err 
 {
     bool there;
     int64_t load;
-    DR_TRY(exists(db, "dagrun_ledger", &there, err));
+    DR_TRY(dr_db_has_table(db, "dagrun_ledger", &there, err));
     if (!there || t->n_target == 0 || t->spec->no_ledger)
         return DR_OK;
     struct dr_db_value values[] = { dr_db_text(t->spec->name), dr_db_text(t->content) };
@@ -149,7 +138,7 @@ int32_t dr_ledger_made(struct dr_db *db, const char *table, struct dr_arena *a, 
     bool there;
     struct dr_table *rows = NULL;
     *ret = NULL;
-    DR_TRY(exists(db, "dagrun_table", &there, err));
+    DR_TRY(dr_db_has_table(db, "dagrun_table", &there, err));
     if (!there)
         return DR_OK;
     struct dr_db_value values[] = { dr_db_text(table) };

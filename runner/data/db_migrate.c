@@ -122,17 +122,6 @@ static int32_t run(struct dr_db *db, const char *sql, int32_t n, const struct dr
     return db->driver->run(db, dr_buf_cstr(&b), n, values, ret, NULL, err);
 }
 
-static int32_t exists(struct dr_db *db, const char *table, bool *ret, struct dr_err *err)
-{
-    DR_AUTO_ARENA a = { 0 };
-    struct dr_db_column *columns;
-    int32_t n;
-    bool view;
-    DR_TRY(db->driver->columns(db, table, &a, &columns, &n, &view, err));
-    *ret = n > 0;
-    return DR_OK;
-}
-
 static struct dr_str cell(const struct dr_table *t, int32_t column, int64_t row)
 {
     int32_t hint = 0;
@@ -171,7 +160,7 @@ static int32_t read_applied(struct dr_arena *a, struct dr_db *db, struct dr_migr
     struct dr_table *known = NULL;
     struct dr_db_value values[] = { dr_db_text(m->set) };
     bool there;
-    DR_TRY(exists(db, "dagrun_migration", &there, err));
+    DR_TRY(dr_db_has_table(db, "dagrun_migration", &there, err));
     if (!there)
         return DR_OK;
     DR_TRY(run(
@@ -207,7 +196,7 @@ static int32_t make_tables(struct dr_db *db, struct dr_err *err)
     const struct dr_dialect *d = db->driver->dialect;
     DR_AUTO_BUF sql = { 0 };
     bool there;
-    DR_TRY(exists(db, "dagrun_migration", &there, err));
+    DR_TRY(dr_db_has_table(db, "dagrun_migration", &there, err));
     if (there)
         return DR_OK;
     dr_buf_printf(
@@ -256,7 +245,7 @@ static int32_t note_objects(struct dr_db *db, const char *set, int64_t number, c
 static int32_t forget_loads(struct dr_db *db, struct dr_err *err)
 {
     bool there;
-    DR_TRY(exists(db, "dagrun_ledger", &there, err));
+    DR_TRY(dr_db_has_table(db, "dagrun_ledger", &there, err));
     return there ? db->driver->exec(db, "DELETE FROM dagrun_ledger WHERE mode <> 'append'", err) : DR_OK;
 }
 
@@ -377,7 +366,7 @@ static int32_t drop_objects(struct dr_db *db, const char *set, int32_t *ret_drop
     struct dr_db_value values[] = { dr_db_text(set) };
     struct dr_table *objects = NULL;
     bool ledger;
-    DR_TRY(exists(db, "dagrun_ledger", &ledger, err));
+    DR_TRY(dr_db_has_table(db, "dagrun_ledger", &ledger, err));
     DR_TRY(run(db,
                "SELECT name, drop_sql FROM dagrun_migration_object WHERE set_name = ?1 ORDER BY number DESC, "
                "place DESC",

@@ -15,17 +15,6 @@ static bool has_marks(const struct dr_db *db)
     return db->driver->dialect->fills_beside;
 }
 
-static int32_t exists(struct dr_db *db, const char *table, bool *ret, struct dr_err *err)
-{
-    DR_AUTO_ARENA a = { 0 };
-    struct dr_db_column *columns;
-    int32_t n;
-    bool view;
-    DR_TRY(db->driver->columns(db, table, &a, &columns, &n, &view, err));
-    *ret = n > 0;
-    return DR_OK;
-}
-
 /* ---- tokens ------------------------------------------------------------------------------ */
 
 static uint32_t new_token(void)
@@ -134,7 +123,7 @@ int32_t dr_unfinished_find(struct dr_db *db, struct dr_arena *a, struct dr_unfin
     if (!has_marks(db))
         return DR_OK;
     DR_TRY(read_list(db, a, db->driver->dialect->beside_sql, true, ret, err));
-    DR_TRY(exists(db, "dagrun_unfinished", &there, err));
+    DR_TRY(dr_db_has_table(db, "dagrun_unfinished", &there, err));
     return there
                ? read_list(db, a, "SELECT table_name, load_token, begun_at FROM dagrun_unfinished ORDER BY 1",
                            false, ret, err)
@@ -149,7 +138,7 @@ int32_t dr_unfinished_of(struct dr_db *db, struct dr_arena *a, const char *table
     bool there = false;
     *ret = (struct dr_unfinished){ 0 };
     if (has_marks(db))
-        DR_TRY(exists(db, "dagrun_unfinished", &there, err));
+        DR_TRY(dr_db_has_table(db, "dagrun_unfinished", &there, err));
     if (!there)
         return DR_OK;
     DR_TRY(db->driver->run(db,
@@ -173,7 +162,7 @@ int32_t dr_unfinished_end(struct dr_db *db, const char *table, struct dr_err *er
     struct dr_db_value values[] = { dr_db_text(table) };
     bool there = false;
     if (has_marks(db))
-        DR_TRY(exists(db, "dagrun_unfinished", &there, err));
+        DR_TRY(dr_db_has_table(db, "dagrun_unfinished", &there, err));
     return there ? dr_db_run(db, "DELETE FROM dagrun_unfinished WHERE table_name = ?1", 1, values, NULL, err)
                  : DR_OK;
 }
@@ -199,7 +188,7 @@ int32_t dr_unfinished_begin(struct dr_db *db, const char *table, uint32_t token,
 static int32_t forget(struct dr_db *db, const struct dr_unfinished *u, struct dr_err *err)
 {
     bool there;
-    DR_TRY(exists(db, u->table, &there, err));
+    DR_TRY(dr_db_has_table(db, u->table, &there, err));
     return there ? DR_OK : dr_unfinished_end(db, u->table, err);
 }
 
