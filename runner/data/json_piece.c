@@ -95,7 +95,7 @@ void dr_json_worker_done(struct dr_json_worker *w)
     }
     free(w->values);
     dr_json_walk_done(&w->walk);
-    dr_json_alike_done(&w->alike);
+    dr_json_direct_done(&w->direct);
     dr_buf_done(&w->scratch);
     dr_bulk_done(&w->memory);
     free(w->dead);
@@ -170,8 +170,6 @@ static bool read_line(struct lines *l, uint32_t at)
     }
     if (!dr_json_walk_commit(walk, (struct dr_json_span){ at, end, l->line }))
         return false;
-    if (!over && at == l->at && dr_json_alike_wants(&l->w->alike, walk))
-        dr_json_alike_learn(&l->w->alike, walk, walk->rows[0].n - 1, at, end);
     l->line += !over;
     l->at = l->tokens = over ? walk->tokens.n : (size_t)end + 1;
     return true;
@@ -206,9 +204,9 @@ void dr_json_read_lines(struct dr_json_worker *w, const char *text, size_t n, st
     w->before = 0;
     begin(w, u);
     dr_json_walk_begin(&w->walk, w->isa, true, text, n, 0);
-    dr_json_alike_begin(&w->alike);
+    dr_json_direct_begin(&w->direct);
     while (more && !u->rc) {
-        l.at = dr_json_alike_read(&w->alike, &w->walk, w->isa, l.at, l.limit, &l.line);
+        l.at = dr_json_direct_read(&w->direct, &w->walk, w->isa, l.at, l.limit, &l.line);
         if (dr_json_walk_full(&w->walk))
             dr_json_flush(w, u);
         else

@@ -7,7 +7,7 @@
 #define DR_JSON_PIECE_H
 #include "data/csv_values.h"
 #include "data/bulk.h"
-#include "data/json_alike.h"
+#include "data/json_direct.h"
 
 enum dr_json_zone { DR_JSON_NO_TIME, DR_JSON_LOCAL, DR_JSON_ZONED };
 
@@ -52,7 +52,7 @@ struct dr_json_worker {
     bool forgiving, hide_text;
     bool final; /* what was found from the data stays: what does not fit it is wrong */
     struct dr_json_walk walk;
-    struct dr_json_alike alike;
+    struct dr_json_direct direct;
     struct dr_csv_values **values; /* owned: of each DICT column of each table */
     struct dr_buf scratch;
     struct dr_bulk memory;     /* that arrays are made of */

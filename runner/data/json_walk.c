@@ -6,7 +6,6 @@
 #include "data/json_walk.h"
 
 enum { ENOUGH_ITEMS = 16384 };
-#define LENGTH_MAX ((UINT32_C(1) << 28) - 1)
 
 struct row {
     struct dr_json_cell *cells; /* of column 0 */
@@ -358,7 +357,7 @@ static __attribute__((noinline)) bool walk_nested(struct dr_json_walk *w, const 
     if (n->column >= 0) {
         if (!dr_json_walk_skip(w, at, &end))
             return false;
-        if (end - at > LENGTH_MAX)
+        if (end - at > DR_JSON_LENGTH_MAX)
             return trouble(w, DR_ELIMIT, at, end, "a value of more than 256 MiB");
         uint32_t kind = object ? DR_JSON_OBJECT : DR_JSON_ARRAY;
         row->cells[(size_t)n->column * row->stride] = (struct dr_json_cell){ at, (end - at) << 4 | kind };

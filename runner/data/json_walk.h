@@ -11,6 +11,7 @@ struct dr_json_cell {
     uint32_t at;   /* offset of the value; of a string, past its quote */
     uint32_t size; /* its length (28 bits) and, in the low 4, enum dr_json_kind */
 };
+#define DR_JSON_LENGTH_MAX ((1 << 28) - 1)
 static inline uint32_t dr_cell_kind(struct dr_json_cell c)
 {
     return c.size & 15;
