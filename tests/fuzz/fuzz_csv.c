@@ -39,10 +39,25 @@ static void show(struct dr_buf *out, struct dr_str text, const struct dr_csv_opt
     show_csv(out, text, opts, tuning, false);
 }
 
-static void compare(const struct dr_buf *expected, const struct dr_buf *got,
+static bool is_refusal(const struct dr_buf *shown)
+{
+    return dr_str_starts(dr_buf_str(shown), DR_LIT("input error: ")) ||
+           dr_str_starts(dr_buf_str(shown), DR_LIT("limit error: "));
+}
+
+/* Where packed text is damaged behind a record that is wrong, which of the two is told depends on how much is
+ * unpacked at a time. */
+static bool is_packed(struct dr_str text)
+{
+    return dr_str_starts(text, DR_LIT("\x28\xB5\x2F\xFD")) || dr_str_starts(text, DR_LIT("\x1F\x8B"));
+}
+
+static void compare(const struct dr_buf *expected, const struct dr_buf *got, struct dr_str text,
                     const struct dr_csv_tuning *tuning)
 {
     if (expected->n == got->n && memcmp(expected->p, got->p, got->n) == 0)
+        return;
+    if (is_packed(text) && is_refusal(expected) && is_refusal(got))
         return;
     fprintf(stderr, "path %d, instructions %d, pieces of %zu, window %lld, rounds of %d:\n",
             (int)tuning->path, (int)tuning->isa, tuning->piece, (long long)tuning->window_rows,
@@ -79,7 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int isa = DR_CSV_SCALAR; isa <= (int)dr_csv_best_isa(); isa++) {
         tuning.isa = (enum dr_csv_isa)isa;
         show(&got, text, &opts, &tuning);
-        compare(&expected, &got, &tuning);
+        compare(&expected, &got, text, &tuning);
     }
     tuning.piece = pieces[data[2] & 7];
     tuning.block = pieces[data[3] >> 5];
@@ -87,9 +102,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tuning.round = 1 + (data[2] >> 6);
     tuning.large = size % 4 ? INT64_MAX : 0;
     show(&got, text, &opts, &tuning);
-    compare(&expected, &got, &tuning);
+    compare(&expected, &got, text, &tuning);
     tuning.path = DR_CSV_PATH_LIBCSV;
     show(&got, text, &opts, &tuning);
-    compare(&expected, &got, &tuning);
+    compare(&expected, &got, text, &tuning);
     return 0;
 }
