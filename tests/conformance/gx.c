@@ -460,6 +460,7 @@ int main(int argc, char **argv)
     }
     if (!folder) {
         puts("skipped: DAGRUN_CONFORMANCE is not set and no folder is named");
+        dr_map_done(&t.must_pass);
         return 77;
     }
     if (run_folder(&t, &a, folder, &err))
