@@ -57,7 +57,7 @@ bench_expect() {
         expect_row "the same, processor time" "$(expect_figure "$out/$kind-dirty" processor)" \
             "$(expect_figure "$out/$kind-clean" processor)"
     done
-    if "$python" -c 'import duckdb' 2>/dev/null; then
+    if "$python" -c 'import duckdb, ruamel.yaml' 2>/dev/null; then
         for kind in fifteen-clean fifteen-dirty; do
             "$python" bench/peers/expect_duckdb.py "$suites/fifteen.yaml" "$data/${kind#*-}.csv" "$runs" "$threads" \
                 >"$out/duckdb-$kind"
@@ -65,7 +65,7 @@ bench_expect() {
             expect_same "$out/$kind" "$out/duckdb-$kind" "DuckDB"
         done
     else
-        echo "  (DuckDB for Python is not installed)"
+        echo "  (DuckDB for Python, or ruamel.yaml, is not installed: bench/peers/install)"
     fi
     if "$python" -c 'import great_expectations' 2>/dev/null; then
         title "the 15 checks over 100,000 rows in memory, against Great Expectations on pandas (one run)"
@@ -80,7 +80,7 @@ bench_expect() {
     fi
     title "from the file to the verdict, the whole process"
     local peer=()
-    if "$python" -c 'import duckdb' 2>/dev/null; then
+    if "$python" -c 'import duckdb, ruamel.yaml' 2>/dev/null; then
         peer=("DuckDB" "$python bench/peers/expect_duckdb.py $suites/fifteen.yaml $data/clean.csv 1 $threads")
     fi
     measure "dagrun expect, 15 checks" "$dagrun expect --threads $threads $suites/fifteen.yaml $data/clean.csv" \
