@@ -11,15 +11,19 @@ root=$scratch/root
 dagrun() { clean_env timeout --foreground -k 1 60 "$root$prefix/bin/dagrun" "$@"; }
 
 it "make install honours DESTDIR and PREFIX"
-# What is built is installed; -o keeps make from building any of it again.
+# What is built is installed; -o keeps make from building any of it again, with other flags than those of
+# this build and while other tests use it.
 old=()
 while read -r file; do old+=(-o "$file"); done < <(
-    find "$build" -maxdepth 2 \( -name '*.so' -o -name dagrun -o -name dagrun-generate \))
+    find "$build" -maxdepth 2 \( -name '*.so' -o -name dagrun -o -name dagrun-generate -o -name dagrun-generate-fhir \))
+built() { (cd "$build" && stat -c "%n %y" flags dagrun dagrun-generate dagrun-generate-fhir tasks/*.so generated/cmd/version.h); }
+built >"$scratch/built"
 expect_exit 0 env -i PATH="$PATH" make -C "$source_dir" -s install B="$build" DESTDIR="$root" PREFIX="$prefix" "${old[@]}"
 for file in bin/dagrun bin/dagrun-generate include/dagrun/task.h include/dagrun/table.h lib/dagrun/tasks/validate.so; do
     has_file "$root$prefix/$file"
 done
 is "nothing else at the root" "$(ls "$root")" opt
+same_file "$scratch/built" <(built)
 
 it "the installed program finds its own plugins"
 cd "$scratch" || exit 1

@@ -85,7 +85,7 @@ try() { # DAG SUITES TABLE BEFORE AFTER AGAIN...
 }
 
 for database in $databases; do
-    prepare() { generate medical --seed 8 --persons 30 --out other >/dev/null 2>&1; }
+    prepare() { expect_exit 0 generate medical --seed 8 --persons 30 --out other; }
     try medical_records medical_events labs "$(records data/medical_records)" "$(records other)" retry medical_records
     prepare() { feed 1 && feed 2; }
     try medical_feed 'feed_*' feed_event "--param folder=feed1" "--param folder=feed2" \
