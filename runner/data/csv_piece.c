@@ -102,6 +102,16 @@ static void locate(const struct dr_csv_unit *u, const char *p, size_t at, int64_
     *ret_column = (int64_t)(at - start) + 1;
 }
 
+/* A file of one column, whose name holds what separates columns elsewhere, was mostly written with that. */
+static void put_delimiter_hint(const struct dr_csv_format *f, struct dr_buf *b)
+{
+    const char *found = f->n == 1 ? strpbrk(f->names[0], ";\t|,") : NULL;
+    if (found && *found == '\t')
+        (void)dr_buf_puts(b, "; the header is one column: is the delimiter a tab?");
+    else if (found)
+        (void)dr_buf_printf(b, "; the header is one column: is the delimiter '%c'?", *found);
+}
+
 /* Refuse the file, or keep the record aside: `reason`, then in the message
  * `detail` and the start of the text. */
 static void refuse(const struct dr_csv_worker *w, struct dr_csv_unit *u, struct dr_str text, int64_t at,
@@ -115,6 +125,7 @@ static void refuse(const struct dr_csv_worker *w, struct dr_csv_unit *u, struct 
     if (at >= 0)
         locate(u, text.p, (size_t)at, &line, &column);
     DR_AUTO_BUF shown = { 0 };
+    put_delimiter_hint(w->format, &shown);
     if (!w->format->hide_text) {
         (void)dr_buf_puts(&shown, ": ");
         dr_buf_put_visible(&shown, text, SHOWN);

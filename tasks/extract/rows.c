@@ -86,6 +86,13 @@ char *rows_names(const struct dr_table *table)
     return text;
 }
 
+/* Columns that are one were mostly written with another delimiter. */
+static const char *delimiter_hint(const struct dr_table *table)
+{
+    const char *only = dr_table_columns(table) == 1 ? dr_table_column_name(table, 0) : "";
+    return strpbrk(only, ";\t|") ? " (one column: is csv.delimiter right?)" : "";
+}
+
 /* What an empty JSON list has of a column: nothing, of no rows. */
 static struct dr_column *no_values(void)
 {
@@ -98,8 +105,8 @@ static int32_t declared_column(struct dr_task *t, const struct dr_table *table, 
     const char *file = dr_task_input_count(t, "file") ? dr_task_input_name(t, "file", 0) : NULL;
     int32_t at = dr_table_find(table, name);
     if (at < 0 && dr_table_rows(table) > 0)
-        return refuse(err, "%s%sthe source has no column '%s'; it has: %s", file ? file : "",
-                      file ? ": " : "", name, rows_names(table));
+        return refuse(err, "%s%sthe source has no column '%s'%s; it has: %s", file ? file : "",
+                      file ? ": " : "", name, delimiter_hint(table), rows_names(table));
     struct dr_column *c = at < 0 ? no_values() : dr_column_ref(dr_table_column(table, at));
     int32_t rc = cast_column(t, c, name, type, ret, err);
     dr_column_unref(c);

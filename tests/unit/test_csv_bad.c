@@ -45,6 +45,15 @@ static void test_a_stray_quote_is_pointed_at(void **state)
                "2:4: a quote inside a field that does not start with one: 1,5\" tube",
                "a|b\n2|3\n--\nline|reason|text\n"
                "2|a quote inside a field that does not start with one|1,5\" tube\n");
+    check_both("a;b|c\n1;5\" tube;2\n",
+               "2:4: a quote inside a field that does not start with one; the header is one column: is the "
+               "delimiter ';'?: 1;5\" tube;2",
+               "a;b|c\n--\nline|reason|text\n"
+               "2|a quote inside a field that does not start with one|1;5\" tube;2\n");
+    check_both(
+        "a\tb\n1,2\n",
+        "2: record has 2 fields, the header has 1; the header is one column: is the delimiter a tab?: 1,2",
+        "a\tb\n--\nline|reason|text\n2|record has 2 fields, the header has 1|1,2\n");
     check_both("a,b\n1, \"x\"\n2,3\n", "2:4: a quote inside a field that does not start with one: 1, \"x\"",
                "a|b\n2|3\n--\nline|reason|text\n"
                "2|a quote inside a field that does not start with one|1, \"x\"\n");
