@@ -13,6 +13,10 @@ static const struct dr_param params[] = {
     { "suite", DR_PARAM_SUITE, DR_REQUIRED, NULL, NULL, "The expectation suite, by name" },
     { "dataset", DR_PARAM_STRING, 0, NULL, NULL,
       "What the results are recorded under; the input's name without it" },
+    { "columns", DR_PARAM_LIST, 0, NULL, NULL,
+      "Columns that the table must have; their values are the suite's matter" },
+    { "unreadable", DR_PARAM_FLOAT, 0, "1.0", NULL,
+      "The largest share of records that may be unreadable before the task fails, 0 to 1" },
     { "account_by", DR_PARAM_STRING, 0, NULL, NULL,
       "Count rows into the run's account (raw, quarantined) for each value of this column" },
     { "forgiving", DR_PARAM_BOOL, 0, "true", NULL,
@@ -150,6 +154,78 @@ static int32_t verdict(struct dr_task *t, const struct dr_validation *v, const c
     return dr_task_verdict(t, v);
 }
 
+/* ---- what the file must have, whatever the suite says ------------------------------------- */
+
+enum { NAMES_SHOWN = 300 };
+
+static void list_columns(const struct dr_table *table, char ret[NAMES_SHOWN])
+{
+    size_t at = 0;
+    ret[0] = '\0';
+    for (int32_t i = 0; i < dr_table_columns(table) && at < NAMES_SHOWN; i++)
+        if (strcmp(dr_table_column_name(table, i), "_line") != 0)
+            at += (size_t)snprintf(ret + at, NAMES_SHOWN - at, "%s%s", at ? ", " : "",
+                                   dr_table_column_name(table, i));
+}
+
+static int32_t refuse_columns(struct dr_task *t, const struct dr_table *table, const char *absent)
+{
+    char have[NAMES_SHOWN];
+    list_columns(table, have);
+    const char *advice = "add it, empty where nothing is known, or rename the one that is meant";
+    if (strpbrk(have, ";\t|") && !strchr(have, ','))
+        advice = "is the delimiter right? Write the file with commas, or set 'delimiter'";
+    return dr_task_fail_final(t, "%s: there is no column '%s'; %s. It has: %s",
+                              dr_task_input_name(t, "table", 0), absent, advice, have);
+}
+
+/* A column that is not there fails once, with its name, and not in whatever reads the rows later. */
+static int32_t check_columns(struct dr_task *t, const struct dr_table *table)
+{
+    const struct dr_node *columns = dr_task_param(t, "columns");
+    for (int64_t i = 0; i < dr_node_size(columns); i++) {
+        const char *name = dr_node_str(dr_node_at(columns, i), NULL);
+        if (!name)
+            return dr_task_fail_final(t, "%s: columns: item %lld is no text", dr_node_where(t, columns),
+                                      (long long)i + 1);
+        if (dr_table_find(table, name) < 0)
+            return refuse_columns(t, table, name);
+    }
+    return 0;
+}
+
+struct unreadable {
+    int64_t n, line;  /* records, and where the first is */
+    char reason[200]; /* of the first */
+};
+
+static void count_unreadable(struct unreadable *u, const struct dr_table *rejects)
+{
+    struct dr_chunk line, reason;
+    if (!rejects || dr_table_rows(rejects) == 0)
+        return;
+    if (u->n == 0) {
+        dr_column_chunk(dr_table_column(rejects, dr_table_find(rejects, "line")), 0, &line);
+        dr_column_chunk(dr_table_column(rejects, dr_table_find(rejects, "reason")), 0, &reason);
+        const int64_t *ends = reason.values;
+        u->line = ((const int64_t *)line.values)[0];
+        snprintf(u->reason, sizeof u->reason, "%.*s", (int)(ends[1] - ends[0]), reason.bytes + ends[0]);
+    }
+    u->n += dr_table_rows(rejects);
+}
+
+/* A suite sees only what could be read: of a file that was exported wrongly that may be nothing. */
+static int32_t check_unreadable(struct dr_task *t, const struct unreadable *u, int64_t readable)
+{
+    double most = dr_node_float(dr_task_param(t, "unreadable"), 1), all = (double)(u->n + readable);
+    if (u->n == 0 || (readable > 0 && (double)u->n <= most * all))
+        return 0;
+    return dr_task_fail_final(
+        t, "%s: %lld of %lld records cannot be read (is the encoding another?); the first, in line %lld: %s",
+        dr_task_input_name(t, "table", 0), (long long)u->n, (long long)(u->n + readable), (long long)u->line,
+        u->reason);
+}
+
 /* Write what the suite set apart, also when its verdict is that the task fails:
  * the quarantine explains why. */
 static int32_t write_outputs(struct dr_task *t, struct tables *x, const char *dataset)
@@ -200,9 +276,13 @@ static int32_t check(struct dr_task *t, const struct dr_csv_options *csv, struct
     DR_TRY(read_raw(t, csv, x));
     dr_task_log(t, DR_INFO, "%lld rows and %lld unreadable records in %s", (long long)dr_table_rows(x->raw),
                 (long long)(x->rejects ? dr_table_rows(x->rejects) : 0), dr_task_input_name(t, "table", 0));
+    DR_TRY(check_columns(t, x->raw));
     struct dr_validation v = { .size = sizeof v };
+    struct unreadable u = { 0 };
+    count_unreadable(&u, x->rejects);
     DR_TRY(dr_task_validate(t, suite, dataset, x->raw, &v, &x->valid, &x->quarantined));
     DR_TRY(write_outputs(t, x, dataset));
+    DR_TRY(check_unreadable(t, &u, dr_table_rows(x->raw)));
     return verdict(t, &v, suite);
 }
 
@@ -213,6 +293,7 @@ struct pass {
     struct dr_table *like;      /* owned: a batch of the quarantine, which says its columns */
     int32_t valid, quarantined; /* whether the DAG names these outputs */
     int64_t rows_valid, rows_quarantined;
+    struct unreadable unreadable;
 };
 
 static int32_t append_quarantined(struct pass *p, const struct dr_table *batch)
@@ -228,11 +309,14 @@ static int32_t take_batch(void *ctx, const struct dr_table *valid, const struct 
     struct pass *p = ctx;
     struct dr_table *shaped = NULL;
     if (rejects) {
+        count_unreadable(&p->unreadable, rejects);
         DR_TRY(shape_rejects(p->t, rejects, p->like, &shaped));
         int32_t rc = append_quarantined(p, shaped);
         dr_table_unref(shaped);
         return rc;
     }
+    if (!p->like)
+        DR_TRY(check_columns(p->t, valid));
     p->rows_valid += dr_table_rows(valid);
     if (p->valid)
         DR_TRY(dr_task_append(p->t, "valid", valid));
@@ -283,6 +367,8 @@ static int32_t check_in_one_pass(struct dr_task *t, const struct dr_csv_options 
     if (!rc)
         rc = end_pass(&p, dataset, &o);
     dr_table_unref(p.like);
+    if (!rc)
+        rc = check_unreadable(t, &p.unreadable, o.ret_counts.rows);
     return rc ? rc : verdict(t, &o.ret_validation, suite);
 }
 
@@ -291,8 +377,11 @@ static int32_t validate(struct dr_task *t)
     struct tables x = { 0 };
     const char *delimiter = dr_node_str(dr_task_param(t, "delimiter"), "");
     int64_t memory = dr_node_int(dr_task_param(t, "memory"), 0);
+    double most = dr_node_float(dr_task_param(t, "unreadable"), 1);
     if (strlen(delimiter) > 1)
         return dr_task_fail_final(t, "delimiter: '%s' is not one character", delimiter);
+    if (!(most >= 0 && most <= 1))
+        return dr_task_fail_final(t, "unreadable: %g is not 0 to 1", most);
     struct dr_csv_options csv = csv_options(t, delimiter);
     if (memory != 0)
         return check_in_one_pass(t, &csv, memory);

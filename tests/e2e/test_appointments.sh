@@ -241,6 +241,23 @@ echo '{"clinics": []}' >data/appointments/office_settings.json
 run 1
 fails_in extract_settings "the member 'practices'"
 
+it "settings of which no department can be used, and members of other names"
+for member in launched_date department_id; do
+    sed "s/\"$member\"/\"other\"/" "$source_dir/data/appointments/office_settings.json" >data/appointments/office_settings.json
+    run 1
+    fails_in check_departments "where none can, are launched_date and department_id named so?"
+done
+sed 's/"disabled_date"/"other"/' "$source_dir/data/appointments/office_settings.json" >data/appointments/office_settings.json
+run 0
+is "told" "$(sql var/dagrun.db "SELECT count(*) FROM v_failed_expectation WHERE column_name = 'disabled_date'
+    AND run_key = (SELECT max(run_key) FROM dag_run)")" 1
+
+it "an export with semicolons"
+cp "$source_dir"/data/appointments/* data/appointments/
+tr , ';' <"$source_dir/data/appointments/appointments.csv" | tr -d '"' >data/appointments/appointments.csv
+run 1
+fails_in extract_appointments "the source has no column 'appointment_id' (one column: is csv.delimiter right?)"
+
 it "an export without a column"
 cp "$source_dir"/data/appointments/* data/appointments/
 sed '1s/,status,/,state,/' "$source_dir/data/appointments/appointments.csv" >data/appointments/appointments.csv

@@ -226,16 +226,52 @@ is "one of a day more" "$(features M alpha_blocker_now alpha_blocker_ever)" "0|1
 is "laboratory values from the day a year ago" "$(features K labs_1_year abnormal_lab_share)" "2|0.5"
 cd "$scratch/hand" || exit 1
 
-it "a table without one of the columns fails, says which, and leaves the database as it was"
+it "a table without one of its columns fails once, says file, column and what to do, and leaves the database as it was"
 sql $warehouse "SELECT * FROM person_resources" >"$scratch/before"
-sed -i '1s/value/valeu/' data/medical_records/tests.csv
-run 1
-out_has "failed          check_tests"
-out_has "Events have a column for the value"
-sed -i '1s/valeu/value/' data/medical_records/tests.csv
-sed -i '1s/rxnorm/rxnrom/' data/medical_records/rx.csv
-run 1
-out_has "no such column: rxnorm"
+attempts() { sql var/dagrun.db "SELECT group_concat(state) FROM v_attempt WHERE task_id = '$1' AND run_key = (SELECT max(run_key) FROM dag_run)"; }
+without() { # TABLE COLUMN
+    sed "1s/\b$2\b/other/" "data/medical_records/$1.csv" >"$scratch/$1.csv"
+    run 1 --param "$1=$scratch/$1.csv"
+    out_has "$1.csv: there is no column '$2'; add it, empty where nothing is known, or rename the one that is meant. It has:"
+    is "attempts of check_$1" "$(attempts "check_$1")" failed
+}
+without tests value
+without labs person_id
+without lifestyle report_date
+for column in drug_name rxnorm; do without rx $column; done
+without conditions icd_code
+
+it "a file of other delimiters, without records, or empty fails once and says so"
+tr , ';' <data/medical_records/rx.csv >"$scratch/rx.csv"
+run 1 --param rx="$scratch/rx.csv"
+out_has "rx.csv: there is no column 'person_id'; is the delimiter right?"
+head -n 1 data/medical_records/rx.csv >"$scratch/rx.csv"
+run 1 --param rx="$scratch/rx.csv"
+out_has "The number of rows is 0"
+: >"$scratch/rx.csv"
+run 1 --param rx="$scratch/rx.csv"
+out_has "rx.csv: the file is empty"
+is "attempts" "$(attempts check_rx)" failed
+
+it "records in another encoding are set aside, and fail the run where they are more than a tenth"
+tail -n +2 data/medical_records/rx.csv >"$scratch/records"
+{ cat data/medical_records/rx.csv && cat "$scratch/records" && printf 'A,e1,prescription,30,days,2024-06-01,caf\351,\n'; } >"$scratch/rx.csv"
+run 0 --param rx="$scratch/rx.csv"
+is "set aside" "$(grep -c '^rx,.*byte 0xE9 is not valid UTF-8' $published/medical_removed.csv)" 1
+sql $warehouse "SELECT * FROM person_resources" >"$scratch/after"
+same_file "$scratch/before" "$scratch/after"
+{ cat data/medical_records/rx.csv && printf 'A,e1,prescription,30,days,2024-06-01,caf\351,\n%.0s' 1 2; } >"$scratch/rx.csv"
+run 1 --param rx="$scratch/rx.csv"
+out_has "rx.csv: 2 of $(($(wc -l <"$scratch/records") + 2)) records cannot be read (is the encoding another?); the first, in line"
+is "attempts" "$(attempts check_rx)" failed
+
+it "a byte order mark and line ends of Windows change nothing"
+for table in lifestyle rx conditions labs tests; do
+    { printf '\357\273\277' && sed 's/$/\r/' data/medical_records/$table.csv; } >"$scratch/$table.csv"
+    marked+=" --param $table=$scratch/$table.csv"
+done
+# shellcheck disable=SC2086 # they are words
+run 0 $marked
 sql $warehouse "SELECT * FROM person_resources" >"$scratch/after"
 same_file "$scratch/before" "$scratch/after"
 

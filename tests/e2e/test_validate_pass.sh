@@ -112,6 +112,26 @@ echo '{"n": 1}' >data/vitals.jsonl
 expect_exit 1 dagrun run lines
 out_has "read JSON by an extract task first"
 
+it "needs its columns and readable records, in one pass and of the whole table"
+for memory in 0 1000000; do
+    validate_dag needs data/vitals.csv vitals $memory
+    sed -i "s/memory: /columns: [unit, ward], memory: /" dags/needs.yaml
+    expect_exit 1 dagrun run needs
+    out_has "data/vitals.csv: there is no column 'ward'; add it"
+    sed -i "s/columns: .unit, ward./unreadable: 0.0001/" dags/needs.yaml
+    expect_exit 1 dagrun run needs
+    out_has "data/vitals.csv: 6 of 30000 records cannot be read (is the encoding another?); the first, in line 79: record has 6 fields, the header has 5"
+    sed -i "s/unreadable: 0.0001/unreadable: 0.0002/" dags/needs.yaml
+    expect_exit 0 dagrun run needs
+    sed -i "s/unreadable: 0.0002/unreadable: 2/" dags/needs.yaml
+    expect_exit 1 dagrun run needs
+    out_has "unreadable: 2 is not 0 to 1"
+    validate_dag none data/none_readable.csv vitals $memory
+    printf 'hospital,day,patient,value,unit\nH1\nH2\n' >data/none_readable.csv
+    expect_exit 1 dagrun run none
+    out_has "2 of 2 records cannot be read"
+done
+
 it "leaves nothing half written where it fails, and keeps the quarantine of a verdict"
 sed 's/on_failure: quarantine/on_failure: fail/' expectations/vitals.yaml >expectations/strict.yaml
 sed -i 's/suite: vitals/suite: strict/' expectations/strict.yaml
