@@ -268,10 +268,11 @@ DR_CSV_AVX2_CODE static inline __m256i is_date(__m256i year, __m256i month, __m2
 DR_CSV_AVX2_CODE static inline unsigned eight_dates(const struct dr_csv_strip *s, const uint32_t *ends,
                                                     bool quotes, const __m128i expected[2], int32_t *to)
 {
+    const uint32_t *before = ends - 1; /* of each date, the separator */
     __m256i two[4], digits[2], read[2], pairs[2];
     for (size_t k = 0; k < 4; k++)
-        two[k] = two_dates(one_date(s, ends[k * s->stride - 1], quotes, expected),
-                           one_date(s, ends[(k + 4) * s->stride - 1], quotes, expected));
+        two[k] = two_dates(one_date(s, before[k * s->stride], quotes, expected),
+                           one_date(s, before[(k + 4) * s->stride], quotes, expected));
     for (int k = 0; k < 2; k++) { /* dates 0, 1, 4, 5, then 2, 3, 6, 7 */
         digits[k] = _mm256_unpacklo_epi64(two[2 * k], two[2 * k + 1]);
         __m256i others = _mm256_unpackhi_epi64(two[2 * k], two[2 * k + 1]);
