@@ -4,7 +4,8 @@
  * ends at once with exit code 5 and a line in the log. Zone: Debian's cron knows
  * only the machine's. A line for a DAG in another zone fires at every quarter of
  * an hour that can be right, and `dagrun run --if-due` decides by the DAG's own
- * schedule, which knows its zone's summer time. */
+ * schedule, which knows its zone's summer time. It also knows the start_date and
+ * end_date, of which cron knows nothing. */
 #include "cmd/cmd.h"
 #include <inttypes.h>
 #include <pwd.h>
@@ -115,13 +116,14 @@ static void put_line(struct dr_cmd *c, const struct dr_dag *dag, const char *use
 {
     DR_AUTO_BUF words = { 0 };
     bool same = same_zone(zone, dr_zone_name(dag->zone));
+    bool bounded = dag->start_us > dr_now_us() || dag->end_us != INT64_MAX;
     char *log = dr_arena_printf(&c->arena, "%s/log/%s.log", c->home.var, dag->dag_id);
     dr_cron_describe(&dag->schedule, &words);
     printf("# %s: %s, %s\n", dag->dag_id, dr_buf_cstr(&words), dr_zone_name(dag->zone));
     printf("%s %s%s%s --home %s run %s --plain%s >>%s 2>&1\n",
            same ? fields(c, &dag->schedule) : wide_fields(c, &dag->schedule), user ? user : "",
            user ? " " : "", shell_word(c, program_path(c)), shell_word(c, c->home.path), dag->dag_id,
-           same ? "" : " --if-due", shell_word(c, log));
+           same && !bounded ? "" : " --if-due", shell_word(c, log));
 }
 
 static int load_scheduled(struct dr_cmd *c, const char *id, const struct dr_dag **ret)

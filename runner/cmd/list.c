@@ -26,8 +26,8 @@ static int load_listed(struct dr_cmd *c, struct dr_state *s, const char *id, str
     ret->has_run = n > 0;
     if (n)
         ret->last = runs[0];
-    if (ret->dag && ret->dag->has_schedule)
-        dr_cron_next(&ret->dag->schedule, ret->dag->zone, dr_now_us(), &ret->next_us);
+    if (ret->dag)
+        (void)dr_dag_next_due(ret->dag, dr_now_us(), &ret->next_us);
     return 0;
 }
 
@@ -155,7 +155,7 @@ static void show_head(struct dr_cmd *c, const struct dr_dag *dag)
         DR_AUTO_BUF words = { 0 };
         int64_t next = 0;
         dr_cron_describe(&dag->schedule, &words);
-        dr_cron_next(&dag->schedule, dag->zone, dr_now_us(), &next);
+        (void)dr_dag_next_due(dag, dr_now_us(), &next);
         printf("  schedule  %s (%s, %s); next %s\n", dag->schedule_text, dr_buf_cstr(&words),
                dr_zone_name(dag->zone), dr_show_time(&c->arena, next, dr_zone_name(dag->zone)));
     }

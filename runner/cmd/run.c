@@ -140,7 +140,7 @@ static int read_date(struct dr_cmd *c, const struct dr_dag *dag, int64_t *ret)
 static bool due_now(const struct dr_dag *dag)
 {
     int64_t now = dr_now_us(), minute = now - now % (60 * DR_US_PER_S), fired;
-    return dag->has_schedule && dr_cron_prev(&dag->schedule, dag->zone, now, &fired) && fired >= minute;
+    return dr_dag_last_due(dag, now, &fired) && fired >= minute;
 }
 
 /* The DAG, ready to run: its suites are right too. */

@@ -106,6 +106,11 @@ static void load_times(struct dr_dag_loader *l, const struct dr_node *root)
     if (dag->catchup && dag->start_us == INT64_MIN)
         dr_diag_add(l->r.d, DR_DIAG_ERROR, dr_node_get(root, "catchup")->mark, "add 'start_date'",
                     "'catchup' needs to know where to start");
+    if (dag->catchup)
+        dr_diag_add(
+            l->r.d, DR_DIAG_WARNING, dr_node_get(root, "catchup")->mark,
+            "run each missed time by hand: dagrun run DAG --date TIME",
+            "'catchup' has no effect: cron starts the runs, and nothing makes up for those it missed");
     int64_t next;
     if (dag->has_schedule && dag->zone && !dr_cron_next(&dag->schedule, dag->zone, 0, &next))
         dr_diag_add(l->r.d, DR_DIAG_ERROR, dr_node_get(root, "schedule")->mark,
@@ -288,6 +293,9 @@ static void load_root(struct dr_dag_loader *l, const struct dr_node *root)
     dag->owner = dr_read_text(&l->r, root, "owner", NULL);
     dag->tags = dr_read_texts(&l->r, root, "tags", &dag->n_tags);
     dag->max_active_runs = dr_read_int(&l->r, root, "max_active_runs", 1, 1000, 0);
+    if (dag->max_active_runs > 1)
+        dr_diag_add(l->r.d, DR_DIAG_WARNING, dr_node_get(root, "max_active_runs")->mark, NULL,
+                    "'max_active_runs' has no effect: one run of a DAG goes on at a time");
     dag->max_active_tasks = dr_read_int(&l->r, root, "max_active_tasks", 1, 10000, 0);
     load_times(l, root);
     load_params(l, root);
@@ -328,6 +336,24 @@ static const char *find_file(struct dr_arena *a, const struct dr_home *h, const 
                     "there is no DAG '%s'", dag_id);
     }
     return NULL;
+}
+
+bool dr_dag_next_due(const struct dr_dag *dag, int64_t after_us, int64_t *ret_us)
+{
+    int64_t due, after = dag->start_us > after_us ? dag->start_us - 1 : after_us;
+    if (!dag->has_schedule || !dr_cron_next(&dag->schedule, dag->zone, after, &due) || due > dag->end_us)
+        return false;
+    *ret_us = due;
+    return true;
+}
+
+bool dr_dag_last_due(const struct dr_dag *dag, int64_t at_us, int64_t *ret_us)
+{
+    int64_t due, at = dag->end_us < at_us ? dag->end_us : at_us;
+    if (!dag->has_schedule || !dr_cron_prev(&dag->schedule, dag->zone, at, &due) || due < dag->start_us)
+        return false;
+    *ret_us = due;
+    return true;
 }
 
 static bool read_text(struct dr_arena *a, const char *path, const char *shown, struct dr_str *ret,

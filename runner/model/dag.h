@@ -95,6 +95,10 @@ struct dr_spec_source {
  * (warning). specs may be NULL: plugins are not looked at. */
 struct dr_dag *dr_dag_load(struct dr_arena *a, const struct dr_home *h, const char *dag_id,
                            const struct dr_spec_source *specs, struct dr_diags *d);
+/* The first time later than after_us, or the last one not later than at_us, that the schedule comes between
+ * start_date and end_date; false: there is none, or no schedule. */
+bool dr_dag_next_due(const struct dr_dag *dag, int64_t after_us, int64_t *ret_us);
+bool dr_dag_last_due(const struct dr_dag *dag, int64_t at_us, int64_t *ret_us);
 int32_t dr_dag_find_task(const struct dr_dag *dag, const char *task_id); /* index or -1 */
 /* Names of the plugins a DAG file uses, before specs are known; unsorted, each once. */
 void dr_dag_plugin_names(struct dr_arena *a, const struct dr_node *root, const char *const **ret,

@@ -65,6 +65,27 @@ is "a minute later" "$(runs)" 2
 minutes=$(grep -E '^[0-9*].* run london ' "$out" | cut -d' ' -f1)
 case ",$minutes," in *,20,*) ;; *) note "minute 20 is not among '$minutes'" ;; esac
 
+it "nothing is due before the start_date or after the end_date"
+dag bounded <<'Y'
+schedule: "*/20 * * * *"
+start_date: 2024-03-02
+end_date: 2024-03-03
+tasks: {a: {plugin: noop}}
+Y
+expect_exit 0 crontab_lines bounded
+command=$(command_of bounded)
+runs() { sql var/dagrun.db "SELECT count(*) FROM dag_run WHERE dag_id = 'bounded'"; }
+at 2024-03-01T23:40:00Z
+is "before it" "$(runs)" 0
+at 2024-03-02T00:00:30Z
+is "at its first moment" "$(runs)" 1
+at 2024-03-03T00:20:00Z
+is "after it" "$(runs)" 1
+next_run() { DAGRUN_NOW=$1 dagrun list --json >"$out" && json "$out" '$[0].next_run'; }
+is "next, before" "$(next_run 2024-02-01T00:00:00Z)" 2024-03-02T00:00:00Z
+is "next, after" "$(next_run 2024-03-03T00:00:00Z)" ''
+rm dags/bounded.yaml
+
 it "--user adds cron.d's sixth field"
 expect_exit 0 crontab_lines --user nightly
 line_of nightly | grep -q "^30 2 \* \* \* $(id -un) " || note "the line is $(line_of nightly)"

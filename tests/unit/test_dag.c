@@ -298,6 +298,10 @@ static void schedules_zones_and_dates_are_checked(void **state)
     assert_refused(f, with_head(f, "start_date: 2024-02-30\n"), "'start_date' must be a date or a time");
     assert_refused(f, with_head(f, "start_date: 2024-02-02\nend_date: 2024-02-01\n"), "'end_date' is before");
     assert_refused(f, with_head(f, "catchup: true\n"), "'catchup' needs to know where to start");
+    assert_non_null(load_with(f, with_head(f, "start_date: 2024-01-01\ncatchup: true\n"), NULL));
+    assert_shows(f, "warning: 'catchup' has no effect");
+    assert_non_null(load_with(f, with_head(f, "max_active_runs: 2\n"), NULL));
+    assert_shows(f, "warning: 'max_active_runs' has no effect");
 }
 
 static void a_loop_is_named(void **state)
