@@ -287,10 +287,15 @@ static void diagnose_unknown(const struct dr_check_type *t, const struct dr_expe
 {
     const char *names[32], *name = dr_node_key(x->kwargs, i);
     size_t n = 0;
-    for (int32_t k = 0; k < t->info.n_args && n < 32; k++)
+    DR_AUTO_BUF all = { 0 };
+    for (int32_t k = 0; k < t->info.n_args && n < 32; k++) {
+        (void)dr_buf_printf(&all, "%s%s", k ? ", " : "it has ", t->info.args[k].name);
         names[n++] = t->info.args[k].name;
+    }
+    const char *near = dr_diag_nearest(d, name, names, n);
     dr_diag_add(d, DR_DIAG_ERROR, x->kwargs->key_marks ? x->kwargs->key_marks[i] : x->mark,
-                dr_diag_nearest(d, name, names, n), "%s has no argument '%s'", t->info.name, name);
+                near ? near : dr_arena_strdup(d->arena, dr_buf_cstr(&all)), "%s has no argument '%s'",
+                t->info.name, name);
 }
 
 static void diagnose_pattern(const struct dr_node *n, struct dr_diags *d)

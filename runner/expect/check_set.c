@@ -28,10 +28,24 @@ static int32_t not_in_set(struct dr_eval *e, uint64_t *unexpected, struct dr_err
     return membership(e, unexpected, false);
 }
 
+/* Texts of a file that was given no types are none of these numbers, whatever they spell. */
+static bool is_untyped(const struct dr_eval *e)
+{
+    const struct dr_node *list = dr_eval_arg(e, "value_set");
+    bool untyped = e->columns[0]->class == DR_CLASS_TEXT && dr_node_size(list) > 0;
+    for (int64_t i = 0; i < dr_node_size(list) && untyped; i++) {
+        int32_t kind = dr_node_kind(dr_node_at(list, i));
+        untyped = kind == DR_NODE_INT || kind == DR_NODE_FLOAT || kind == DR_NODE_BOOL;
+    }
+    return untyped;
+}
+
 static void say_membership(const struct dr_eval *e, enum dr_say how, bool among, struct dr_buf *out)
 {
     (void)dr_buf_printf(out, "%s %s ", how == DR_SAY_ONE ? "is" : "are", among ? "among" : "not among");
     dr_list_say(dr_eval_arg(e, "value_set"), out);
+    if (!among && is_untyped(e))
+        (void)dr_buf_printf(out, " (the column holds text; is its type missing from the suite's columns?)");
 }
 
 static void say_in_set(const struct dr_eval *e, enum dr_say how, struct dr_buf *out)

@@ -229,6 +229,17 @@ static bool classes_meet(enum dr_class class, const struct dr_value *v)
                                     : class == DR_CLASS_TEXT && v->kind == DR_VALUE_TEXT;
 }
 
+/* True of no row, or of each: nobody means that of a column that was never given a type, and a check
+ * of no rows would pass. (Of numbers, Great Expectations' own cases ask whether they equal a text.) */
+static int32_t text_is_no_number(struct eval *e, const struct dr_source *s, const struct dr_value *v)
+{
+    return dr_fail(
+        e->err, DR_EINPUT,
+        "row_condition: column '%s' holds text, which never equals a number; declare its type in the "
+        "suite (columns: {%s: {type: %s}}) or put the value in quotes",
+        s->name, s->name, v->kind == DR_VALUE_INT ? "int64" : "float64");
+}
+
 static int32_t compare_constant(struct eval *e, struct dr_source *s, enum dr_condition_op op,
                                 const struct dr_value *v, bool sql, uint64_t *in)
 {
@@ -242,6 +253,8 @@ static int32_t compare_constant(struct eval *e, struct dr_source *s, enum dr_con
                                                                             : DR_VALUE_TEXT };
             return incomparable(e, &example, v);
         }
+        if (s->class == DR_CLASS_TEXT && dr_value_is_number(v))
+            return text_is_no_number(e, s, v);
         r.has_max =
             op == DR_CONDITION_LT || op == DR_CONDITION_LE || op == DR_CONDITION_EQ || op == DR_CONDITION_NE;
         r.has_min =
@@ -303,6 +316,15 @@ static int32_t compare(struct eval *e, const struct dr_condition *c, uint64_t *i
     return DR_OK;
 }
 
+/* Whether a column of text is looked for in a list without any text. */
+static bool only_numbers(const struct dr_source *s, const struct dr_value_set *set)
+{
+    bool numbers = s->class == DR_CLASS_TEXT && set->n > 0 && !set->has_null;
+    for (int32_t i = 0; i < set->n && numbers; i++)
+        numbers = dr_value_is_number(&set->items[i]);
+    return numbers;
+}
+
 static int32_t in_list(struct eval *e, const struct dr_condition *c, uint64_t *in)
 {
     struct dr_source *s = NULL;
@@ -311,7 +333,9 @@ static int32_t in_list(struct eval *e, const struct dr_condition *c, uint64_t *i
     if (is_column(e, c->arg[0]))
         DR_TRY(source_of(e, c->arg[0], &s));
     dr_value_set_init(&set, &e->plan->scratch, c->arg[1]->value, s ? s->class : DR_CLASS_TEXT);
-    if (s) {
+    if (s && only_numbers(s, &set)) {
+        rc = text_is_no_number(e, s, &set.items[0]);
+    } else if (s) {
         dr_scan_set(e->plan, s, &set, in);
         drop_unreadable(s, in);
         if (set.has_null && s->null)

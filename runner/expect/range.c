@@ -112,12 +112,14 @@ static int32_t range_mismatch(const struct dr_source *s, const struct dr_range *
 {
     const struct dr_value *v = r->has_min ? &r->min : &r->max;
     bool text = s->class == DR_CLASS_TEXT || s->class == DR_CLASS_MIXED;
+    const char *type = dr_value_is_time(v) ? "date" : "float64";
     return dr_fail(
         err, DR_EINPUT,
         "Column values, min_value, and max_value must either be None or of the same type: column '%s' holds "
-        "%s, the bound is a %s%s",
+        "%s, the bound is a %s%s%s%s%s%s",
         s->name, dr_class_name(s->class), dr_value_kind_name(v),
-        text ? "; declare the column's type in the suite, for example columns: {name: {type: float64}}" : "");
+        text ? "; declare the column's type in the suite (columns: {" : "", text ? s->name : "",
+        text ? ": {type: " : "", text ? type : "", text ? "}})" : "");
 }
 
 static bool bounds_fit(const struct dr_source *s, const struct dr_range *r)

@@ -66,7 +66,11 @@ static const char intro[] =
     "true; with\n"
     "`col(\"unit\") != \"bpm\"` rows without a unit are left out, as SQL does, for which that syntax was "
     "made. Text never\n"
-    "equals a number; asking which is larger is an error.\n\n";
+    "equals a number: a column of numbers has no row where `n == \"3\"`. A column of text that is compared "
+    "with a number is an\n"
+    "error, since it was most likely never given its type (`columns: {id: {type: int64}}`), and a check of "
+    "no rows would pass.\n"
+    "Which of a text and a number is larger is an error, too.\n\n";
 static const char beyond[] =
     "## Beyond Great Expectations\n\n"
     "- **Two severities in one expectation**: `warning: 0.01` and `critical: 5 %` beside an expectation "

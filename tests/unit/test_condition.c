@@ -73,13 +73,18 @@ static void and_binds_tighter_than_or(void **state)
     assert_string_equal(rows(f, "not not n == 1"), "10000");
 }
 
-static void texts_are_compared_and_never_equal_a_number(void **state)
+static void texts_are_compared_and_a_number_that_none_can_equal_is_refused(void **state)
 {
     struct fixture *f = *state;
     assert_string_equal(rows(f, "t == \"a\""), "10000");
     assert_string_equal(rows(f, "t == 'B'"), "01000");
-    assert_string_equal(rows(f, "t == 5"), "00000");
+    assert_non_null(strstr(rows(f, "t == 5"),
+                           "column 't' holds text, which never equals a number; declare its "
+                           "type in the suite (columns: {t: {type: int64}})"));
+    assert_non_null(strstr(rows(f, "t != 0.5"), "{type: float64}"));
+    assert_non_null(strstr(rows(f, "t in [1, 2]"), "which never equals a number"));
     assert_string_equal(rows(f, "n == \"1\""), "00000");
+    assert_string_equal(rows(f, "t in [1, 'a']"), "10000");
     assert_string_equal(rows(f, "t == u"), "10100");
     assert_string_equal(rows(f, "t >= 'a'"), "10100");
     assert_non_null(strstr(rows(f, "t < 5"), "not supported between"));
@@ -201,7 +206,7 @@ int main(void)
         ROWS_TEST(a_missing_value_compares_false_and_unequal),
         ROWS_TEST(unequal_leaves_missing_values_out_where_columns_are_named_as_in_sql),
         ROWS_TEST(and_binds_tighter_than_or),
-        ROWS_TEST(texts_are_compared_and_never_equal_a_number),
+        ROWS_TEST(texts_are_compared_and_a_number_that_none_can_equal_is_refused),
         ROWS_TEST(membership_is_asked_with_in_isin_and_equality),
         ROWS_TEST(missing_values_are_asked_for),
         ROWS_TEST(truth_values_stand_alone),
