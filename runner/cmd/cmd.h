@@ -31,7 +31,7 @@ struct dr_args {
     int64_t jobs, threads, limit, attempt, wait_us, query_timeout_us;
     bool json, help, follow, quiet, all, force, plain, list, trace, no_forgiving, user_lines, full, if_due,
         reconcile, suite;
-    const char *explain, *encoding, *delimiter, *connection;
+    const char *explain, *encoding, *delimiter, *as, *connection;
     bool yes;
 };
 struct dr_cmd {
@@ -83,6 +83,7 @@ const char *dr_tint_on(bool color, enum dr_tint t);
 const char *dr_tint_off(bool color, enum dr_tint t);
 bool dr_color_wanted(const char *choice, int fd); /* auto, always, never; NO_COLOR */
 int dr_term_width(int fd);                        /* columns; 100 where unknown */
+int dr_term_height(int fd);                       /* lines; INT_MAX where unknown */
 /* A table of text with aligned columns; cells are made harmless to show. */
 struct dr_grid {
     struct dr_arena *arena;
@@ -98,6 +99,8 @@ void dr_grid_init(struct dr_grid *g, struct dr_arena *a, int n_columns, const ch
 void dr_grid_add(struct dr_grid *g, enum dr_tint tint, const char *text); /* copied; NULL is "" */
 void dr_grid_print(const struct dr_grid *g, bool color, FILE *out);
 int dr_text_width(const char *utf8); /* terminal columns */
+/* Cut a line so that it takes fewer than width columns; escape sequences count for none. */
+void dr_text_cut(struct dr_buf *line, int width);
 
 /* ---- shared.c: what several verbs do ---- */
 const char *dr_show_time(struct dr_arena *a, int64_t us, const char *zone); /* local to zone; "-" for 0 */
@@ -107,6 +110,7 @@ enum dr_tint dr_run_tint(enum dr_run_state s);
 enum dr_tint dr_task_tint(enum dr_task_state s);
 /* Load a DAG with its plugins' declarations; prints diagnostics. 0 or an exit code. */
 int dr_cmd_load_dag(struct dr_cmd *c, const char *dag_id, const struct dr_dag **ret);
+bool dr_cmd_dag_exists(struct dr_cmd *c, const char *dag_id);
 /* Says "there is no DAG 'x'; did you mean 'y'?"; the exit code for it. */
 int dr_cmd_no_such_dag(struct dr_cmd *c, const char *dag_id);
 /* Check the suites that a DAG's tasks name, each once: a run that could only fail

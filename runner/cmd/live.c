@@ -1,5 +1,6 @@
 /* What a run shows while it runs: on a terminal a table that is drawn again in
- * place, elsewhere one line for each change of state. */
+ * place, elsewhere one line for each change of state; so too where the terminal
+ * is lower than the table, whose first lines could not be reached again. */
 #include "cmd/cmd.h"
 #include <unistd.h>
 
@@ -70,29 +71,6 @@ static const char *note(struct dr_live *l, const struct dr_exec_task_view *t)
     return dr_arena_strdup(&l->arena, dr_buf_cstr(&text));
 }
 
-static void cut_to_width(struct dr_buf *line, int width)
-{
-    struct dr_str s = dr_buf_str(line);
-    int used = 0;
-    size_t at = 0;
-    while (at < s.n) {
-        size_t n;
-        if (s.p[at] == '\x1b') { /* a colour takes no room */
-            while (at < s.n && s.p[at] != 'm')
-                at++;
-            at++;
-            continue;
-        }
-        (void)dr_utf8_next((struct dr_str){ s.p + at, s.n - at }, &n);
-        if (++used >= width) {
-            line->n = at;
-            (void)dr_buf_puts(line, "\x1b[0m");
-            return;
-        }
-        at += n;
-    }
-}
-
 static void put_task(struct dr_live *l, const struct dr_exec_task_view *t, int id_width, int width,
                      struct dr_buf *out)
 {
@@ -105,7 +83,20 @@ static void put_task(struct dr_live *l, const struct dr_exec_task_view *t, int i
                         t->started_us ? dr_show_span(&l->arena, elapsed(t)) : "");
     (void)dr_buf_printf(&line, "%s%s%s%s%s", progress, progress[0] && why[0] ? " " : "",
                         dr_tint_on(l->color, DR_TINT_DIM), why, dr_tint_off(l->color, DR_TINT_DIM));
-    cut_to_width(&line, width);
+    dr_text_cut(&line, width);
+    (void)dr_buf_printf(out, "%s\x1b[K\n", dr_buf_cstr(&line));
+}
+
+/* A line longer than the terminal would be two, and the next drawing begin a line too low. */
+static void put_run(struct dr_live *l, const struct dr_exec_view *v, int width, struct dr_buf *out)
+{
+    DR_AUTO_BUF line = { 0 };
+    enum dr_tint tint = dr_run_tint(v->state);
+    (void)dr_buf_printf(&line, "%s%s%s %s  %s%s%s  %s", dr_tint_on(l->color, DR_TINT_BOLD), l->dag->dag_id,
+                        dr_tint_off(l->color, DR_TINT_BOLD), v->run_id, dr_tint_on(l->color, tint),
+                        dr_run_state_name(v->state), dr_tint_off(l->color, tint),
+                        dr_show_span(&l->arena, v->started_us ? dr_now_us() - v->started_us : 0));
+    dr_text_cut(&line, width);
     (void)dr_buf_printf(out, "%s\x1b[K\n", dr_buf_cstr(&line));
 }
 
@@ -118,11 +109,7 @@ static void draw(struct dr_live *l, const struct dr_exec_view *v)
             id_width = dr_text_width(l->dag->tasks[i].id);
     if (l->drawn)
         (void)dr_buf_printf(&out, "\x1b[%dA", l->drawn);
-    enum dr_tint tint = dr_run_tint(v->state);
-    (void)dr_buf_printf(&out, "%s%s%s %s  %s%s%s  %s\x1b[K\n", dr_tint_on(l->color, DR_TINT_BOLD),
-                        l->dag->dag_id, dr_tint_off(l->color, DR_TINT_BOLD), v->run_id,
-                        dr_tint_on(l->color, tint), dr_run_state_name(v->state), dr_tint_off(l->color, tint),
-                        dr_show_span(&l->arena, v->started_us ? dr_now_us() - v->started_us : 0));
+    put_run(l, v, width, &out);
     for (int32_t i = 0; i < l->dag->n_tasks; i++)
         put_task(l, &v->tasks[i], id_width, width, &out);
     l->drawn = l->dag->n_tasks + 1;
@@ -194,7 +181,7 @@ struct dr_live *dr_live_new(struct dr_cmd *c, const struct dr_dag *dag)
     l->dag = dag;
     l->color = c->color;
     l->table = isatty(STDOUT_FILENO) && !c->args.plain && !c->args.quiet && !c->args.trace && term &&
-               !dr_streq(term, "dumb");
+               !dr_streq(term, "dumb") && dag->n_tasks + 1 < dr_term_height(STDOUT_FILENO);
     l->last = dr_calloc((size_t)dag->n_tasks + 1, sizeof *l->last);
     l->last_attempt = dr_calloc((size_t)dag->n_tasks + 1, sizeof *l->last_attempt);
     l->watch = (struct dr_exec_watch){ .event = on_event, .ctx = l, .wants_ticks = l->table };

@@ -1,5 +1,6 @@
 /* Colours and aligned tables. */
 #include "cmd/cmd.h"
+#include <limits.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -18,6 +19,12 @@ int dr_term_width(int fd)
 {
     struct winsize size;
     return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 100;
+}
+
+int dr_term_height(int fd)
+{
+    struct winsize size;
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row ? size.ws_row : INT_MAX;
 }
 
 const char *dr_tint_on(bool color, enum dr_tint t)
@@ -56,6 +63,28 @@ int dr_text_width(const char *utf8)
         s.n -= n;
     }
     return width;
+}
+
+void dr_text_cut(struct dr_buf *line, int width)
+{
+    struct dr_str s = dr_buf_str(line);
+    int used = 0;
+    size_t at = 0, n;
+    while (at < s.n) {
+        if (s.p[at] == '\x1b') { /* a colour takes no room */
+            while (at < s.n && s.p[at] != 'm')
+                at++;
+            at += at < s.n;
+            continue;
+        }
+        used += code_width(dr_utf8_next((struct dr_str){ s.p + at, s.n - at }, &n));
+        if (used >= width) {
+            line->n = at;
+            (void)dr_buf_puts(line, "\x1b[0m");
+            return;
+        }
+        at += n;
+    }
 }
 
 void dr_grid_init(struct dr_grid *g, struct dr_arena *a, int n_columns, const char *const *titles,

@@ -134,4 +134,20 @@ if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then # there is a pseu
 else
     skip "there is no script(1)"
 fi
+
+it "the table fits a narrow terminal, and gives way to plain lines on a low one"
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
+    on_terminal() { # COLUMNS LINES
+        TERM_OF_TEST=xterm clean_env script -qec "stty cols $1 rows $2; $build/dagrun run fails --param code=0" \
+            "$scratch/typescript" >/dev/null 2>&1 </dev/null
+    }
+    on_terminal 30 24
+    widest=$(sed -e '/^Script/d' -e '/report:/d' -e "s/$escape\[[0-9;]*[A-Za-z]//g" "$scratch/typescript" |
+        tr -d '\r' | wc -L)
+    is "a line of more than 30 columns" "$((widest > 30))" 0
+    on_terminal 80 2
+    ! grep -q "$escape\[[0-9]*A" "$scratch/typescript" || note "it draws a table that the terminal cannot hold"
+else
+    skip "there is no script(1)"
+fi
 finish
