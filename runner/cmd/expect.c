@@ -197,8 +197,10 @@ static int check_file(struct dr_cmd *c, const struct dr_suite *suite, const stru
     struct dr_err err = { 0 };
     struct dr_expect_options of_file = *o;
     int rc = dr_cmd_read_table(c, ret->file, suite, &table, &rejects, &of_file.mixed_columns);
-    if (!rc)
+    if (!rc) {
+        dr_cmd_say_unread(ret->file, rejects, "checked");
         warn_of_absent_columns(suite, table, ret->file);
+    }
     if (!rc && dr_expect_run(suite, table, &of_file, &ret->results, &err))
         rc = dr_cmd_fail(&err);
     if (!rc)
@@ -236,9 +238,7 @@ static int check_words(struct dr_cmd *c)
             "say which suite and which file: dagrun expect SUITE FILE... (or --list, --explain NAME)");
     if (format && !dr_streq(format, "text") && !dr_streq(format, "json") && !dr_streq(format, "junit"))
         return dr_cmd_usage("--format: '%s' is not text, json or junit", format);
-    if (c->args.delimiter && strlen(c->args.delimiter) != 1)
-        return dr_cmd_usage("--delimiter: '%s' is not one character", c->args.delimiter);
-    return 0;
+    return dr_cmd_check_input(c);
 }
 
 int dr_verb_expect(struct dr_cmd *c)

@@ -21,6 +21,41 @@ int dr_expect_list(struct dr_cmd *c)
     return DR_EXIT_OK;
 }
 
+#define CHOICE "choice " /* what the type of an argument with choices starts with; a|b|c follow */
+
+static bool has_choices(const struct dr_expect_arg *a)
+{
+    return dr_str_starts(dr_str_of(a->type), DR_LIT(CHOICE));
+}
+
+static void explain_argument(const struct dr_expect_arg *a, int name_width, int type_width)
+{
+    bool choices = has_choices(a);
+    printf("  %-*s  %-*s  %s", name_width, a->name, type_width, choices ? "choice" : a->type,
+           a->doc ? a->doc : "");
+    struct dr_str rest = dr_str_of(choices ? a->type + strlen(CHOICE) : ""), word;
+    for (const char *before = " One of "; choices && dr_str_split(&rest, '|', &word); before = ", ")
+        printf("%s%.*s", before, (int)word.n, word.p);
+    if (a->required)
+        fputs(" (required)", stdout);
+    else if (a->fallback)
+        printf(" (default %s)", a->fallback);
+    putchar('\n');
+}
+
+static void explain_arguments(const struct dr_expect_info *info)
+{
+    int name_width = 0, type_width = 0;
+    for (int32_t i = 0; i < info->n_args; i++) {
+        const struct dr_expect_arg *a = &info->args[i];
+        int name = (int)strlen(a->name), type = (int)strlen(has_choices(a) ? "choice" : a->type);
+        name_width = name > name_width ? name : name_width;
+        type_width = type > type_width ? type : type_width;
+    }
+    for (int32_t i = 0; i < info->n_args; i++)
+        explain_argument(&info->args[i], name_width, type_width);
+}
+
 int dr_expect_explain(struct dr_cmd *c, const char *name)
 {
     int32_t n;
@@ -45,12 +80,7 @@ int dr_expect_explain(struct dr_cmd *c, const char *name)
         printf("\n%s\n", found->doc);
     if (found->n_args)
         puts("\narguments");
-    for (int32_t i = 0; i < found->n_args; i++) {
-        const struct dr_expect_arg *a = &found->args[i];
-        printf("  %-22s %-18s %s%s%s%s\n", a->name, a->type, a->doc ? a->doc : "",
-               a->required ? " (required)" : "", a->fallback ? "; default " : "",
-               a->fallback ? a->fallback : "");
-    }
+    explain_arguments(found);
     if (found->example)
         printf("\nexample\n%s\n", found->example);
     return DR_EXIT_OK;

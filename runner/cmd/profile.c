@@ -16,6 +16,8 @@ static const char *shown(struct dr_cmd *c, const struct dr_value *v)
 {
     DR_AUTO_BUF b = { 0 };
     DR_AUTO_BUF whole = { 0 };
+    if (v->kind == DR_VALUE_BOOL) /* as files spell it, not as Great Expectations does */
+        return v->i ? "true" : "false";
     dr_value_put_text(v, &whole);
     dr_buf_put_visible(&b, dr_buf_str(&whole), SHOWN_TEXT);
     return dr_arena_dup(&c->arena, dr_buf_cstr(&b), b.n);
@@ -141,7 +143,8 @@ static void print_text(struct dr_cmd *c, const struct dr_profile *p, FILE *out)
     print_overview(c, p, out);
     print_distribution(c, p, out);
     print_common(c, p, out);
-    fprintf(out, "\n%lld rows, %d columns; ", (long long)p->rows, p->n);
+    fprintf(out, "\n%lld row%s, %d column%s; ", (long long)p->rows, p->rows == 1 ? "" : "s", p->n,
+            p->n == 1 ? "" : "s");
     for (int32_t k = 0; k < p->n_key; k++)
         fprintf(out, "%s%s",
                 k == 0             ? "named by "
@@ -298,18 +301,17 @@ int dr_verb_profile(struct dr_cmd *c)
     struct dr_table *table = NULL, *rejects = NULL;
     struct dr_profile *p = NULL;
     struct dr_err err = { 0 };
-    if (c->args.delimiter && strlen(c->args.delimiter) != 1)
-        return dr_cmd_usage("--delimiter: '%s' is not one character", c->args.delimiter);
-    int rc = dr_cmd_start_threads(c, c->args.words[0]);
+    int rc = dr_cmd_check_input(c);
+    if (!rc)
+        rc = dr_cmd_start_threads(c, c->args.words[0]);
     if (!rc)
         rc = dr_cmd_read_table(c, c->args.words[0], NULL, &table, &rejects, NULL);
     if (!rc && dr_profile_new(table, "_line", &p, &err))
         rc = dr_cmd_fail(&err);
     if (!rc)
         rc = print_to(c, p);
-    if (!rc && rejects && dr_table_rows(rejects))
-        fprintf(stderr, "dagrun: %lld records could not be read and are not part of the profile\n",
-                (long long)dr_table_rows(rejects));
+    if (!rc)
+        dr_cmd_say_unread(c->args.words[0], rejects, "part of the profile");
     dr_profile_free(p);
     dr_table_unref(table);
     dr_table_unref(rejects);

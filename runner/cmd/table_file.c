@@ -54,36 +54,115 @@ static int32_t read_json(struct dr_cmd *c, const char *path, const struct dr_sui
     return DR_OK;
 }
 
-static int32_t read_csv(struct dr_cmd *c, const char *path, const struct dr_suite *suite,
+/* --delimiter as one character; 0: it is none. */
+static char delimiter_of(const struct dr_cmd *c, bool tabs)
+{
+    const char *given = c->args.delimiter;
+    if (!given)
+        return tabs ? '\t' : ',';
+    if (dr_streq(given, "tab") || dr_streq(given, "\\t"))
+        return '\t';
+    return given[0] && !given[1] ? given[0] : 0;
+}
+
+/* A header that is one name holding another delimiter: every record is then one text, or unreadable. */
+static void hint_delimiter(const struct dr_table *table, const char *path)
+{
+    static const struct {
+        char c;
+        const char *option;
+    } others[] = { { ';', "';'" }, { '\t', "tab" }, { '|', "'|'" }, { ',', "," } };
+    int32_t line = dr_table_find(table, "_line");
+    if (dr_table_columns(table) != 1 + (line >= 0))
+        return;
+    const char *name = dr_table_column_name(table, line == 0);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (strchr(name, others[i].c)) {
+            fprintf(stderr,
+                    "dagrun: warning: %s has one column, whose name holds a %s; is that its delimiter? "
+                    "(--delimiter %s)\n",
+                    path, others[i].c == '\t' ? "tab" : others[i].option, others[i].option);
+            return;
+        }
+    }
+}
+
+static int32_t read_csv(struct dr_cmd *c, const char *path, bool tabs, const struct dr_suite *suite,
                         struct dr_table **ret, struct dr_table **ret_rejects, struct dr_err *err)
 {
     DR_AUTO_BUF nulls = { 0 };
     for (int32_t i = 0; suite && i < suite->n_null_values; i++)
         (void)dr_buf_printf(&nulls, "%s%s", i ? "\n" : "", suite->null_values[i]);
-    char usual = dr_file_format_of(path) == DR_FORMAT_TSV ? '\t' : ',';
     struct dr_csv_options csv = { .size = sizeof csv,
-                                  .delimiter = (uint8_t)(c->args.delimiter ? c->args.delimiter[0] : usual),
+                                  .delimiter = (uint8_t)delimiter_of(c, tabs),
                                   .forgiving = !c->args.no_forgiving,
                                   .encoding = c->args.encoding,
                                   .line_column = "_line",
                                   .hide_text = has_sensitive(suite),
                                   .null_values = nulls.n ? dr_buf_cstr(&nulls) : NULL };
-    return dr_table_read_csv(path, &csv, ret, ret_rejects, err);
+    DR_TRY(dr_table_read_csv(path, &csv, ret, ret_rejects, err));
+    hint_delimiter(*ret, path);
+    return DR_OK;
+}
+
+/* What the name says, or --as where it says nothing. */
+static enum dr_file_format format_of(struct dr_cmd *c, const char *path)
+{
+    enum dr_file_format named = dr_file_format_of(path);
+    if (named != DR_FORMAT_UNKNOWN)
+        return named;
+    return c->args.as ? dr_file_format_of(dr_arena_printf(&c->arena, ".%s", c->args.as)) : named;
+}
+
+int dr_cmd_check_input(struct dr_cmd *c)
+{
+    static const char *const formats[] = { "csv", "tsv", "json", "arrow" };
+    bool known = !c->args.as;
+    for (size_t i = 0; i < 4 && !known; i++)
+        known = dr_streq(c->args.as, formats[i]);
+    if (!known)
+        return dr_cmd_usage("--as: '%s' is not csv, tsv, json or arrow", c->args.as);
+    if (!delimiter_of(c, false))
+        return dr_cmd_usage("--delimiter: '%s' is not one character", c->args.delimiter);
+    return 0;
 }
 
 int dr_cmd_read_table(struct dr_cmd *c, const char *path, const struct dr_suite *suite, struct dr_table **ret,
                       struct dr_table **ret_rejects, const char *const **ret_mixed)
 {
     struct dr_err err = { 0 };
-    enum dr_file_format format = dr_file_format_of(path);
+    enum dr_file_format format = format_of(c, path);
     int32_t rc;
     if (format == DR_FORMAT_ARROW)
         rc = dr_table_read_arrow(path, ret, &err);
     else if (format == DR_FORMAT_JSON)
         rc = read_json(c, path, suite, ret, ret_rejects, ret_mixed, &err);
     else
-        rc = read_csv(c, path, suite, ret, ret_rejects, &err);
-    return rc ? dr_cmd_fail(&err) : 0;
+        rc = read_csv(c, path, format == DR_FORMAT_TSV, suite, ret, ret_rejects, &err);
+    if (!rc)
+        return 0;
+    rc = dr_cmd_fail(&err);
+    if (format == DR_FORMAT_UNKNOWN && err.rc == DR_EINPUT)
+        fprintf(stderr,
+                "  its name does not say what it is, so it was read as CSV; --as json or --as arrow reads it "
+                "as those\n");
+    return rc;
+}
+
+void dr_cmd_say_unread(const char *path, const struct dr_table *rejects, const char *what)
+{
+    int64_t n = rejects ? dr_table_rows(rejects) : 0;
+    if (!n)
+        return;
+    struct dr_chunk line, reason;
+    dr_column_chunk(dr_table_column(rejects, dr_table_find(rejects, "line")), 0, &line);
+    dr_column_chunk(dr_table_column(rejects, dr_table_find(rejects, "reason")), 0, &reason);
+    const int64_t *lines = line.values, *at = reason.values;
+    DR_AUTO_BUF text = { 0 };
+    dr_buf_put_visible(&text, (struct dr_str){ reason.bytes + at[0], (size_t)(at[1] - at[0]) }, 400);
+    fprintf(stderr, "dagrun: warning: %s: %lld record%s could not be read and %s not %s; %s line %lld: %s\n",
+            path, (long long)n, n == 1 ? "" : "s", n == 1 ? "is" : "are", what,
+            n == 1 ? "on" : "the first is on", (long long)lines[0], dr_buf_cstr(&text));
 }
 
 #define SMALL_FILE (1 << 20) /* starting threads takes longer than they would save */

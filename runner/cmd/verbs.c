@@ -8,7 +8,8 @@ const struct dr_verb dr_verbs[] = {
       .max_words = 1,
       .summary = "Run a DAG now and wait for its end",
       .options = "param date run-id jobs threads wait if-due plain quiet trace json",
-      .details = "On a terminal a live table shows each task; elsewhere a line for each change.\n"
+      .details = "On a terminal that is high enough a live table shows each task; elsewhere a line for each\n"
+                 "change.\n"
                  "Exit code: 0 success, 1 a task failed, 3 the DAG is wrong, 5 it is running already,\n"
                  "130 cancelled (Ctrl-C: tasks are stopped and the state is kept; a second one kills).\n",
       .example = "dagrun run healthcare_processing\n"
@@ -81,11 +82,11 @@ const struct dr_verb dr_verbs[] = {
       .example = "dagrun init my_pipelines\n",
       .run = dr_verb_init },
     { .name = "runs",
-      .words = "",
-      .max_words = 0,
+      .words = "[DAG]",
+      .max_words = 1,
       .summary = "List runs, newest first",
       .options = "dag state limit json",
-      .example = "dagrun runs --dag healthcare_processing --state failed\n",
+      .example = "dagrun runs healthcare_processing --state failed\n",
       .needs_home = true,
       .run = dr_verb_runs },
     { .name = "status",
@@ -119,7 +120,7 @@ const struct dr_verb dr_verbs[] = {
       .words = "[SUITE FILE...]",
       .max_words = 16,
       .summary = "Check any CSV, JSON or Arrow file against a suite, without a DAG",
-      .options = "format json result-format row-key encoding delimiter strict threads output list explain "
+      .options = "format json result-format row-key encoding delimiter as strict threads output list explain "
                  "limit other "
                  "baseline query-timeout",
       .details =
@@ -150,7 +151,7 @@ const struct dr_verb dr_verbs[] = {
       .min_words = 1,
       .max_words = 1,
       .summary = "Show what the columns of a file hold, or propose a suite",
-      .options = "suite json encoding delimiter strict threads output",
+      .options = "suite json encoding delimiter as strict threads output",
       .details =
           "The proposed suite passes on the file, and fails where a later one is damaged: columns, gaps,\n"
           "types, ranges, sets of values, shapes of codes. It is a start: what you know better, change.\n",

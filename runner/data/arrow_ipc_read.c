@@ -84,21 +84,47 @@ static void *map_padded(int fd, size_t n)
     return NULL;
 }
 
-static int32_t map_file(const char *path, struct dr_mem **ret, struct dr_err *err)
+/* A pipe cannot be mapped: what it holds, in a file that lies in memory. */
+static int spool(int from)
 {
-    DR_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not wait for a pipe's writer */
+    int fd = memfd_create("arrow", MFD_CLOEXEC);
+    char block[1 << 16];
+    for (ssize_t n; fd >= 0 && (n = read(from, block, sizeof block)) != 0;) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 || write(fd, block, (size_t)n) != n) {
+            close(fd);
+            return -1;
+        }
+    }
+    return fd;
+}
+
+static int open_input(const char *path)
+{
+    struct stat st;
+    if (!dr_streq(path, "-"))
+        return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not wait for a pipe's writer */
+    if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode) && lseek(STDIN_FILENO, 0, SEEK_CUR) == 0)
+        return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    return spool(STDIN_FILENO);
+}
+
+static int32_t map_file(const char *path, const char *name, struct dr_mem **ret, struct dr_err *err)
+{
+    DR_AUTO_FD fd = open_input(path);
     struct stat st;
     if (fd < 0 && errno == ENOENT)
-        return dr_fail(err, DR_ENOTFOUND, "there is no file '%s'", path);
+        return dr_fail(err, DR_ENOTFOUND, "there is no file '%s'", name);
     if (fd < 0 || fstat(fd, &st) < 0)
-        return dr_fail_sys(err, "open '%s'", path);
+        return dr_fail_sys(err, "open '%s'", name);
     if (!S_ISREG(st.st_mode))
-        return dr_fail(err, DR_EINPUT, "'%s' is not a regular file", path);
+        return dr_fail(err, DR_EINPUT, "'%s' is not a regular file", name);
     if (st.st_size == 0)
-        return dr_fail(err, DR_EINPUT, "'%s' is empty; an Arrow file was expected", path);
+        return dr_fail(err, DR_EINPUT, "'%s' is empty; an Arrow file was expected", name);
     void *p = map_padded(fd, (size_t)st.st_size);
     if (!p)
-        return dr_fail_sys(err, "map '%s'", path);
+        return dr_fail_sys(err, "map '%s'", name);
     struct dr_mem *m = dr_malloc(sizeof *m);
     *m = (struct dr_mem){ .p = p, .n = (size_t)st.st_size, .release = unmap };
     atomic_init(&m->refs, 1);
@@ -513,8 +539,9 @@ int32_t dr_arrow_open_mem(struct dr_mem *mem, const char *name, struct dr_reader
 int32_t dr_arrow_open(const char *path, struct dr_reader **ret, struct dr_err *err)
 {
     struct dr_mem *mem = NULL;
-    DR_TRY(map_file(path, &mem, err));
-    int32_t rc = dr_arrow_open_mem(mem, path, ret, err);
+    const char *name = dr_streq(path, "-") ? "standard input" : path;
+    DR_TRY(map_file(path, name, &mem, err));
+    int32_t rc = dr_arrow_open_mem(mem, name, ret, err);
     dr_mem_unref(mem);
     return rc;
 }

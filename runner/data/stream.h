@@ -38,6 +38,7 @@ int32_t dr_csv_open_hashed(const char *path, const struct dr_csv_options *opts, 
  * the reader. Child tables are passed over: they need dr_table_read_json. */
 int32_t dr_json_open(const char *path, const struct dr_json_options *opts, struct dr_rejects *rejects,
                      struct dr_reader **ret, struct dr_err *err);
+/* "-": standard input, copied where it is a pipe. */
 int32_t dr_arrow_open(const char *path, struct dr_reader **ret, struct dr_err *err);
 void dr_reader_close(struct dr_reader *r); /* NULL is fine */
 /* All batches as one table; closes r. */

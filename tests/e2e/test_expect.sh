@@ -89,6 +89,7 @@ it "records that cannot be read are set aside, or refused with --strict"
 printf 'visit_id,clinic\n1,north\n2\n' >data/short.csv
 expect_exit 0 dagrun expect good data/short.csv
 out_has "1 record could not be read"
+err_has "warning: data/short.csv: 1 record could not be read and is not checked; on line 3: record has 1 field"
 expect_exit 1 dagrun expect good data/short.csv --strict
 err_has "data/short.csv:3: record has 1 field, the header has 2"
 
@@ -276,6 +277,55 @@ Y
 expect_exit 0 dagrun expect typo.yaml data/visits.csv
 err_has "data/visits.csv has no column 'clinc', of which the suite says something; did you mean 'clinic'?"
 is "lines of warning" "$(wc -l <"$err")" 1
+
+it "a file with another delimiter says so, and tab can be typed"
+printf 'visit_id;clinic\n1;north\n' >data/semicolons.csv
+expect_exit 0 dagrun profile data/semicolons.csv
+err_has "warning: data/semicolons.csv has one column, whose name holds a ';'; is that its delimiter? (--delimiter ';')"
+expect_exit 0 dagrun expect good data/semicolons.csv --delimiter ';'
+err_empty
+printf 'visit_id\tclinic\n1\tnorth\n' >data/tabs.csv
+expect_exit 0 dagrun expect good data/tabs.csv --delimiter tab
+err_empty
+expect_exit 2 dagrun expect good data/tabs.csv --delimiter ''
+expect_exit 2 dagrun profile data/tabs.csv --delimiter ';;'
+
+it "--as says what a file or a pipe holds whose name does not"
+expect_exit 2 dagrun expect good data/visits.csv --as parquet
+err_has "'parquet' is not csv, tsv, json or arrow"
+printf '{"visit_id":1,"clinic":"north"}\n' >data/nameless
+expect_exit 1 dagrun expect good data/nameless
+err_has "its name does not say what it is, so it was read as CSV; --as json"
+expect_exit 0 dagrun expect good data/nameless --as json
+expect_exit 0 dagrun expect good data/visits.csv --as json
+dagrun expect good - --as json <data/nameless >"$out" 2>"$err" || show "$out" "$err"
+out_has "1 row, "
+
+it "an argument that there is none like: those there are"
+cat >wrong.yaml <<'Y'
+suite: wrong
+expectations:
+  - expect_column_values_to_be_unique: {column: visit_id, minimum: 3}
+Y
+expect_exit 3 dagrun expect wrong.yaml data/visits.csv
+err_has "has no argument 'minimum'"
+err_has "it has column, mostly, row_condition"
+
+it "a check that fails for want of a type says which"
+cat >untyped.yaml <<'Y'
+suite: untyped
+expectations:
+  - expect_column_values_to_be_in_set: {column: visit_id, value_set: [1, 2, 3, 4]}
+  - expect_column_values_to_be_between: {column: date, min_value: 2024-01-01}
+  - expect_column_values_to_be_between: {column: visit_id, min_value: 1}
+Y
+expect_exit 1 dagrun expect untyped.yaml data/visits.csv
+out_has "(the column holds text; is its type missing from the suite's columns?)"
+out_has "(columns: {date: {type: date}})"
+out_has "(columns: {visit_id: {type: float64}})"
+sed -i 's/^expectations:/columns: {visit_id: int64, date: date}\n&/' untyped.yaml
+dagrun expect untyped.yaml data/visits.csv >"$out" 2>&1
+out_has "2 passed, 1 failed, 0 without" # 03/02/2024 is no date
 
 it "list and explain document every expectation"
 expect_exit 0 dagrun expect --list
