@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "exec/recover.h"
 
 static int copy_rest(int fd)
 {
@@ -55,6 +56,7 @@ static int find_attempt(struct dr_cmd *c, struct dr_state *s, const struct dr_ru
     return dr_cmd_fail(&err);
 }
 
+/* Until the attempt has ended, or nobody is left who could end it. */
 static int follow(struct dr_cmd *c, struct dr_state *s, const struct dr_run_row *run, const char *task,
                   int fd)
 {
@@ -65,7 +67,7 @@ static int follow(struct dr_cmd *c, struct dr_state *s, const struct dr_run_row 
             return rc;
         rc = copy_rest(fd);
         fflush(stdout);
-        if (rc || now.ended_us)
+        if (rc || now.ended_us || !dr_runner_alive(&run->runner))
             return rc;
         usleep(200000);
     }

@@ -5,6 +5,7 @@
 #include "base/date.h"
 #include "base/file.h"
 #include "base/num.h"
+#include "exec/recover.h"
 #include "expect/expect.h"
 #include "model/suite.h"
 #include "model/yaml.h"
@@ -88,7 +89,7 @@ int dr_cmd_no_such_dag(struct dr_cmd *c, const char *dag_id)
     return dr_cmd_fail(&err);
 }
 
-static bool dag_exists(struct dr_cmd *c, const char *dag_id)
+bool dr_cmd_dag_exists(struct dr_cmd *c, const char *dag_id)
 {
     if (!dr_name_ok(dag_id))
         return false;
@@ -104,7 +105,7 @@ static const char *dag_file(struct dr_cmd *c, const char *dag_id)
 
 int dr_cmd_load_dag(struct dr_cmd *c, const char *dag_id, const struct dr_dag **ret)
 {
-    if (!dag_exists(c, dag_id))
+    if (!dr_cmd_dag_exists(c, dag_id))
         return dr_cmd_no_such_dag(c, dag_id);
     /* The file is read once for the names of its plugins, whose declarations
      * are then fetched by one child process, and once to be checked. */
@@ -154,6 +155,23 @@ static void close_state(void *s)
     dr_state_close(s);
 }
 
+/* A runner that was killed could not say so; whoever looks next records it. Where that cannot be written (a
+ * home of somebody else) the run is shown as it stands. */
+static void record_lost_runs(struct dr_cmd *c, struct dr_state *s)
+{
+    struct dr_run_filter running = { .state = DR_RUN_RUNNING };
+    struct dr_run_row *runs;
+    int32_t n, recovered;
+    if (dr_state_runs(s, &c->arena, &running, &runs, &n, NULL))
+        return;
+    for (int32_t i = 0; i < n; i++) {
+        if (!dr_runner_alive(&runs[i].runner)) {
+            (void)dr_exec_recover(&c->home, &recovered, NULL);
+            return;
+        }
+    }
+}
+
 int dr_cmd_open_state(struct dr_cmd *c, struct dr_state **ret)
 {
     struct dr_err err = { 0 };
@@ -163,6 +181,7 @@ int dr_cmd_open_state(struct dr_cmd *c, struct dr_state **ret)
     if (dr_state_open(&c->home, DR_STATE_READONLY, ret, &err))
         return dr_cmd_fail(&err);
     dr_arena_defer(&c->arena, close_state, *ret);
+    record_lost_runs(c, *ret);
     return 0;
 }
 
@@ -175,7 +194,7 @@ int dr_cmd_find_run(struct dr_cmd *c, struct dr_state *s, const char *dag, const
         return dr_cmd_fail(&err);
     }
     /* One word may be a DAG or a run. */
-    if (dag && !run && !dag_exists(c, dag)) {
+    if (dag && !run && !dr_cmd_dag_exists(c, dag)) {
         run = dag;
         dag = NULL;
     }

@@ -86,7 +86,7 @@ int dr_verb_runs(struct dr_cmd *c)
     struct dr_run_row *rows = NULL;
     int32_t n = 0;
     enum dr_run_state state = DR_RUN_QUEUED;
-    struct dr_run_filter f = { .dag_id = c->args.dag,
+    struct dr_run_filter f = { .dag_id = c->args.n_words ? c->args.words[0] : c->args.dag,
                                .state = -1,
                                .limit = c->args.limit ? (int32_t)c->args.limit : 20 };
     if (c->args.state) {
@@ -100,6 +100,8 @@ int dr_verb_runs(struct dr_cmd *c)
         return rc;
     if (s && dr_state_runs(s, &c->arena, &f, &rows, &n, &err))
         return dr_cmd_fail(&err);
+    if (f.dag_id && !n && !dr_cmd_dag_exists(c, f.dag_id))
+        return dr_cmd_no_such_dag(c, f.dag_id);
     if (c->args.json)
         runs_json(c, rows, n);
     else if (n)

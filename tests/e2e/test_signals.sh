@@ -73,8 +73,16 @@ rm go
 become "$build/dagrun" run job --run-id lost >"$out" 2>"$err" &
 runner=$!
 await 20 waiting || note "the task did not start"
+become "$build/dagrun" logs --follow waits job lost >/dev/null 2>&1 &
+follower=$!
+sleep 0.2
 kill -KILL $runner
 wait $runner 2>/dev/null
+await 20 sh -c "! kill -0 $follower 2>/dev/null" || { note "logs --follow waits for a dead run" && kill $follower; }
+wait $follower 2>/dev/null
+expect_exit 1 dagrun status job lost
+out_has "lost: its runner ended without a word"
+is "the run" "$(run_state)" failed
 touch go
 expect_exit 0 dagrun retry job lost
 is "the run" "$(run_state)" success
