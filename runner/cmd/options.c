@@ -34,7 +34,7 @@ static const struct option options[] = {
     { "dag", 0, TEXT, AT(dag), "DAG", "only this DAG, as the word DAG" },
     { "state", 0, TEXT, AT(state), "STATE", "only runs in this state" },
     { "limit", 'n', NUMBER, AT(limit), "N",
-      "at most this many: newest runs (20), values of a sample (20), rows of a view (all)" },
+      "at most this many newest runs (20), values of a sample (20), rows of a view" },
     { "follow", 'f', FLAG, AT(follow), NULL, "go on printing until the task ends" },
     { "attempt", 0, NUMBER, AT(attempt), "N", "that attempt; the last without it" },
     { "all", 'a', FLAG, AT(all), NULL, "all of them" },
