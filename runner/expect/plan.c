@@ -30,6 +30,8 @@ void dr_plan_bits_back(struct dr_plan *p, uint64_t *bits)
 
 static void source_done(struct dr_source *s)
 {
+    for (struct dr_view *v = s->views; v; v = v->next)
+        dr_view_done(v);
     for (int k = 0; k < 2; k++)
         dr_column_unref(s->owned[k]);
     dr_codes_done(s->codes);
@@ -41,8 +43,8 @@ void dr_plan_done(struct dr_plan *p)
 {
     for (struct dr_source *s = p->sources; s; s = s->next)
         source_done(s);
-    for (struct dr_view *v = p->views; v; v = v->next)
-        dr_view_done(v);
+    dr_map_done(&p->columns);
+    dr_map_done(&p->declared);
     dr_mem_unref(p->tables);
     dr_arena_done(&p->scratch);
 }
@@ -76,8 +78,8 @@ int32_t dr_plan_domain(struct dr_plan *p, const char *condition, const struct dr
 
 struct dr_view *dr_plan_view(struct dr_plan *p, struct dr_source *s, const struct dr_domain *d)
 {
-    for (struct dr_view *v = p->views; v; v = v->next)
-        if (v->source == s && v->domain == d)
+    for (struct dr_view *v = s->views; v; v = v->next)
+        if (v->domain == d)
             return v;
     struct dr_view *v = DR_NEW(&p->scratch, struct dr_view);
     v->source = s;
@@ -94,8 +96,8 @@ struct dr_view *dr_plan_view(struct dr_plan *p, struct dr_source *s, const struc
         dr_rows_and_not(v->rows, s->refused, s->rows);
     v->n = dr_rows_count(v->rows, s->rows);
     v->n_refused = present - v->n;
-    v->next = p->views;
-    p->views = v;
+    v->next = s->views;
+    s->views = v;
     return v;
 }
 

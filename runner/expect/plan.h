@@ -39,6 +39,7 @@ struct dr_codes {
 /* A column as expectations see it. */
 struct dr_source {
     struct dr_source *next;
+    struct dr_view *views; /* of it, one for each domain that was asked for */
     const char *name;
     const struct dr_suite_column *declared; /* or NULL */
     const struct dr_column *raw;            /* borrowed from the table */
@@ -102,8 +103,10 @@ struct dr_plan {
     const struct dr_table *table;
     const struct dr_expect_options *opts;
     struct dr_source *sources;
+    struct dr_source **of_column; /* by the table's column; NULL until the first is asked for */
+    struct dr_map columns;        /* owned: what column of the table has a name */
+    struct dr_map declared;       /* owned: what column of the suite has a name */
     struct dr_domain *domains;
-    struct dr_view *views;
     struct dr_bits_spare *spare;      /* row sets to use again */
     struct dr_mem *tables;            /* owned; see repeats.c */
     struct dr_repeat_answer *answers; /* likewise */

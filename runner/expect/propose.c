@@ -17,9 +17,12 @@
 #include "expect/profile.h"
 #include "model/yaml.h"
 
-#define SET_MAX 30       /* values of a column that is a set of categories */
-#define PAIRS_MAX 60     /* pairs of two such columns */
-#define GROUPS_MAX 20    /* groups that have ranges of their own */
+#define SET_MAX 30    /* values of a column that is a set of categories */
+#define PAIRS_MAX 60  /* pairs of two such columns */
+#define GROUPS_MAX 20 /* groups that have ranges of their own */
+#define CATEGORIES_MAX                                                                                       \
+    32 /* columns among which groups and pairs are looked for: there is a pass over the rows for each pair   \
+        */
 #define FEW_ROWS 20      /* a group of fewer says little */
 #define RANGE_MARGIN 0.1 /* of the range, on each side */
 #define MEAN_MARGIN 0.25 /* of the standard deviation */
@@ -27,6 +30,8 @@
 struct writer {
     struct dr_profile *p;
     struct dr_buf *out;
+    const struct dr_column_profile *categories[CATEGORIES_MAX]; /* the first with more than one value */
+    int32_t n_categories;
 };
 
 /* ---- YAML ---- */
@@ -349,16 +354,16 @@ static double relative_width(const struct dr_column_profile *c, const struct dr_
 }
 
 /* The category within whose groups the column has the narrowest ranges, or NULL. */
-static const struct dr_column_profile *best_groups(struct dr_profile *p, const struct dr_column_profile *c,
+static const struct dr_column_profile *best_groups(const struct writer *w, const struct dr_column_profile *c,
                                                    struct group **ret)
 {
     const struct dr_column_profile *best = NULL;
     double narrowest = 0.6;
-    for (int32_t k = 0; k < p->n; k++) {
-        const struct dr_column_profile *by = &p->columns[k];
-        if (by == c || by->missing || !is_category(p, by) || by->n_top > GROUPS_MAX || by->n_top < 2)
+    for (int32_t k = 0; k < w->n_categories; k++) {
+        const struct dr_column_profile *by = w->categories[k];
+        if (by == c || by->missing || by->n_top > GROUPS_MAX || by->n_top < 2)
             continue;
-        struct group *g = groups_of(p, c, by);
+        struct group *g = groups_of(w->p, c, by);
         double width = relative_width(c, by, g);
         if (width >= narrowest)
             continue;
@@ -411,7 +416,7 @@ static void propose_number(struct writer *w, const struct dr_column_profile *c)
     open_entry(w, "expect_column_values_to_be_between", c->name);
     put_range(w, c->min.f, c->max.f);
     close_entry(w);
-    const struct dr_column_profile *by = best_groups(w->p, c, &groups);
+    const struct dr_column_profile *by = best_groups(w, c, &groups);
     if (by)
         propose_group_ranges(w, c, by, groups);
     if (w->p->rows - c->missing < FEW_ROWS || c->deviation == 0 || c->distinct == w->p->rows)
@@ -502,27 +507,34 @@ static void propose_pair(struct writer *w, const struct dr_column_profile *a,
 
 static void propose_pairs(struct writer *w)
 {
-    for (int32_t i = 0; i < w->p->n; i++)
-        for (int32_t k = i + 1; k < w->p->n; k++)
-            if (is_category(w->p, &w->p->columns[i]) && is_category(w->p, &w->p->columns[k]) &&
-                w->p->columns[i].distinct > 1 && w->p->columns[k].distinct > 1)
-                propose_pair(w, &w->p->columns[i], &w->p->columns[k]);
+    for (int32_t i = 0; i < w->n_categories; i++)
+        for (int32_t k = i + 1; k < w->n_categories; k++)
+            propose_pair(w, w->categories[i], w->categories[k]);
 }
 
 /* ---- the whole ---- */
 
+static void find_categories(struct writer *w)
+{
+    for (int32_t k = 0; k < w->p->n && w->n_categories < CATEGORIES_MAX; k++) {
+        const struct dr_column_profile *c = &w->p->columns[k];
+        if (is_category(w->p, c) && c->distinct > 1)
+            w->categories[w->n_categories++] = c;
+    }
+}
+
+/* The suite's columns are some of the profile's, in their order and under the very same names. */
 static void put_columns(struct writer *w)
 {
     (void)dr_buf_puts(w->out, w->p->suite.n_columns ? "columns:\n" : "");
-    for (int32_t k = 0; k < w->p->suite.n_columns; k++) {
+    const struct dr_column_profile *x = w->p->columns;
+    for (int32_t k = 0; k < w->p->suite.n_columns; k++, x++) {
         const struct dr_suite_column *c = &w->p->suite.columns[k];
-        const struct dr_column_profile *found = NULL;
-        for (int32_t i = 0; i < w->p->n; i++)
-            if (dr_streq(w->p->columns[i].name, c->name))
-                found = &w->p->columns[i];
+        while (x->name != c->name)
+            x++;
         (void)dr_buf_puts(w->out, "  ");
         put_text(w, c->name);
-        (void)dr_buf_printf(w->out, ": {type: %s", found ? found->type.name : "string");
+        (void)dr_buf_printf(w->out, ": {type: %s", x->type.name);
         if (c->format)
             (void)dr_buf_printf(w->out, ", format: '%s'", c->format);
         (void)dr_buf_puts(w->out, "}\n");
@@ -552,7 +564,8 @@ static void propose_column(struct writer *w, const struct dr_column_profile *c)
 
 int32_t dr_profile_propose(struct dr_profile *p, const char *name, struct dr_buf *out, struct dr_err *err)
 {
-    struct writer w = { p, out };
+    struct writer w = { .p = p, .out = out };
+    find_categories(&w);
     (void)dr_buf_puts(out, "suite: ");
     put_text(&w, name);
     (void)dr_buf_puts(out, "\ndescription: Proposed from a profile; what is known better is to be changed\n");

@@ -285,12 +285,27 @@ static void decode_mixed(struct dr_plan *p, struct dr_source *s)
 
 /* ---- making a source ---- */
 
-static const struct dr_suite_column *declaration(const struct dr_suite *suite, const char *name)
+/* Names are looked up in maps: a file may have 65,536 columns. Of two columns of one name, the first. */
+static void index_names(struct dr_plan *p)
 {
-    for (int32_t i = 0; i < suite->n_columns; i++)
-        if (dr_streq(suite->columns[i].name, name))
-            return &suite->columns[i];
-    return NULL;
+    bool is_new;
+    p->of_column = dr_arena_array(&p->scratch, (size_t)p->table->n + 1, sizeof(struct dr_source *));
+    for (int32_t i = 0; i < p->table->n; i++) {
+        int64_t *at = dr_map_put(&p->columns, dr_str_of(p->table->names[i]), &is_new);
+        if (is_new)
+            *at = i;
+    }
+    for (int32_t i = 0; i < p->suite->n_columns; i++) {
+        int64_t *at = dr_map_put(&p->declared, dr_str_of(p->suite->columns[i].name), &is_new);
+        if (is_new)
+            *at = i;
+    }
+}
+
+static const struct dr_suite_column *declaration(const struct dr_plan *p, const char *name)
+{
+    const int64_t *at = dr_map_get(&p->declared, dr_str_of(name));
+    return at ? &p->suite->columns[*at] : NULL;
 }
 
 static int32_t source_new(struct dr_plan *p, const char *name, const struct dr_column *raw,
@@ -303,7 +318,7 @@ static int32_t source_new(struct dr_plan *p, const char *name, const struct dr_c
     s->zoned = raw->zoned;
     s->rows = p->table->rows;
     s->codes = dr_codes_new(raw);
-    s->declared = declaration(p->suite, name);
+    s->declared = declaration(p, name);
     s->sensitive = s->declared && s->declared->sensitive;
     s->class = class_of(raw->type);
     mark_missing(p, s);
@@ -322,20 +337,18 @@ static int32_t source_new(struct dr_plan *p, const char *name, const struct dr_c
 
 int32_t dr_plan_source(struct dr_plan *p, const char *name, struct dr_source **ret, struct dr_err *err)
 {
-    const struct dr_column *raw;
-    for (struct dr_source *s = p->sources; s; s = s->next)
-        if (dr_streq(s->name, name) && !s->as_times) {
-            *ret = s;
-            return DR_OK;
-        }
-    int32_t i = dr_table_find(p->table, name);
-    if (i < 0) {
+    if (!p->of_column)
+        index_names(p);
+    const int64_t *at = dr_map_get(&p->columns, dr_str_of(name));
+    if (!at) {
         const char *near = dr_nearest(name, (const char *const *)p->table->names, (size_t)p->table->n);
         return dr_fail(err, DR_ENOTFOUND, "the column \"%s\" does not exist in the table%s%s%s", name,
                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
-    raw = p->table->columns[i];
-    return source_new(p, p->table->names[i], raw, ret, err);
+    if (!p->of_column[*at])
+        DR_TRY(source_new(p, p->table->names[*at], p->table->columns[*at], &p->of_column[*at], err));
+    *ret = p->of_column[*at];
+    return DR_OK;
 }
 
 /* The same column once more, its codes counted anew: they will be refused otherwise. */
@@ -348,6 +361,7 @@ static int32_t times_new(struct dr_plan *p, const struct dr_source *s, struct dr
     t->owned[0] = t->owned[1] = NULL;
     t->zones = NULL;
     t->hashes = NULL;
+    t->views = NULL;
     t->codes = dr_codes_new(t->raw);
     t->next = p->sources;
     p->sources = t;

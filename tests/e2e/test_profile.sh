@@ -94,4 +94,17 @@ printf 'a,b\n' >head.csv
 expect_exit 0 dagrun profile head.csv
 expect_exit 0 dagrun profile head.csv --suite -o head.yaml
 expect_exit 0 dagrun expect head.yaml head.csv
+it "a file of very many columns is profiled in time that grows with them, not with their square"
+seq -s, -f 'c%g' 45000 >very_wide.csv
+seq -s, 45000 >>very_wide.csv
+expect_exit 0 clean_env timeout 30 "$build/dagrun" profile very_wide.csv --suite -o very_wide.yaml
+is "columns of the suite" "$(grep -c '^  c[0-9]*: {type: int64}' very_wide.yaml)" 45000
+
+it "pairs are looked for among the first columns of few values only"
+seq -s, -f 'c%g' 60 >alike.csv
+for value in x y; do printf "$value%.0s" $(seq 60) | sed 's/./&,/g; s/,$//' >$value.txt; echo >>$value.txt; done
+for _ in $(seq 50); do cat x.txt y.txt; done >>alike.csv
+expect_exit 0 dagrun profile alike.csv --suite -o alike.yaml
+is "pairs" "$(grep -c expect_column_pair_values_to_be_in_set alike.yaml)" 496
+expect_exit 0 dagrun expect alike.yaml alike.csv
 finish
