@@ -113,6 +113,16 @@ done
 expect_exit 4 dagrun tasks validat
 err_has "did you mean 'validate'?"
 
+it "the questions of docs/state.md are answered by the queries beside them"
+awk '/^```sql/ { on = 1; n++; next } /^```/ { on = 0 } on { print >("query" n) }' "$source_dir/docs/state.md"
+for query in query*; do
+    grep -qE '^(SELECT|WITH)' "$query" || continue
+    sqlite3 -batch -readonly var/dagrun.db <"$query" >"$out" 2>"$err" || { note "$query" && show "$query" "$err"; }
+    # Those that ask for what this home does not have may find nothing.
+    grep -qE "failed'|missing <> 0|hash = |run_id = 'manual|'now'" "$query" || [ -s "$out" ] || show "$query"
+done
+rm query*
+
 it "colours only where they are wanted"
 escape=$(printf '\033')
 expect_exit 0 dagrun runs
