@@ -292,10 +292,10 @@ static void measure_group(struct request *r, uint32_t group)
 {
     uint64_t from = r->values.start[group];
     int64_t n = (int64_t)(r->values.start[group + 1] - from);
-    uint64_t *words = r->values.word + from;
     struct dr_stats s = { 0 };
-    if (n == 0)
+    if (n == 0) /* of all groups, perhaps: then there is no array */
         return;
+    uint64_t *words = r->values.word + from;
     if (r->want && r->class != CLASS_ROW)
         dr_stats_of(&s, words, n, r->class == CLASS_FLOAT, r->want);
     for (int32_t i = 0; i < r->n_out; i++) {
