@@ -15,6 +15,7 @@ static struct dr_json_shape *new_shape(struct dr_json_shapes *s, struct dr_str k
 {
     struct dr_json_shape *shape = DR_NEW(&s->arena, struct dr_json_shape);
     shape->key = (struct dr_str){ dr_arena_dup(&s->arena, key.p, key.n), key.n };
+    shape->plain = !memchr(key.p, '"', key.n) && !memchr(key.p, '\\', key.n);
     return shape;
 }
 
@@ -194,15 +195,32 @@ static const struct dr_json_node *declared_item(const struct dr_json_node *n, in
 static const char *look(struct dr_json_shapes *s, struct dr_json_shape *shape, const struct dr_json_node *n,
                         const char *p);
 
+/* The member that comes next as a rule, where the key at p, in its quotes, is that one's. */
+static struct dr_json_shape *expected_member(const struct dr_json_shapes *s, struct dr_json_shape *of,
+                                             const char *p)
+{
+    struct dr_json_shape *next = of->guess < of->n ? of->members[of->guess] : NULL;
+    size_t n = next ? next->key.n : 0;
+    if (!next || (size_t)(s->end - p) < n + 2 || p[n + 1] != '"' || memcmp(p + 1, next->key.p, n) != 0 ||
+        !next->plain)
+        return NULL;
+    of->guess++;
+    return next;
+}
+
 static const char *look_at_member(struct dr_json_shapes *s, struct dr_json_shape *shape,
                                   const struct dr_json_node *n, const char *p)
 {
+    struct dr_json_shape *member = expected_member(s, shape, p);
     struct dr_str key;
-    p = take_string(s, p + 1, &key);
-    struct dr_json_shape *member = member_shape(s, shape, key);
-    const struct dr_json_node *node = declared_member(n, key);
+    if (member)
+        p += member->key.n + 2;
+    else
+        p = take_string(s, p + 1, &key);
+    if (!member && !(member = member_shape(s, shape, key)))
+        return NULL;
     p = past_white(past_white(p) + 1); /* its ':' */
-    return member ? look(s, member, node, p) : NULL;
+    return look(s, member, declared_member(n, member->key), p);
 }
 
 /* Items are looked at where they are rows of a child table, and where a path leads to one by "[N]";

@@ -9,6 +9,7 @@ enum { DR_JSON_KINDS = DR_JSON_OBJECT + 1 };
 
 struct dr_json_shape {
     struct dr_str key;
+    bool plain; /* a text may hold the key as it is, between quotes */
     int64_t kinds[DR_JSON_KINDS];
     int64_t fractions;              /* numbers with '.' or an exponent */
     int64_t large, large_line;      /* numbers beyond int64 */
