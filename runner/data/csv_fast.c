@@ -6,7 +6,7 @@
  * known at once; otherwise records are looked at one by one, and the first that
  * is not plain ends the run. */
 #include "data/csv_fast.h"
-#include "data/json_scan.h"
+#include "data/utf8.h"
 
 static bool is_line_end(const struct dr_csv_fast *fast, uint32_t at)
 {
@@ -51,9 +51,8 @@ void dr_csv_fast_begin(struct dr_csv_fast *fast, struct dr_csv_worker *w, const 
         index->n--; /* of a record that is cut off */
     if (index->n == 0)
         return;
-    enum dr_json_isa isa = w->isa >= DR_CSV_AVX2 ? DR_JSON_AVX2 : DR_JSON_SCALAR;
     fast->end = (size_t)index->at[index->n] + 1;
-    fast->usable = !index->high || dr_json_utf8_valid(isa, piece->p, index->at[index->n]);
+    fast->usable = !index->high || dr_utf8_valid_wide(w->isa >= DR_CSV_AVX2, piece->p, index->at[index->n]);
     fast->regular = fast->usable && is_regular(fast, index, (size_t)f->n);
 }
 

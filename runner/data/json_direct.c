@@ -9,6 +9,7 @@
  *
  * Texts whose records cannot be read here cost little: few are tried in each. */
 #include "data/json_direct.h"
+#include "data/utf8.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define AVX2 __attribute__((target("avx2,bmi,bmi2")))
@@ -438,7 +439,7 @@ AVX2 static const char *take_members(struct record *r, struct dr_json_place *o, 
 static bool is_utf8(const char *p, size_t n)
 {
     return n < DR_JSON_BLOCK ? dr_utf8_valid((struct dr_str){ p, n })
-                             : dr_json_utf8_valid(DR_JSON_AVX2, p, n);
+                             : dr_utf8_valid_wide(true, p, n);
 }
 
 /* The LF that ends the record at p; NULL where the walk has to read it. Without a root its cells are not

@@ -11,6 +11,7 @@
  * Unlike there, closing quotes and escapes are given too: then a string's length
  * is known without looking at its bytes, and one without escapes from one with. */
 #include "data/json_scan.h"
+#include "data/utf8.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -253,7 +254,7 @@ static void check_utf8(struct dr_json_scan *s, size_t end)
     size_t upto = end == s->n ? end : character_end(s->text, s->checked, end);
     const char *p = s->text + s->checked;
     size_t n = upto - s->checked;
-    if (!dr_json_utf8_valid(s->isa, p, n))
+    if (!dr_utf8_valid_wide(s->isa == DR_JSON_AVX2, p, n))
         refuse(s, DR_JSON_NOT_UTF8, s->checked + dr_utf8_valid_prefix((struct dr_str){ p, n }));
     s->checked = upto;
 }

@@ -46,7 +46,4 @@ void dr_json_scan_restart(struct dr_json_scan *s, size_t at);
 /* Scan until something is found. False at the end of the text, or of what is fine in it. */
 bool dr_json_scan_more(struct dr_json_scan *s);
 void dr_json_scan_done(struct dr_json_scan *s);
-
-/* Whether p[0, n) is UTF-8 (Unicode 15, section 3.9). */
-bool dr_json_utf8_valid(enum dr_json_isa isa, const char *p, size_t n);
 #endif

@@ -1,10 +1,10 @@
-/* json_utf8.c - is it UTF-8? With AVX2 as Keiser and Lemire describe in
+/* utf8.c - is it UTF-8? With AVX2 as Keiser and Lemire describe in
  * "Validating UTF-8 In Less Than One Instruction Per Byte" (2020): what can be
  * wrong with a byte and the one before it shows in three four-bit pieces of
  * them. Each piece looks up the set of errors that it allows; an error is in all
  * three sets. Whether a byte continues a longer sequence follows from the bytes
  * two and three before. */
-#include "data/json_scan.h"
+#include "data/utf8.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -99,13 +99,13 @@ AVX2 static bool valid_avx2(const char *p, size_t n)
 }
 #endif
 
-bool dr_json_utf8_valid(enum dr_json_isa isa, const char *p, size_t n)
+bool dr_utf8_valid_wide(bool avx2, const char *p, size_t n)
 {
 #if defined(__x86_64__)
-    if (isa == DR_JSON_AVX2)
+    if (avx2)
         return valid_avx2(p, n);
 #else
-    (void)isa;
+    (void)avx2;
 #endif
     return dr_utf8_valid((struct dr_str){ p, n });
 }
