@@ -9,6 +9,7 @@
  *
  * Texts whose records cannot be read here cost little: few are tried in each. */
 #include "data/json_direct.h"
+#include "data/json_stretch.h"
 #include "data/utf8.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -22,8 +23,7 @@ enum {
     TRUST = 16,      /* the credit in a new text, */
     MOST_TRUST = 64, /* and at most; a record that is left to the walk costs */
     MISS = 4,        /* of it */
-    DISORDER = 16,   /* what it grows to */
-    SAMPLE = 16      /* rows that tell whether the values of a member have one length */
+    DISORDER = 16    /* what it grows to */
 };
 
 void dr_json_direct_begin(struct dr_json_direct *d)
@@ -104,12 +104,17 @@ INLINE const char *past_white(const char *p)
 
 /* ---- strings ------------------------------------------------------------------------------------ */
 
-/* The bytes that end a string or need a look: quotes, backslashes, controls. */
-INLINE uint32_t special(const struct bytes *b, __m256i v)
+/* All ones for bytes that end a string or need a look: quotes, backslashes, controls. */
+INLINE __m256i specials(const struct bytes *b, __m256i v)
 {
     __m256i quote = _mm256_cmpeq_epi8(v, b->quote), slash = _mm256_cmpeq_epi8(v, b->slash);
     __m256i control = _mm256_cmpeq_epi8(v, _mm256_min_epu8(v, b->control));
-    return mask_of(_mm256_or_si256(_mm256_or_si256(quote, slash), control));
+    return _mm256_or_si256(_mm256_or_si256(quote, slash), control);
+}
+
+INLINE uint32_t special(const struct bytes *b, __m256i v)
+{
+    return mask_of(specials(b, v));
 }
 
 INLINE void note_beyond(struct record *r, const char *from, const char *to)
@@ -384,6 +389,32 @@ INLINE const char *take_brief(struct record *r, const struct dr_json_place *m, c
     return m->steady ? expect(end + 1, open + m->steady) : end + 1;
 }
 
+/* Past the stretch at p; NULL where it is unlike what it was. */
+INLINE const char *take_stretch(const struct record *r, const struct dr_json_stretch *s, const char *p)
+{
+    __m256i wrong = _mm256_setzero_si256();
+    const struct bytes *b = r->bytes;
+    if (r->end - p < (ptrdiff_t)s->n)
+        return NULL;
+    for (uint32_t i = 0; i < s->blocks; i++) {
+        __m256i v = load(p + (size_t)i * DR_JSON_BLOCK);
+        __m256i other =
+            _mm256_andnot_si256(_mm256_cmpeq_epi8(v, load(s->block[i].text)), load(s->block[i].same));
+        __m256i odd = _mm256_and_si256(_mm256_or_si256(specials(b, v), v), load(s->block[i].value));
+        wrong = _mm256_or_si256(wrong, _mm256_or_si256(other, odd));
+    }
+    if (mask_of(wrong) != 0)
+        return NULL;
+    uint32_t twice = 0;
+    for (int32_t i = 0; i < s->members; i++) {
+        char *to = r->cells + s->cell[i].offset;
+        uint64_t cell = s->cell[i].cell + (uint64_t)(p - r->text);
+        twice |= ((struct dr_json_cell *)(void *)to)->size;
+        memcpy(to, &cell, sizeof cell);
+    }
+    return twice ? NULL : p + s->n;
+}
+
 /* The member at p, past a ',' or '{', and past its value; *next is the one expected. */
 INLINE const char *take_member(struct record *r, struct dr_json_place *o, struct dr_json_place **next,
                                bool in_order, const char *p, int32_t depth, int32_t *missed)
@@ -411,9 +442,12 @@ AVX2 static const char *take_members(struct record *r, struct dr_json_place *o, 
     if (*p == '}')
         return p + 1;
     for (;; p = past_white(p + 1)) {
-        const char *past = in_order && next->brief ? take_brief(r, next, p) : NULL;
+        enum dr_json_way way = in_order ? next->way : DR_JSON_ANYHOW;
+        const char *past = way == DR_JSON_BRIEF     ? take_brief(r, next, p)
+                           : way == DR_JSON_STRETCH ? take_stretch(r, next->stretch, p)
+                                                    : NULL;
         if (past) {
-            next++;
+            next += way == DR_JSON_STRETCH ? next->stretch->members : 1;
             p = past;
         } else {
             p = take_member(r, o, &next, in_order, p, depth, &missed);
@@ -438,8 +472,7 @@ AVX2 static const char *take_members(struct record *r, struct dr_json_place *o, 
 
 static bool is_utf8(const char *p, size_t n)
 {
-    return n < DR_JSON_BLOCK ? dr_utf8_valid((struct dr_str){ p, n })
-                             : dr_utf8_valid_wide(true, p, n);
+    return n < DR_JSON_BLOCK ? dr_utf8_valid((struct dr_str){ p, n }) : dr_utf8_valid_wide(true, p, n);
 }
 
 /* The LF that ends the record at p; NULL where the walk has to read it. Without a root its cells are not
@@ -484,24 +517,6 @@ AVX2 static size_t read_lines(struct dr_json_direct *d, struct dr_json_walk *w, 
     return (size_t)(p - text);
 }
 
-/* Look at a few of the last rows for values of one length. */
-static void find_steady(struct dr_json_place *o, const struct dr_json_rows *rows)
-{
-    for (struct dr_json_place *m = o->members; m < o->members + o->n_members; m++) {
-        find_steady(m, rows);
-        if (m->column < 0)
-            continue;
-        const struct dr_json_cell *cells = rows->cells + (size_t)m->column * (size_t)rows->cap + rows->n;
-        bool steady = true;
-        for (int32_t i = 2; i <= SAMPLE; i++)
-            steady &= cells[-i].size == cells[-1].size;
-        uint32_t quotes = dr_cell_kind(cells[-1]) == DR_JSON_STRING ? 2 : 0;
-        m->steady = steady ? dr_cell_length(cells[-1]) + quotes : 0;
-        m->brief = dr_cell_kind(cells[-1]) == DR_JSON_STRING && m->expected_n > 0 &&
-                   m->expected_n + dr_cell_length(cells[-1]) + quotes <= DR_JSON_BLOCK;
-    }
-}
-
 #endif
 
 /* Whether it is made for such records. */
@@ -520,8 +535,8 @@ size_t dr_json_direct_read(struct dr_json_direct *d, struct dr_json_walk *w, enu
         d->root = dr_json_place_tree(&d->arena, w->plan->tables[0].root, w->rows[0].cap);
     int32_t first = w->rows[0].n;
     at = read_lines(d, w, at, limit, line);
-    if (d->root && w->rows[0].n - first >= SAMPLE)
-        find_steady(d->root, &w->rows[0]);
+    if (d->root && w->rows[0].n - first >= DR_JSON_STRETCH_SAMPLE)
+        dr_json_stretch_find(&d->arena, d->root, &w->rows[0], w->tokens.text);
 #else
     (void)d, (void)w, (void)isa, (void)limit, (void)line;
 #endif

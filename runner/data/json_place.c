@@ -69,7 +69,7 @@ struct dr_json_place *dr_json_place_tree(struct dr_arena *a, const struct dr_jso
 
 void dr_json_place_expect(struct dr_json_place *m, const char *p, size_t n)
 {
-    m->brief = false;
+    m->way = DR_JSON_ANYHOW;
     if (n > m->quoted_n + 1 + MOST_WHITE) {
         m->expected[0] = '\n';
         m->expected_n = 0;

@@ -6,6 +6,14 @@
 
 enum { DR_JSON_BLOCK = 32 }; /* bytes that are compared at a time, and readable from each that is kept */
 
+/* How a member is best read, as the last records had it. */
+enum dr_json_way {
+    DR_JSON_ANYHOW,
+    DR_JSON_BRIEF,  /* its value is a string, and lies in one block with what is expected before it */
+    DR_JSON_STRETCH /* together with those that follow */
+};
+struct dr_json_stretch;
+
 struct dr_json_place {
     const char *quoted; /* the key in its quotes */
     uint32_t quoted_n;
@@ -13,14 +21,15 @@ struct dr_json_place {
      * a line end, which is nowhere in a record. */
     char *expected;
     uint32_t expected_n, expected_mask; /* a bit for each byte of its first block */
-    uint32_t steady;  /* the length that its value has as a rule, quotes included; 0: none */
-    bool brief;       /* that is a string and lies in one block with what is expected before it */
-    int32_t column;   /* -1: it has none */
-    size_t offset;    /* from a row's cell of column 0 to its own */
-    bool object;      /* found to be an object wherever it occurs */
-    bool items;       /* items of an array have columns */
-    uint8_t disorder; /* not 0: its members hardly come in the plan's order */
-    struct dr_json_place *members; /* past them, one that is never as expected */
+    uint32_t steady; /* the length that its value has as a rule, quotes included; 0: none */
+    enum dr_json_way way;
+    struct dr_json_stretch *stretch; /* NULL until there was one */
+    int32_t column;                  /* -1: it has none */
+    size_t offset;                   /* from a row's cell of column 0 to its own */
+    bool object;                     /* found to be an object wherever it occurs */
+    bool items;                      /* items of an array have columns */
+    uint8_t disorder;                /* not 0: its members hardly come in the plan's order */
+    struct dr_json_place *members;   /* past them, one that is never as expected */
     int32_t n_members;
     uint32_t *slots; /* by the hash of their keys, the number of each member + 1; 0: free */
     int shift;       /* 64 - log2 of the number of slots */
