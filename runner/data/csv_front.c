@@ -200,6 +200,14 @@ struct eight {
     __m512i word[WORDS + 1], n;
     __mmask8 quoted;
 };
+/* What is past each text goes. */
+INLINE void drop_rest(struct eight *e, int words)
+{
+    __m512i bits = _mm512_slli_epi64(e->n, 3);
+#pragma GCC unroll 8
+    for (int j = 0; j < words; j++)
+        e->word[j] = _mm512_sllv_epi64(e->word[j], _mm512_subs_epu16(each(64 * ((uint64_t)j + 1)), bits));
+}
 INLINE struct eight load_eight(const struct dr_csv_strip *s, const uint32_t *ends, int words, bool quotes)
 {
     struct eight e;
@@ -225,39 +233,93 @@ INLINE struct eight load_eight(const struct dr_csv_strip *s, const uint32_t *end
             e.word[j] = _mm512_mask_shrdi_epi64(e.word[j], e.quoted, e.word[j], e.word[j + 1], 8);
         e.n = _mm512_mask_sub_epi64(e.n, e.quoted, e.n, each(2));
     }
-    /* What is past a text goes. */
-    __m512i bits = _mm512_slli_epi64(e.n, 3);
+    drop_rest(&e, words);
+    return e;
+}
+/* The same of texts with a tag; one that is not to be found is made too long. */
+INLINE struct eight load_tagged(const char *p, const uint32_t *texts, uint32_t tag, int words)
+{
+    struct eight e;
+    const char *at[8];
+#pragma GCC unroll 8
+    for (size_t k = 0; k < 8; k++)
+        at[k] = p + texts[2 * k];
+    __m512i sizes = _mm512_srli_epi64(_mm512_loadu_si512(texts), 32);
+    e.quoted = 0;
+    e.n = _mm512_srli_epi64(sizes, 4);
 #pragma GCC unroll 8
     for (int j = 0; j < words; j++)
-        e.word[j] = _mm512_sllv_epi64(e.word[j], _mm512_subs_epu16(each(64 * ((uint64_t)j + 1)), bits));
+        e.word[j] = eight_at(at, (size_t)j * 8);
+    drop_rest(&e, words);
+    __mmask8 other = _mm512_cmpneq_epi64_mask(_mm512_and_si512(sizes, each(15)), each(tag));
+    e.n = _mm512_mask_mov_epi64(e.n, other | _mm512_testn_epi64_mask(e.n, e.n), each(UINT32_MAX));
     return e;
+}
+
+/* All of a front. */
+struct places {
+    struct table words[WORDS];
+    __m512i low_codes, high_codes, multiplier;
+};
+INLINE struct places load_places(const struct dr_csv_front *f, int words)
+{
+    struct places t;
+#pragma GCC unroll 8
+    for (int j = 0; j < words; j++)
+        t.words[j] = load_table(f->word[j]);
+    t.low_codes = _mm512_loadu_si512(f->code);
+    t.high_codes = _mm512_loadu_si512(f->code + 16);
+    t.multiplier = each(f->multiplier);
+    return t;
+}
+
+/* Which of the eight are there, and what lies at the place of each. */
+INLINE __mmask8 find_eight(const struct places *t, const struct eight *e, int words, __m512i *ret_codes)
+{
+    __m512i place = _mm512_srli_epi64(_mm512_mul_epu32(fold(e->word, words), t->multiplier), 32);
+    __mmask8 upper = _mm512_test_epi64_mask(place, each(16));
+    __mmask8 same = _mm512_cmple_epu64_mask(e->n, each(8 * (uint64_t)words));
+#pragma GCC unroll 8
+    for (int j = 0; j < words; j++)
+        same = _mm512_mask_cmpeq_epi64_mask(same, e->word[j], look_up(&t->words[j], place, upper));
+    *ret_codes = _mm512_permutex2var_epi32(t->low_codes, place, t->high_codes);
+    return same;
+}
+
+INLINE void store_codes(int32_t *to, __m512i codes)
+{
+    _mm256_storeu_si256((__m256i *)(void *)to, _mm512_cvtepi64_epi32(codes));
 }
 
 INLINE int32_t find(const struct dr_csv_front *f, const struct dr_csv_strip *strip, int words, bool quotes,
                     bool keep_empty, int32_t *codes, uint8_t *found)
 {
     const struct dr_csv_strip s = *strip;
-    struct table tables[WORDS];
-#pragma GCC unroll 8
-    for (int j = 0; j < words; j++)
-        tables[j] = load_table(f->word[j]);
-    const __m512i low_codes = _mm512_loadu_si512(f->code), high_codes = _mm512_loadu_si512(f->code + 16);
-    const __m512i multiplier = each(f->multiplier);
-    __m512i seen = _mm512_setzero_si512();
+    const struct places places = load_places(f, words);
+    __m512i seen = _mm512_setzero_si512(), code;
     const uint32_t *ends = s.ends;
     for (int64_t i = 0; i < s.rows; i += DR_CSV_WIDE, ends += DR_CSV_WIDE * s.stride) {
         struct eight e = load_eight(&s, ends, words, quotes);
-        __m512i place = _mm512_srli_epi64(_mm512_mul_epu32(fold(e.word, words), multiplier), 32);
-        __mmask8 upper = _mm512_test_epi64_mask(place, each(16));
-        __mmask8 same = _mm512_cmple_epu64_mask(e.n, each(8 * (uint64_t)words));
-#pragma GCC unroll 8
-        for (int j = 0; j < words; j++)
-            same = _mm512_mask_cmpeq_epi64_mask(same, e.word[j], look_up(&tables[j], place, upper));
+        __mmask8 same = find_eight(&places, &e, words, &code);
         if (quotes && keep_empty)
             same &= (__mmask8)~_mm512_mask_testn_epi64_mask(e.quoted, e.n, e.n);
-        __m512i code = _mm512_permutex2var_epi32(low_codes, place, high_codes);
         seen = _mm512_mask_or_epi64(seen, same, seen, code);
-        _mm256_storeu_si256((__m256i *)(void *)(codes + i), _mm512_cvtepi64_epi32(code));
+        store_codes(codes + i, code);
+        found[i / DR_CSV_WIDE] = same;
+    }
+    return (int32_t)(uint32_t)_mm512_reduce_or_epi64(seen);
+}
+
+INLINE int32_t find_tagged(const struct dr_csv_front *f, const char *p, const uint32_t *texts, int64_t n,
+                           uint32_t tag, int words, int32_t *codes, uint8_t *found)
+{
+    const struct places places = load_places(f, words);
+    __m512i seen = _mm512_setzero_si512(), code;
+    for (int64_t i = 0; i < n; i += DR_CSV_WIDE) {
+        struct eight e = load_tagged(p, texts + 2 * i, tag, words);
+        __mmask8 same = find_eight(&places, &e, words, &code);
+        seen = _mm512_mask_or_epi64(seen, same, seen, code);
+        store_codes(codes + i, code);
         found[i / DR_CSV_WIDE] = same;
     }
     return (int32_t)(uint32_t)_mm512_reduce_or_epi64(seen);
@@ -284,7 +346,24 @@ int32_t dr_csv_front_find(const struct dr_csv_front *f, const struct dr_csv_stri
                          : find_bare(f, strip, codes, found);
 }
 
+DR_CSV_AVX512_CODE int32_t dr_csv_front_find_tagged(const struct dr_csv_front *f, const char *p,
+                                                    const uint32_t *texts, int64_t n, uint32_t tag,
+                                                    int32_t *codes, uint8_t *found)
+{
+    return f->words == 1   ? find_tagged(f, p, texts, n, tag, 1, codes, found)
+           : f->words == 2 ? find_tagged(f, p, texts, n, tag, 2, codes, found)
+                           : find_tagged(f, p, texts, n, tag, 4, codes, found);
+}
+
 #else
+
+int32_t dr_csv_front_find_tagged(const struct dr_csv_front *f, const char *p, const uint32_t *texts,
+                                 int64_t n, uint32_t tag, int32_t *codes, uint8_t *found)
+{
+    (void)f, (void)p, (void)texts, (void)tag, (void)codes;
+    memset(found, 0, (size_t)n / DR_CSV_WIDE);
+    return 0;
+}
 
 int32_t dr_csv_front_find(const struct dr_csv_front *f, const struct dr_csv_strip *strip, bool keep_empty,
                           int32_t *codes, uint8_t *found)

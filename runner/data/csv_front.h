@@ -24,4 +24,8 @@ void dr_csv_front_set(struct dr_csv_front *f, struct dr_str s, int32_t code);
  * not where keep_empty. Returns all codes found, or-ed. */
 int32_t dr_csv_front_find(const struct dr_csv_front *f, const struct dr_csv_strip *strip, bool keep_empty,
                           int32_t *codes, uint8_t *found);
+/* The same for n texts of p, whole groups, told as dr_csv_wide_tagged_floats has them: those with
+ * another tag, and empty ones, are not found. */
+int32_t dr_csv_front_find_tagged(const struct dr_csv_front *f, const char *p, const uint32_t *texts,
+                                 int64_t n, uint32_t tag, int32_t *codes, uint8_t *found);
 #endif

@@ -7,6 +7,7 @@
 /* gcc 12 packs the words of a dictionary's key into a vector only to take them apart. */
 #pragma GCC optimize("no-tree-slp-vectorize")
 #endif
+#include "data/csv_front.h"
 #include "data/csv_scan.h"
 #include "data/csv_spell.h"
 #include "data/csv_wide.h"
@@ -21,6 +22,7 @@ struct column {
     const struct dr_json_cell *cells;
     const int32_t *records; /* of child tables: the record of each row */
     int32_t n, first;       /* rows; the first of them in the block */
+    bool *missing;          /* a cell was met that is null or not there */
 };
 
 /* ---- records that are refused -------------------------------------------------------------- */
@@ -58,6 +60,15 @@ static __attribute__((noinline, cold)) void refuse(const struct column *c, int32
 static bool is_missing(struct dr_json_cell cell)
 {
     return dr_cell_kind(cell) <= DR_JSON_NULL;
+}
+
+/* Whether cell i is missing, which is noted. */
+static inline bool passes_missing(const struct column *c, int32_t i)
+{
+    bool missing = is_missing(c->cells[i]);
+    if (missing)
+        *c->missing = true;
+    return missing;
 }
 
 static bool is_string(struct dr_json_cell cell)
@@ -201,7 +212,7 @@ static void fill_ints(const struct column *c, int64_t *values)
 {
     for (int32_t i = 0; i < c->n; i++) {
         values[i] = 0;
-        if (!is_missing(c->cells[i]) && !parse_int(c, c->cells[i], &values[i]))
+        if (!passes_missing(c, i) && !parse_int(c, c->cells[i], &values[i]))
             refuse(c, i, NULL);
     }
 }
@@ -209,7 +220,7 @@ static void fill_ints(const struct column *c, int64_t *values)
 static void fill_float(const struct column *c, int32_t i, double *values)
 {
     values[i] = 0;
-    if (!is_missing(c->cells[i]) && !parse_float(c, c->cells[i], &values[i]))
+    if (!passes_missing(c, i) && !parse_float(c, c->cells[i], &values[i]))
         refuse(c, i, NULL);
 }
 
@@ -235,7 +246,7 @@ static void fill_bools(const struct column *c, uint8_t *bits)
 {
     for (int32_t i = 0; i < c->n; i++) {
         int64_t v = 0;
-        if (!is_missing(c->cells[i]) && !parse_bool(c, c->cells[i], &v))
+        if (!passes_missing(c, i) && !parse_bool(c, c->cells[i], &v))
             refuse(c, i, NULL);
         if (v)
             dr_bit_set(bits, i);
@@ -246,7 +257,7 @@ static void fill_decimals(const struct column *c, dr_int128 *values)
 {
     for (int32_t i = 0; i < c->n; i++) {
         values[i] = 0;
-        if (!is_missing(c->cells[i]) && !parse_decimal(c, c->cells[i], &values[i]))
+        if (!passes_missing(c, i) && !parse_decimal(c, c->cells[i], &values[i]))
             refuse(c, i, NULL);
     }
 }
@@ -255,7 +266,7 @@ static void fill_dates(const struct column *c, int32_t *values)
 {
     for (int32_t i = 0; i < c->n; i++) {
         values[i] = 0;
-        if (!is_missing(c->cells[i]) &&
+        if (!passes_missing(c, i) &&
             !(is_string(c->cells[i]) && dr_parse_date(text_of(c, c->cells[i]), &values[i])))
             refuse(c, i, "a date (YYYY-MM-DD)");
     }
@@ -266,7 +277,7 @@ static void fill_times(const struct column *c, int64_t *values, uint8_t *zone)
     for (int32_t i = 0; i < c->n; i++) {
         bool zoned;
         values[i] = 0;
-        if (is_missing(c->cells[i]))
+        if (passes_missing(c, i))
             continue;
         if (!is_string(c->cells[i]) || !dr_parse_timestamp(text_of(c, c->cells[i]), &values[i], &zoned)) {
             refuse(c, i, "a time (YYYY-MM-DDTHH:MM:SS)");
@@ -293,7 +304,7 @@ static struct dr_str padded(struct dr_buf *scratch)
 static __attribute__((noinline)) int32_t code_of(const struct column *c, int32_t i, struct dr_csv_values *v)
 {
     struct dr_json_cell cell = c->cells[i];
-    if (is_missing(cell))
+    if (passes_missing(c, i))
         return 0;
     if (!kind_found(c, i)) {
         refuse(c, i, "a string");
@@ -403,6 +414,46 @@ static inline __attribute__((always_inline)) bool codes_of_many(const struct col
 CODES(_any, )
 CODES(_avx2, DR_CSV_AVX2_CODE)
 
+/* Whether the few values of the column have the text of cell i from now on, or need not. */
+static bool put_few(const struct column *c, int32_t i, int32_t code, struct dr_csv_values *v)
+{
+    struct dr_str s = { c->text + c->cells[i].at, dr_cell_length(c->cells[i]) };
+    if (is_missing(c->cells[i]))
+        return true;
+    return dr_cell_kind(c->cells[i]) == DR_JSON_STRING && dr_csv_front_put(v->front, s, code);
+}
+
+/* The same for a column of few values, a group of rows at a time; the first strips are short,
+ * since that is where the values are new. Where more than one row in eight has none of them,
+ * groups do not pay. */
+static bool codes_of_fewest(const struct column *c, int32_t *codes, struct dr_csv_values *v)
+{
+    enum { GROUPS = 64 };
+    uint8_t found[GROUPS];
+    int32_t seen = 0, others = 0, groups = 1, whole = c->n - c->n % DR_CSV_WIDE;
+    if (!v->front)
+        v->front = dr_csv_front_new();
+    for (int32_t at = 0, n; at < whole; at += n, groups = groups < GROUPS ? groups * 2 : GROUPS) {
+        n = whole - at < groups * DR_CSV_WIDE ? whole - at : groups * DR_CSV_WIDE;
+        seen |= dr_csv_front_find_tagged(v->front, c->text, &c->cells[at].at, n, DR_JSON_STRING, codes + at,
+                                         found);
+        for (int32_t g = 0; g < n / DR_CSV_WIDE; g++)
+            for (unsigned left = found[g] ^ 0xFFu; left; left &= left - 1) {
+                int32_t i = at + g * DR_CSV_WIDE + __builtin_ctz(left);
+                seen |= codes[i] = code_of(c, i, v);
+                others += !put_few(c, i, codes[i], v);
+            }
+    }
+    for (int32_t i = whole; i < c->n; i++)
+        seen |= codes[i] = code_of(c, i, v);
+    if (others > c->n / 8) {
+        v->many = true;
+        dr_csv_front_free(v->front);
+        v->front = NULL;
+    }
+    return seen & DR_CSV_PROVISIONAL;
+}
+
 /* As JSON, where strings keep their quotes. */
 static bool fill_json(const struct column *c, int32_t *codes, struct dr_csv_values *v)
 {
@@ -416,6 +467,8 @@ static bool fill_codes(const struct column *c, int32_t *codes, struct dr_csv_val
 {
     if (c->field->json)
         return fill_json(c, codes, v);
+    if (c->w->wide && !v->many)
+        return codes_of_fewest(c, codes, v);
     return (c->w->isa == DR_JSON_AVX2 ? fill_codes_avx2 : fill_codes_any)(c, codes, v);
 }
 
@@ -428,7 +481,7 @@ static void fill_strings(const struct column *c, struct dr_array *a)
     a->bytes = bytes;
     offsets[0] = 0;
     for (int32_t i = 0; i < c->n; i++) {
-        if (!is_missing(c->cells[i])) {
+        if (!passes_missing(c, i)) {
             struct dr_str s = text_of(c, c->cells[i]);
             if (!kind_found(c, i))
                 refuse(c, i, "a string");
@@ -441,20 +494,19 @@ static void fill_strings(const struct column *c, struct dr_array *a)
     }
 }
 
+/* Which of the cells have a value. */
 static void mark_missing(const struct column *c, struct dr_array *a)
 {
-    uint32_t missing = 0; /* its highest bit: there is one */
-    for (int32_t i = 0; i < c->n; i++)
-        missing |= dr_cell_kind(c->cells[i]) - (DR_JSON_NULL + 1);
-    if (missing <= INT32_MAX)
-        return;
     size_t bytes = (size_t)(c->n + 7) / 8;
     uint8_t *bits = dr_bulk_take(&c->w->memory, bytes, &a->mem[0]);
-    memset(bits, 0, bytes);
     a->valid = bits;
-    for (int32_t i = 0; i < c->n; i++)
-        if (!is_missing(c->cells[i]))
-            dr_bit_set(bits, i);
+    for (int32_t i = 0; i < c->n; i += 8) {
+        int32_t last = c->n - i < 8 ? c->n - i : 8;
+        unsigned byte = 0;
+        for (int32_t k = 0; k < last; k++)
+            byte |= (unsigned)!is_missing(c->cells[i + k]) << k;
+        bits[i / 8] = (uint8_t)byte;
+    }
 }
 
 /* The values are for the caller to write, all of them. */
@@ -478,7 +530,6 @@ static struct dr_array *convert(const struct column *c, struct dr_csv_values *v,
     void *values;
     struct dr_array *a = new_array(c->w, c->field->type, c->n, &values);
     a->scale = c->field->scale;
-    mark_missing(c, a);
     switch (c->field->type) {
     case DR_TYPE_BOOL:
         memset(values, 0, (size_t)(c->n + 7) / 8);
@@ -505,6 +556,8 @@ static struct dr_array *convert(const struct column *c, struct dr_csv_values *v,
     default:
         *provisional |= fill_codes(c, values, v);
     }
+    if (*c->missing)
+        mark_missing(c, a);
     return dr_array_seal(a);
 }
 
@@ -549,13 +602,15 @@ static void convert_rows(struct dr_json_worker *w, int32_t t, int32_t from, int3
     struct dr_json_chunks *chunks = &u->tables[t];
     struct dr_array **to = next_chunk(chunks);
     for (int32_t i = 0; i < table->n; i++) {
+        bool missing = false;
         struct column c = { .w = w,
                             .text = w->walk.tokens.text,
                             .field = &table->fields[i],
                             .cells = rows->cells + (size_t)i * (size_t)rows->cap + from,
                             .records = t > 0 ? rows->record + from : NULL,
                             .n = n,
-                            .first = from };
+                            .first = from,
+                            .missing = &missing };
         to[i] = convert(&c, &w->values[t][i], &chunks->zones[i], &chunks->provisional[i]);
     }
     if (t == 0) {

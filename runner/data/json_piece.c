@@ -1,6 +1,7 @@
 /* json_piece.c - lines and documents into units. */
 #include "data/json_piece.h"
 #include "data/csv_cells.h"
+#include "data/csv_scan.h"
 
 enum { BLOCK_ROWS = 4096, BLOCK_ROWS_MIN = 64, BLOCK_CELLS = 1 << 17, NEAR = 64 };
 
@@ -73,6 +74,7 @@ static int32_t block_rows(const struct dr_json_plan *p)
 void dr_json_worker_init(struct dr_json_worker *w, const struct dr_json_plan *p, enum dr_json_isa isa)
 {
     *w = (struct dr_json_worker){ .plan = p, .isa = isa };
+    w->wide = isa == DR_JSON_AVX2 && dr_csv_best_isa() >= DR_CSV_AVX512;
     dr_json_walk_init(&w->walk, p, block_rows(p));
     w->values = dr_calloc((size_t)p->n, sizeof *w->values);
     for (int32_t t = 0; t < p->n; t++) {

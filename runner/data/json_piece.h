@@ -49,6 +49,7 @@ void dr_json_unit_fail(struct dr_json_unit *u, int32_t rc, int64_t line, int64_t
 struct dr_json_worker {
     const struct dr_json_plan *plan; /* borrowed */
     enum dr_json_isa isa;
+    bool wide; /* the machine finds codes of eight texts at a time */
     bool forgiving, hide_text;
     bool final; /* what was found from the data stays: what does not fit it is wrong */
     struct dr_json_walk walk;
