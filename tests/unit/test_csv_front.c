@@ -125,6 +125,31 @@ static void check_rows(struct column *c, bool quotes, bool keep_empty)
     assert_int_equal(seen, any);
 }
 
+/* The same rows told by offset and length. The first of every seven has another tag. */
+static void check_tagged(struct column *c)
+{
+    enum { TAG = 5, OTHER = 4 };
+    static int32_t codes[ROWS];
+    static uint8_t found[ROWS / DR_CSV_WIDE];
+    static uint32_t texts[ROWS][2];
+    (void)make_rows(c, false);
+    for (int i = 0; i < ROWS; i++) {
+        uint32_t from = c->before[i] + 1;
+        texts[i][0] = from;
+        texts[i][1] = (c->before[i + 1] - from) << 4 | (i % 7 ? TAG : OTHER);
+    }
+    int32_t any = 0, seen = dr_csv_front_find_tagged(c->front, c->text, texts[0], ROWS, TAG, codes, found);
+    for (int i = 0; i < ROWS; i++) {
+        bool is_found = found[i / DR_CSV_WIDE] >> i % DR_CSV_WIDE & 1;
+        int code = c->number[i] < 0 || i % 7 == 0 ? -1 : code_of(c, c->number[i]);
+        if (is_found != (code >= 0) || (is_found && codes[i] != code))
+            fail_msg("row %d, value %d: %d, code %d instead of %d", i, c->number[i], is_found, codes[i],
+                     code);
+        any |= code >= 0 ? code : 0;
+    }
+    assert_int_equal(seen, any);
+}
+
 static void check_lengths(struct column *c, uint32_t shortest, uint32_t longest)
 {
     skip_without_avx512();
@@ -133,6 +158,7 @@ static void check_lengths(struct column *c, uint32_t shortest, uint32_t longest)
         put_values(c, n);
         for (int how = 0; how < 4; how++)
             check_rows(c, how & 1, how & 2);
+        check_tagged(c);
     }
 }
 

@@ -22,19 +22,34 @@ static const struct dr_json_column columns[] = { { .name = "id", .type = DR_TYPE
                                                  { .name = "name", .path = "in.name", .type = DR_TYPE_DICT },
                                                  { .name = "x", .type = DR_TYPE_FLOAT64 } };
 
-static int set_up(void **state)
+static int set_up_columns(void **state, const struct dr_json_column *wanted, int32_t n)
 {
     if (dr_json_best_isa() != DR_JSON_AVX2) {
         print_message("needs AVX2\n");
         return 0;
     }
     struct fixture *f = dr_calloc(1, sizeof *f);
-    struct dr_json_options given = { .size = sizeof given, .columns = columns, .n_columns = 3 }, opts;
+    struct dr_json_options given = { .size = sizeof given, .columns = wanted, .n_columns = n }, opts;
     dr_json_options_copy(&given, &opts);
     assert_int_equal(dr_json_plan_init(&f->plan, &opts, NULL), DR_OK);
     dr_json_walk_init(&f->walk, &f->plan, 64);
     *state = f;
     return 0;
+}
+
+static int set_up(void **state)
+{
+    return set_up_columns(state, columns, 3);
+}
+
+static int set_up_texts(void **state)
+{
+    static const struct dr_json_column texts[] = { { .name = "a", .type = DR_TYPE_DICT },
+                                                   { .name = "day", .type = DR_TYPE_DICT },
+                                                   { .name = "c", .type = DR_TYPE_DICT },
+                                                   { .name = "in.d", .type = DR_TYPE_DICT },
+                                                   { .name = "in.e", .type = DR_TYPE_DICT } };
+    return set_up_columns(state, texts, 5);
 }
 
 static int tear_down(void **state)
@@ -150,6 +165,69 @@ static void test_lines_after_many_alike_may_differ_from_them(void **state)
     }
 }
 
+/* Read a line as the first of its kind, and then after many others: the same must come of it. */
+static void expect_no_difference(struct fixture *f, const char *others, const char *line)
+{
+    enum { COLUMNS = 5 };
+    struct dr_json_cell first[COLUMNS];
+    dr_json_direct_done(&f->direct);
+    size_t done = read_text(f, line);
+    for (int32_t c = 0; c < COLUMNS; c++)
+        first[c] = cell_at(f, c, 0);
+    dr_json_direct_done(&f->direct);
+    (void)read_text(f, others);
+    size_t now = read_text(f, line);
+    for (int32_t c = 0; c < COLUMNS; c++)
+        if (now != done || (first[c].size != cell_at(f, c, 0).size || first[c].at != cell_at(f, c, 0).at))
+            fail_msg("read to %zu, not %zu; or column %d differs: %s", now, done, c, line);
+}
+
+static void test_a_line_with_any_byte_changed_is_read_the_same_after_many_alike(void **state)
+{
+    static const char bytes[] = "\"\\\n\t ,:}x7\xC3";
+    static const char *const usual[] = {
+        "{\"a\":\"H1\",\"day\":\"2024-03-08\",\"c\":\"P04\",\"in\":{\"d\":\"u\",\"e\":\"kg\"}}\n",
+        "{\"a\": \"H1\", \"day\": \"2024-03-08\",\t\"c\": \"\", \"in\": {\"d\": \"u\", \"e\": \"kg\"}}\n",
+    };
+    struct fixture *f = *state;
+    if (!f)
+        skip();
+    for (int k = 0; k < 2; k++) {
+        DR_AUTO_BUF many = { 0 };
+        for (int i = 0; i < 17; i++)
+            dr_buf_puts(&many, usual[k]);
+        for (size_t at = 0; at + 1 < strlen(usual[k]); at++)
+            for (const char *byte = bytes; *byte; byte++) {
+                DR_AUTO_BUF line = { 0 };
+                dr_buf_puts(&line, usual[k]);
+                line.p[at] = *byte;
+                expect_no_difference(f, many.p, dr_buf_cstr(&line));
+            }
+    }
+}
+
+static void test_members_written_alike_may_come_twice_or_lack(void **state)
+{
+    static const char usual[] = "{\"a\":\"H1\",\"day\":\"2024-03-08\",\"c\":\"P04\","
+                                "\"in\":{\"d\":\"u\",\"e\":\"kg\"}}\n";
+    static const char *const others[] = {
+        "{\"a\":\"H1\",\"day\":\"2024-03-08\",\"c\":\"P04\",\"a\":\"H2\"}\n",
+        "{\"c\":\"P04\",\"a\":\"H1\",\"day\":\"2024-03-08\",\"c\":\"P05\"}\n",
+        "{\"a\":\"H1\",\"day\":\"2024-03-08\"}\n",
+        "{\"a\":\"H1\",\"day\":\"2024-03-08\",\"c\":null}\n",
+        "{\"in\":{\"d\":\"u\",\"e\":\"kg\"},\"in\":{\"d\":\"v\",\"e\":\"km\"}}\n",
+        "{\"in\":{},\"a\":\"H1\",\"day\":\"2024-03-08\",\"c\":\"P04\"}\n",
+    };
+    struct fixture *f = *state;
+    if (!f)
+        skip();
+    DR_AUTO_BUF many = { 0 };
+    for (int i = 0; i < 17; i++)
+        dr_buf_puts(&many, usual);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        expect_no_difference(f, many.p, others[i]);
+}
+
 static void test_what_the_walk_has_to_look_at_is_left_to_it(void **state)
 {
     static const char *const odd[] = {
@@ -253,6 +331,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lines_are_read_whatever_the_order_of_their_members, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_lines_after_many_alike_may_differ_from_them, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_line_with_any_byte_changed_is_read_the_same_after_many_alike,
+                                        set_up_texts, tear_down),
+        cmocka_unit_test_setup_teardown(test_members_written_alike_may_come_twice_or_lack, set_up_texts,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_what_the_walk_has_to_look_at_is_left_to_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_nested_too_deep_is_left_to_the_walk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_record_longer_than_the_limit_is_left_to_the_walk, set_up,
