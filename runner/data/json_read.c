@@ -15,7 +15,7 @@
 #include "data/kernel.h"
 #include "data/pool.h"
 
-enum { BATCH_ROWS = DR_CHUNK_ROWS, OVERLAP = 4096, HEAD = 64 << 10 };
+enum { BATCH_ROWS = DR_CHUNK_ROWS, OVERLAP = 4096, HEAD = 64 << 10, FIRST_ROUND = 4, MOST_ROUND = 512 };
 
 struct dr_json_tuning dr_json_tuning_default(void)
 {
@@ -196,11 +196,25 @@ static void read_one(void *ctx, int64_t i)
     atomic_flag_clear_explicit(&round->taken[mine], memory_order_release);
 }
 
+/* A thread waits for the others at the end of a round, so long ones are good; but codes that are
+ * new in a round are settled after it, one thread at work, so the first, where most are, is short.
+ * Rows that are given out by and by are not kept for long. */
+static void choose_round(struct dr_json_reader *r)
+{
+    if (!r->hold)
+        r->round = r->tuning.round;
+    else if (r->offset == 0)
+        r->round = FIRST_ROUND;
+    else if (r->round < MOST_ROUND)
+        r->round *= 2;
+}
+
 static int32_t read_round(struct dr_json_reader *r, struct dr_err *err)
 {
     int64_t piece = (int64_t)r->tuning.piece;
     int64_t left = (text_size(r) - r->offset + piece - 1) / piece;
-    int64_t n = left < r->tuning.round ? left : r->tuning.round;
+    choose_round(r);
+    int64_t n = left < r->round ? left : r->round;
     struct round round = { .r = r };
     round.units = dr_calloc((size_t)n + 1, sizeof(struct dr_json_unit *));
     round.taken = dr_calloc((size_t)r->workers_n, sizeof *round.taken);

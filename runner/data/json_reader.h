@@ -9,7 +9,7 @@
 struct dr_json_tuning {
     enum dr_json_isa isa;
     size_t piece;  /* bytes read and parsed at a time */
-    int32_t round; /* pieces that the pool's threads read at once */
+    int32_t round; /* pieces that the pool's threads read at once where not all rows are held */
 };
 struct dr_json_tuning dr_json_tuning_default(void);
 
@@ -29,6 +29,7 @@ struct dr_json_reader {
     int64_t first;  /* where the text starts in a seekable input */
     int64_t source; /* how far a seekable input was read */
     int64_t offset; /* of buf[at] in the text; of the next piece in rounds */
+    int32_t round;  /* pieces of the next round */
     bool ended;
 
     struct dr_json_worker *workers; /* owned; the first also reads in sequence */
