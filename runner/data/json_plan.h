@@ -74,7 +74,7 @@ int32_t dr_json_plan_add(struct dr_json_plan *p, struct dr_json_table_plan *t, c
  * records, given one after the other; finish decides. */
 struct dr_json_finder;
 struct dr_json_finder *dr_json_finder_new(struct dr_json_plan *p);
-/* A record as written, which the caller has found to be JSON. */
+/* A record as dr_json_shapes_look takes it. */
 void dr_json_finder_look(struct dr_json_finder *f, const char *text, size_t n, int64_t line);
 /* all: there are no records beyond those. Frees f. */
 DR_CHECK int32_t dr_json_finder_finish(struct dr_json_finder *f, bool all, struct dr_err *err);

@@ -309,9 +309,25 @@ void dr_json_shapes_done(struct dr_json_shapes *s)
     dr_arena_done(&s->arena);
 }
 
+/* Whether the number or name that a record consists of is all of it. What may not follow it is only
+ * refused by whoever looks for the next record. */
+static bool is_all(const char *text, const char *end)
+{
+    switch (kind_of(*text)) {
+    case DR_JSON_NUMBER:
+        return dr_json_skip_number(text, end) == end;
+    case DR_JSON_NULL:
+    case DR_JSON_FALSE:
+    case DR_JSON_TRUE:
+        return text + name_length(*text) == end;
+    default:
+        return true;
+    }
+}
+
 void dr_json_shapes_look(struct dr_json_shapes *s, const char *text, size_t n, int64_t line)
 {
-    if (s->too_many)
+    if (s->too_many || !is_all(text, text + n))
         return;
     s->line = line;
     s->end = text + n;

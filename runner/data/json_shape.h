@@ -34,6 +34,7 @@ struct dr_json_shapes {
 };
 void dr_json_shapes_init(struct dr_json_shapes *s, const struct dr_json_plan *p);
 void dr_json_shapes_done(struct dr_json_shapes *s);
-/* A record as written: a JSON value and nothing else, which the caller has checked. */
+/* A record as written: a JSON value, which the caller has checked. A number or name with
+ * something after it is passed over. */
 void dr_json_shapes_look(struct dr_json_shapes *s, const char *text, size_t n, int64_t line);
 #endif
