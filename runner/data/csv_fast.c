@@ -4,7 +4,8 @@
  * many of them follow its start as there are columns, and the last is its only
  * line end. In a regular piece, which most are, that is so for all records and
  * known at once; otherwise records are looked at one by one, and the first that
- * is not plain ends the run. */
+ * is not plain ends the run. Records with a doubled quote, where they are rare, are runs of their
+ * own: taking quotes out costs all fields of a run. */
 #include "data/csv_fast.h"
 #include "data/utf8.h"
 
@@ -35,6 +36,15 @@ static bool is_regular(const struct dr_csv_fast *fast, const struct dr_csv_index
     return others == 0 && is_line_end(fast, index->at[index->n]);
 }
 
+/* Note where a quote follows a quote: as many places as there is room for. */
+static void find_pairs(struct dr_csv_fast *fast, char quote)
+{
+    const char *p = fast->piece->p, *end = p + fast->end;
+    for (const char *q = p; fast->pairs < DR_CSV_PAIRS && (q = memchr(q, quote, (size_t)(end - q))); q++)
+        if (q[1] == quote)
+            fast->pair[fast->pairs++] = (uint32_t)(q - p);
+}
+
 void dr_csv_fast_begin(struct dr_csv_fast *fast, struct dr_csv_worker *w, const struct dr_csv_piece *piece)
 {
     const struct dr_csv_format *f = w->format;
@@ -54,6 +64,8 @@ void dr_csv_fast_begin(struct dr_csv_fast *fast, struct dr_csv_worker *w, const 
     fast->end = (size_t)index->at[index->n] + 1;
     fast->usable = !index->high || dr_utf8_valid_wide(w->isa >= DR_CSV_AVX2, piece->p, index->at[index->n]);
     fast->regular = fast->usable && is_regular(fast, index, (size_t)f->n);
+    if (fast->usable && index->doubled)
+        find_pairs(fast, f->quote);
 }
 
 /* The separator right before offset `at`, where a record starts; false where
@@ -87,6 +99,36 @@ static size_t count_plain(const struct dr_csv_fast *fast, const struct dr_csv_in
     for (rows = left; rows > 0 && before[(rows - 1) * nc] + 1 >= fast->piece->limit;)
         rows--;
     return rows;
+}
+
+/* How many of `rows` records end before offset `at`. */
+static size_t records_before(const uint32_t *ends, size_t nc, size_t rows, uint32_t at)
+{
+    size_t low = 0;
+    for (size_t high = rows; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (ends[(middle + 1) * nc - 1] < at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* How many of `rows` records to read in one go: all before one with a doubled quote, or that. */
+static size_t cut_run(struct dr_csv_fast *fast, const uint32_t *ends, size_t nc, size_t rows,
+                      bool *ret_doubled)
+{
+    *ret_doubled = fast->pairs == DR_CSV_PAIRS; /* there may be more than are noted */
+    if (*ret_doubled)
+        return rows;
+    while (fast->pairs_used < fast->pairs && fast->pair[fast->pairs_used] < ends[-1] + 1)
+        fast->pairs_used++;
+    if (fast->pairs_used == fast->pairs)
+        return rows;
+    size_t before = records_before(ends, nc, rows, fast->pair[fast->pairs_used]);
+    *ret_doubled = before == 0;
+    return before > 0 ? before : 1;
 }
 
 /* Number the lines of the last `rows` rows, which a run has appended. */
@@ -124,15 +166,19 @@ size_t dr_csv_fast_run(struct dr_csv_fast *fast, struct dr_csv_worker *w, struct
     size_t nc = (size_t)w->format->n;
     if (!fast->usable || !find_start(fast, index, at))
         return 0;
-    size_t rows = count_plain(fast, index, nc);
-    if (rows == 0)
+    if (fast->plain == 0)
+        fast->plain = count_plain(fast, index, nc);
+    if (fast->plain == 0)
         return 0;
+    bool doubled;
     const uint32_t *before = index->at + fast->next;
+    size_t rows = cut_run(fast, before + 1, nc, fast->plain, &doubled);
+    fast->plain -= rows;
     struct dr_csv_run run = { .p = fast->piece->p,
                               .ends = before + 1,
                               .rows = (int64_t)rows,
                               .quotes = index->quotes,
-                              .doubled = index->doubled,
+                              .doubled = doubled,
                               .returns = index->returns };
     dr_csv_cells_append_run(w->cells, &run);
     if (w->format->lines)

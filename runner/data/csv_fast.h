@@ -3,6 +3,8 @@
 #define DR_CSV_FAST_H
 #include "data/csv_piece.h"
 
+enum { DR_CSV_PAIRS = 64 };
+
 /* A piece, or a part of one, and how far its separators have been used. */
 struct dr_csv_fast {
     const struct dr_csv_piece *piece;
@@ -10,6 +12,10 @@ struct dr_csv_fast {
     size_t end;   /* offset past the last record that ends in the piece */
     bool regular; /* every record has as many fields as there are columns */
     size_t next;  /* the separator before the next record, in index.at */
+    size_t plain; /* records from there on that are known to be plain */
+    /* Where a quote follows a quote, in order; only where some are doubled, and that few. */
+    uint32_t pair[DR_CSV_PAIRS];
+    int32_t pairs, pairs_used;
 };
 void dr_csv_fast_begin(struct dr_csv_fast *fast, struct dr_csv_worker *w, const struct dr_csv_piece *piece);
 /* Append the plain records from offset `at` of the piece, which starts one, and

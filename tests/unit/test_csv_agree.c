@@ -157,6 +157,23 @@ static void test_records_longer_than_a_range(void **state)
     dr_pool_done();
 }
 
+/* Doubled quotes in few records: these are read apart from the others, in the first, the last and
+ * neighbouring ones, too. */
+static void test_doubled_quotes_far_apart(void **state)
+{
+    (void)state;
+    DR_AUTO_BUF text = { 0 };
+    dr_buf_puts(&text, "id,text,more\n");
+    for (int i = 0; i < 2000; i++) {
+        bool doubled = i == 0 || i == 1999 || i % 97 == 5 || i % 97 == 6;
+        dr_buf_printf(&text, "%d,\"%s\",%s\n", i % 7, doubled ? "\"\"a\"\", b" : "a, b",
+                      i % 331 == 0 ? "\"\"" : "\"x\ny\"");
+    }
+    seed = 7;
+    check_agreement(dr_buf_str(&text), false);
+    check_agreement(dr_buf_str(&text), true);
+}
+
 static void test_codes_do_not_depend_on_threads(void **state)
 {
     (void)state;
@@ -187,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_clean_text_on_three_threads),
         cmocka_unit_test(test_dirty_text_on_three_threads),
         cmocka_unit_test(test_records_longer_than_a_range),
+        cmocka_unit_test(test_doubled_quotes_far_apart),
         cmocka_unit_test(test_codes_do_not_depend_on_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
