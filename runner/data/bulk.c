@@ -6,14 +6,14 @@ enum { ALIGN = 64, SLACK = 32, BLOCK = (4 << 20) - SLACK };
 static void next_block(struct dr_bulk *b)
 {
     dr_mem_unref(b->block);
-    b->block = dr_mem_new_large(BLOCK);
+    b->block = dr_mem_new_in_order(BLOCK);
     b->used = 0;
 }
 
 void *dr_bulk_take(struct dr_bulk *b, size_t n, struct dr_mem **ret_owner)
 {
     if (!b->large || n > BLOCK / 4) {
-        *ret_owner = dr_mem_new_large(n);
+        *ret_owner = dr_mem_new_in_order(n);
         return (*ret_owner)->p;
     }
     size_t padded = (n + SLACK + ALIGN - 1) & ~(size_t)(ALIGN - 1);

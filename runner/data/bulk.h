@@ -1,9 +1,9 @@
 /* bulk.h - memory for the many arrays that a reader makes, out of few large blocks.
  * Layer: data.
  *
- * The first touch of fresh memory is what costs most on a virtual machine. Blocks lie
- * in huge pages, and those of tables that are gone are lent again. An array keeps the
- * block that it lies in. */
+ * The first touch of fresh memory is what costs most on a virtual machine. Blocks of tables
+ * that are gone are lent again; fresh ones are written in order, and lie in usual pages (pages.c).
+ * An array keeps the block that it lies in. */
 #ifndef DR_BULK_H
 #define DR_BULK_H
 #include "data/column.h"

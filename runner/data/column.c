@@ -12,7 +12,7 @@
 
 #define BUFFER_ALIGN ((size_t)64)
 #define BUFFER_SLACK ((size_t)32)    /* readable past the end, for vector loads */
-#define LARGE (DR_HUGE_PAGE * 3 / 2) /* from here on huge pages pay */
+#define LARGE (DR_HUGE_PAGE * 3 / 2) /* from here on pages of their own pay */
 
 /* ---- memory -------------------------------------------------------------- */
 
@@ -49,15 +49,25 @@ static void give_back(struct dr_mem *m)
     dr_pages_put(m->p, m->n);
 }
 
-struct dr_mem *dr_mem_new_large(size_t n)
+static struct dr_mem *new_in_pages(size_t n, enum dr_pages_size size)
 {
     if (n < LARGE || n > SIZE_MAX - BUFFER_SLACK)
         return dr_mem_new(n);
     struct dr_mem *m = dr_malloc(sizeof *m);
     atomic_init(&m->refs, 1);
-    m->p = dr_pages_get(n + BUFFER_SLACK, &m->n);
+    m->p = dr_pages_get(n + BUFFER_SLACK, size, &m->n);
     m->release = give_back;
     return m;
+}
+
+struct dr_mem *dr_mem_new_large(size_t n)
+{
+    return new_in_pages(n, DR_PAGES_HUGE);
+}
+
+struct dr_mem *dr_mem_new_in_order(size_t n)
+{
+    return new_in_pages(n, DR_PAGES_USUAL);
 }
 
 struct dr_mem *dr_mem_ref(struct dr_mem *m)

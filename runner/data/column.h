@@ -30,8 +30,10 @@ struct dr_mem {
 };
 struct dr_mem *dr_mem_new(size_t n); /* aligned, padded, not zeroed */
 struct dr_mem *dr_mem_new_zero(size_t n);
-/* The same; megabytes lie in huge pages that may have been used before, and n may be more. */
+/* The same; megabytes lie in pages that may have been used before, huge ones where they are used in
+ * no order, and n may be more. */
 struct dr_mem *dr_mem_new_large(size_t n);
+struct dr_mem *dr_mem_new_in_order(size_t n);
 struct dr_mem *dr_mem_ref(struct dr_mem *m);
 void dr_mem_unref(struct dr_mem *m); /* NULL is fine */
 

@@ -1,7 +1,11 @@
 /* pages.c - a short list of free blocks before mmap.
  *
  * A block serves a request of at least half its size. The oldest blocks are
- * unmapped when the list is full or holds too much. */
+ * unmapped when the list is full or holds too much.
+ *
+ * Huge pages are not always the cheaper ones to touch first. They are cut from large free areas, and
+ * just those a virtual machine gives back to its host: touching them again then costs ten times as
+ * much as touching usual pages, which the kernel takes from small areas first. */
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -43,12 +47,25 @@ static struct block find_kept(size_t room)
     return best < 0 ? (struct block){ 0 } : take_out(best);
 }
 
-static void *map_aligned(size_t room)
+static char *map(size_t room)
 {
-    size_t wide = room + DR_HUGE_PAGE;
-    char *p = mmap(NULL, wide, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         dr_die_oom(room);
+    return p;
+}
+
+/* All of it will be written: touching it here spares a page fault for each page. */
+static void *map_usual(size_t room)
+{
+    char *p = map(room);
+    (void)madvise(p, room, MADV_POPULATE_WRITE); /* a wish, that older kernels do not know */
+    return p;
+}
+
+static void *map_huge(size_t room)
+{
+    char *p = map(room + DR_HUGE_PAGE);
     size_t before = -(uintptr_t)p & (DR_HUGE_PAGE - 1);
     if (before)
         (void)munmap(p, before);
@@ -57,17 +74,17 @@ static void *map_aligned(size_t room)
     return p + before;
 }
 
-void *dr_pages_get(size_t n, size_t *ret_room)
+void *dr_pages_get(size_t n, enum dr_pages_size size, size_t *ret_room)
 {
     if (n > SIZE_MAX / 4)
         dr_die_oom(n);
-    size_t unit = n < DR_HUGE_PAGE ? 65536 : DR_HUGE_PAGE;
+    size_t unit = size == DR_PAGES_USUAL || n < DR_HUGE_PAGE ? 65536 : DR_HUGE_PAGE;
     size_t room = (n + unit - 1) / unit * unit;
     pthread_mutex_lock(&pages.lock);
     struct block b = find_kept(room);
     pthread_mutex_unlock(&pages.lock);
     if (!b.p)
-        b = (struct block){ map_aligned(room), room };
+        b = (struct block){ size == DR_PAGES_HUGE ? map_huge(room) : map_usual(room), room };
     *ret_room = b.room;
     return b.p;
 }

@@ -87,7 +87,7 @@ static void add_slab(struct dr_rollup_pool *p)
 {
     size_t want = exceeds(p, p->slab) ? SLAB_MIN : p->slab, n = want > p->block ? want : p->block;
     struct slab *slab = dr_arena_alloc(&p->slabs, sizeof(*slab));
-    slab->p = dr_pages_get(n, &slab->n);
+    slab->p = dr_pages_get(n, DR_PAGES_HUGE, &slab->n);
     dr_arena_defer(&p->slabs, give_back, slab);
     atomic_fetch_add_explicit(&p->store->used, slab->n, memory_order_relaxed);
     p->at = slab->p;

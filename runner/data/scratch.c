@@ -128,7 +128,7 @@ void dr_scratch_touched(struct dr_scratch *s, size_t n)
 static void from_pages(struct dr_scratch *s, size_t n)
 {
     size_t room;
-    void *p = dr_pages_get(n, &room);
+    void *p = dr_pages_get(n, DR_PAGES_HUGE, &room);
     *s = (struct dr_scratch){ .p = p, .n = room, .kind = KIND_PAGES };
     atomic_fetch_add(&scratch.used, room);
 }
