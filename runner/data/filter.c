@@ -12,6 +12,7 @@
 #include "data/pool.h"
 
 #define BLOCK ((int64_t)16384)      /* rows of the source: 128 KB of a wide column */
+#define FEW 8                       /* one in so many rows of a block: they are listed */
 #define OFFSETS (DR_CHUNK_ROWS + 8) /* of a chunk: one more than its rows, and aligned */
 #define LARGE_CELLS (1 << 19)       /* so many are megabytes: they go into blocks that are used again */
 
@@ -23,7 +24,7 @@ struct room {
 struct target {
     struct room valid, values, bytes;
     int64_t *text_start;  /* STRING: by chunk, where its text begins */
-    int64_t *text_before; /* STRING: by block, likewise; first its length */
+    int64_t *text_before; /* STRING: by block, likewise, and then all; first its length */
 };
 
 struct side {
@@ -99,12 +100,69 @@ static void pick_block(const struct side *s, int32_t column, int64_t block)
     each_window(s, c, from, to, pick_window, &p);
 }
 
+/* ---- where few rows are chosen ---------------------------------------------------------- */
+
+/* Rows of a block, from its first one on: the same for all columns, so that words of
+ * bits are looked at once. */
+struct few {
+    int n; /* -1: more than that */
+    uint16_t row[BLOCK / FEW];
+};
+
+static void list_rows(const struct side *s, int64_t block, struct few *few)
+{
+    int64_t from, to;
+    int n = 0;
+    block_rows(s->f, block, &from, &to);
+    few->n = -1;
+    if ((s->before[block + 1] - s->before[block]) * FEW > BLOCK)
+        return;
+    for (int64_t row = from; row < to; row += 64) {
+        uint64_t chosen = s->f->words[row >> 6] ^ s->flip;
+        if (to - row < 64)
+            chosen &= (UINT64_C(1) << (to - row)) - 1;
+        for (; chosen; chosen &= chosen - 1)
+            few->row[n++] = (uint16_t)(row - from + __builtin_ctzll(chosen));
+    }
+    few->n = n;
+}
+
+static inline void gather(const struct side *s, int32_t column, int64_t block, const struct few *few,
+                          size_t width)
+{
+    const struct dr_column *c = s->f->t->columns[column];
+    char *out = (char *)s->to[column].values.p + (size_t)s->before[block] * width;
+    int64_t from = block * BLOCK;
+    int32_t chunk = dr_column_chunk_of(c, from);
+    for (int k = 0; k < few->n; chunk++) {
+        const char *values = c->chunk[chunk]->values;
+        int64_t start = c->start[chunk] - from, end = c->start[chunk + 1] - from;
+        for (; k < few->n && few->row[k] < end; k++, out += width)
+            memcpy(out, values + (few->row[k] - start) * (int64_t)width, width);
+    }
+}
+
+static void gather_block(const struct side *s, int32_t column, int64_t block, const struct few *few)
+{
+    switch (dr_type_width(s->f->t->columns[column]->type)) {
+    case 4:
+        gather(s, column, block, few, 4);
+        break;
+    case 8:
+        gather(s, column, block, few, 8);
+        break;
+    default:
+        gather(s, column, block, few, 16);
+    }
+}
+
 /* ---- texts -------------------------------------------------------------------------- */
 
-/* Rows of a side from `row` on; `at` bytes of text lie before them. */
+/* Rows of a side from `row` on; `at` bytes of text lie before them, and those of the block
+ * end at `end`. */
 struct texts {
     const struct target *to;
-    int64_t row, at;
+    int64_t row, at, end;
 };
 
 static inline int64_t until_chunk_end(int64_t row, int64_t n)
@@ -113,13 +171,10 @@ static inline int64_t until_chunk_end(int64_t row, int64_t n)
     return n < left ? n : left;
 }
 
-static void measure_window(void *ctx, const struct dr_array *a, int64_t i, int rows, uint64_t chosen)
+static void measure_window(void *ctx, const struct dr_array *a, int64_t i, int n, uint64_t chosen)
 {
-    const int64_t *offsets = (const int64_t *)a->values + i;
     int64_t *length = ctx;
-    (void)rows;
-    for (int at, n; dr_next_run(&chosen, &at, &n);)
-        *length += offsets[at + n] - offsets[at];
+    *length += dr_pick_texts_length(a, i, n, chosen);
 }
 
 /* Text of all rows [from, to). */
@@ -145,30 +200,43 @@ static void measure_block(const struct filter *f, int32_t column, int64_t block)
         f->side[1].to[column].text_before[block] = text_of_rows(c, from, to) - in;
 }
 
-static void copy_window(void *ctx, const struct dr_array *a, int64_t i, int rows, uint64_t chosen)
+/* Rows that go into one chunk. */
+static void copy_rows(struct texts *t, const struct dr_array *a, int64_t i, int n, uint64_t chosen)
+{
+    int64_t chunk = t->row / DR_CHUNK_ROWS, start = t->to->text_start[chunk], row = t->row % DR_CHUNK_ROWS;
+    int64_t *offset = (int64_t *)t->to->values.p + chunk * OFFSETS + row;
+    struct dr_pick_text p = { (char *)t->to->bytes.p + start, offset, t->at - start, t->end - start };
+    if (row == 0)
+        *offset = p.at;
+    dr_pick_texts(&p, a, i, n, chosen);
+    t->at = p.at + start;
+    t->row += p.offset - offset;
+}
+
+static uint64_t lowest_bits(uint64_t bits, int64_t n)
+{
+    uint64_t rest = bits;
+    for (; n; n--)
+        rest &= rest - 1;
+    return bits ^ rest;
+}
+
+static void copy_window(void *ctx, const struct dr_array *a, int64_t i, int n, uint64_t chosen)
 {
     struct texts *t = ctx;
-    (void)rows;
-    for (int at, left; dr_next_run(&chosen, &at, &left);) {
-        const int64_t *from = (const int64_t *)a->values + i + at;
-        if (from[left] > from[0]) /* else there may be no bytes at all */
-            memcpy((char *)t->to->bytes.p + t->at, a->bytes + from[0], (size_t)(from[left] - from[0]));
-        for (int64_t n; left; left -= (int)n, t->row += n, t->at += from[n] - from[0], from += n) {
-            int64_t chunk = t->row / DR_CHUNK_ROWS;
-            int64_t *offset = (int64_t *)t->to->values.p + chunk * OFFSETS + t->row % DR_CHUNK_ROWS;
-            int64_t moved = t->at - t->to->text_start[chunk] - from[0];
-            n = until_chunk_end(t->row, left);
-            if (t->row % DR_CHUNK_ROWS == 0)
-                offset[0] = from[0] + moved;
-            for (int64_t k = 1; k <= n; k++)
-                offset[k] = from[k] + moved;
-        }
+    int64_t left = until_chunk_end(t->row, 64);
+    if (left < 64 && __builtin_popcountll(chosen) > left) {
+        uint64_t first = lowest_bits(chosen, left);
+        copy_rows(t, a, i, n, first);
+        chosen ^= first;
     }
+    copy_rows(t, a, i, n, chosen);
 }
 
 static void copy_block(const struct side *s, int32_t column, int64_t block)
 {
-    struct texts t = { &s->to[column], s->before[block], s->to[column].text_before[block] };
+    const struct target *target = &s->to[column];
+    struct texts t = { target, s->before[block], target->text_before[block], target->text_before[block + 1] };
     int64_t from, to;
     block_rows(s->f, block, &from, &to);
     each_window(s, s->f->t->columns[column], from, to, copy_window, &t);
@@ -194,6 +262,7 @@ static int64_t add_lengths(const struct side *s, const struct target *to)
         to->text_before[block] = all;
         all += length;
     }
+    to->text_before[s->f->blocks] = all;
     return all;
 }
 
@@ -230,14 +299,30 @@ static void pick_bitmaps(const struct filter *f, int32_t column)
 
 /* ---- all columns ------------------------------------------------------------------------ */
 
+static void fill_side(const struct side *s, int32_t column, int64_t block, const struct few *few)
+{
+    int32_t type = s->f->t->columns[column]->type;
+    if (type == DR_TYPE_STRING)
+        copy_block(s, column, block);
+    else if (dr_type_width(type) && few->n >= 0)
+        gather_block(s, column, block, few);
+    else if (dr_type_width(type))
+        pick_block(s, column, block);
+}
+
+/* The side with more rows first: its reads are foreseen, and those of the other find
+ * what they look for in the cache. */
 static void fill_block(const struct filter *f, int64_t block)
 {
-    for (int32_t i = 0; i < f->t->n; i++)
-        for (int k = 0; k < f->n; k++)
-            if (f->t->columns[i]->type == DR_TYPE_STRING)
-                copy_block(&f->side[k], i, block);
-            else if (dr_type_width(f->t->columns[i]->type))
-                pick_block(&f->side[k], i, block);
+    int larger = f->n == 2 && f->side[1].rows > f->side[0].rows;
+    struct few few[2];
+    for (int k = 0; k < f->n; k++)
+        list_rows(&f->side[k], block, &few[k]);
+    for (int32_t i = 0; i < f->t->n; i++) {
+        fill_side(&f->side[larger], i, block, &few[larger]);
+        if (f->n == 2)
+            fill_side(&f->side[!larger], i, block, &few[!larger]);
+    }
 }
 
 /* The bitmaps first: each takes longer than a block. */
@@ -283,7 +368,7 @@ static void make_room(struct side *s)
         if (c->type != DR_TYPE_STRING)
             continue;
         to->text_start = dr_malloc((size_t)chunks_of(s->rows) * sizeof *to->text_start);
-        to->text_before = dr_malloc((size_t)s->f->blocks * sizeof *to->text_before);
+        to->text_before = dr_malloc(((size_t)s->f->blocks + 1) * sizeof *to->text_before);
     }
 }
 

@@ -26,6 +26,18 @@ struct dr_pick {
 typedef void (*dr_pick_fn)(struct dr_pick *p, const struct dr_array *a, int64_t i, uint64_t rows);
 dr_pick_fn dr_pick_values(size_t width); /* that of a value: 4, 8 or 16 bytes */
 
+/* Texts go to bytes + at; [at, end) is written by nobody else, not even in passing.
+ * *offset says where the last text before ends, and the ends of those chosen come after it. */
+struct dr_pick_text {
+    char *bytes;
+    int64_t *offset;
+    int64_t at, end;
+};
+/* Put the texts of chosen rows among n, at least one. */
+void dr_pick_texts(struct dr_pick_text *p, const struct dr_array *a, int64_t i, int n, uint64_t rows);
+/* How many bytes they have. */
+int64_t dr_pick_texts_length(const struct dr_array *a, int64_t i, int n, uint64_t rows);
+
 /* Bits go where a whole word may be written; the first must be the first of a byte. */
 struct dr_pick_bits {
     uint8_t *to;

@@ -49,10 +49,11 @@ static void check_part(const struct dr_table *t, const uint8_t *bits, bool bit, 
     assert_int_equal(part->rows, at);
 }
 
-/* Of 20 rows about `share` go to one side, alone or in runs. */
-static void check_split(uint64_t *seed, int64_t rows, int64_t share, int64_t run)
+/* Of 20 rows about `share` go to one side, alone or in runs. The table is let go. */
+static void check_split_of(struct dr_table *t, uint64_t *seed, int64_t share, int64_t run)
 {
-    struct dr_table *t = few_table(seed, rows), *in = NULL, *out = NULL;
+    int64_t rows = t->rows;
+    struct dr_table *in = NULL, *out = NULL;
     uint8_t *bits = calloc((size_t)rows / 8 + 1, 1);
     assert_non_null(bits);
     for (int64_t i = 0; i < rows;) {
@@ -66,12 +67,43 @@ static void check_split(uint64_t *seed, int64_t rows, int64_t share, int64_t run
     dr_table_split(t, bits, &in, &out);
     check_part(t, bits, true, in);
     check_part(t, bits, false, out);
-    assert_ptr_equal(column_named(in, "dict")->dict, column_named(t, "dict")->dict);
-    assert_ptr_equal(column_named(out, "dict")->dict, column_named(t, "dict")->dict);
+    for (int32_t i = 0; i < t->n; i++) {
+        assert_ptr_equal(in->columns[i]->dict, t->columns[i]->dict);
+        assert_ptr_equal(out->columns[i]->dict, t->columns[i]->dict);
+    }
     dr_table_unref(t);
     dr_table_unref(in);
     dr_table_unref(out);
     free(bits);
+}
+
+static void check_split(uint64_t *seed, int64_t rows, int64_t share, int64_t run)
+{
+    check_split_of(few_table(seed, rows), seed, share, run);
+}
+
+/* Texts of up to `most` bytes, of which there are none after the last one. */
+static struct dr_table *text_table(uint64_t *seed, int64_t rows, int64_t most)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    struct dr_builder *b = dr_builder_new(DR_TYPE_STRING);
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t n = random_below(seed, most + 1);
+        dr_builder_append_bytes(b, letters + random_below(seed, (int64_t)sizeof letters - n), n);
+    }
+    return table_of(1, (const char *const[]){ "text" }, (struct dr_column *[]){ dr_builder_finish(b) });
+}
+
+static void texts_of_all_lengths_are_split(void **state)
+{
+    static const int64_t most[] = { 0, 1, 9, 15, 16, 17, 24, 60 }, shares[] = { 0, 1, 7, 12, 19 };
+    (void)state;
+    uint64_t seed = 16;
+    for (size_t m = 0; m < sizeof most / sizeof most[0]; m++)
+        for (size_t s = 0; s < sizeof shares / sizeof shares[0]; s++)
+            check_split_of(text_table(&seed, 200 + 20000 * (int64_t)(s % 2), most[m]), &seed, shares[s],
+                           s == 4 ? 3 : 1);
+    check_split_of(text_table(&seed, DR_CHUNK_ROWS + 9000, 30), &seed, 19, 1);
 }
 
 static void a_split_gives_each_row_to_one_side_in_order(void **state)
@@ -390,6 +422,7 @@ int main(void)
         cmocka_unit_test(filter_copies_runs_across_chunks),
         cmocka_unit_test(a_split_gives_each_row_to_one_side_in_order),
         cmocka_unit_test(a_split_goes_across_blocks_and_chunks),
+        cmocka_unit_test(texts_of_all_lengths_are_split),
         cmocka_unit_test(take_gives_the_rows_asked_for),
         cmocka_unit_test(take_refuses_rows_that_are_not_there),
         cmocka_unit_test(take_of_a_column_gives_null_for_minus_one),
