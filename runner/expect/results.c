@@ -212,15 +212,21 @@ static int32_t number_of_set(struct quarantine *q, const uint64_t *bits)
     return *recent - 1;
 }
 
-/* The checks that refuse each of 64 rows, where of_row is 0. Most rows break few
- * rules, so that their bits are set one by one. */
-static void turn_word(const struct quarantine *q, int64_t w, uint64_t *of_row)
+/* Of each check the 64 rows of a word. */
+static void words_of(const struct quarantine *q, int64_t w, uint64_t *of_check)
 {
-    for (int32_t k = 0; k < q->n; k++) {
-        uint64_t word;
-        memcpy(&word, q->checks[k]->unexpected + w * 8, sizeof word);
-        for (; word; word &= word - 1)
-            of_row[(size_t)__builtin_ctzll(word) * q->width + (size_t)k / 64] |= UINT64_C(1) << k % 64;
+    for (int32_t k = 0; k < q->n; k++)
+        memcpy(&of_check[k], q->checks[k]->unexpected + w * 8, sizeof *of_check);
+}
+
+/* The checks that refuse a row: of all of them one bit, as which of them do follows no rule
+ * that a processor could learn. */
+static void checks_of_row(const struct quarantine *q, const uint64_t *of_check, int at, uint64_t *bits)
+{
+    for (size_t w = 0; w < q->width; w++) {
+        int32_t first = (int32_t)w * 64, k = q->n < first + 64 ? q->n : first + 64;
+        for (bits[w] = 0; k-- > first;)
+            bits[w] = bits[w] << 1 | (of_check[k] >> at & 1);
     }
 }
 
@@ -228,15 +234,15 @@ static void turn_word(const struct quarantine *q, int64_t w, uint64_t *of_row)
 static int32_t *sets_of_rows(struct quarantine *q)
 {
     int32_t *of = dr_malloc(((size_t)q->n_bad + 1) * sizeof *of);
-    uint64_t *of_row = dr_arena_array(&q->arena, 64 * q->width + 1, sizeof *of_row);
+    uint64_t *of_check = dr_arena_array(&q->arena, (size_t)q->n + 1, sizeof *of_check);
+    uint64_t *bits = dr_arena_array(&q->arena, q->width + 1, sizeof *bits);
     int64_t n = 0;
     for (int64_t w = 0; w < dr_words(q->rows); w++) {
         if (q->bad[w])
-            turn_word(q, w, of_row);
+            words_of(q, w, of_check);
         for (uint64_t left = q->bad[w]; left; left &= left - 1) {
-            uint64_t *bits = of_row + (size_t)__builtin_ctzll(left) * q->width;
+            checks_of_row(q, of_check, __builtin_ctzll(left), bits);
             of[n++] = number_of_set(q, bits);
-            memset(bits, 0, q->width * sizeof *bits);
         }
     }
     return of;
@@ -266,14 +272,12 @@ static struct dr_column *text_column(const struct quarantine *q, const int32_t *
     return c;
 }
 
-static int32_t with_reasons(struct quarantine *q, const struct dr_table *rows, struct dr_table **ret,
-                            struct dr_err *err)
+static int32_t with_reasons(const struct quarantine *q, const int32_t *of, const struct dr_table *rows,
+                            struct dr_table **ret, struct dr_err *err)
 {
     struct dr_table *one = NULL;
-    int32_t *of = sets_of_rows(q);
     struct dr_column *reasons = text_column(q, of, false);
     struct dr_column *ids = text_column(q, of, true);
-    free(of);
     int32_t rc = dr_table_with(rows, "_reasons", reasons, &one, err);
     if (!rc)
         rc = dr_table_with(one, "_expectations", ids, ret, err);
@@ -292,8 +296,9 @@ int32_t dr_expect_split(const struct dr_results *r, const struct dr_table *table
         return dr_fail(err, DR_EBUG, "the results are of a table of %lld rows, this one has %lld",
                        (long long)r->rows, (long long)table->rows);
     find_bad(&q, r);
+    DR_AUTO_FREE int32_t *of = sets_of_rows(&q); /* now: the checks' bits are in the cache */
     dr_table_split(table, (const uint8_t *)q.bad, &bad, &good);
-    int32_t rc = with_reasons(&q, bad, ret_quarantined, err);
+    int32_t rc = with_reasons(&q, of, bad, ret_quarantined, err);
     quarantine_done(&q);
     dr_table_unref(bad);
     if (rc)
