@@ -1,11 +1,12 @@
 /* pairs.c - a question about the two values of each row. See plan.h.
  *
  * Where both columns have few codes, it is asked once for each combination of
- * codes that occurs; else row by row, on all threads. */
+ * codes that occurs, or, of very few, for each there can be; else row by row, on all threads. */
 #include <pthread.h>
 #include "expect/plan.h"
 
 #define COMBOS_MIN 65536
+#define ROWS_PER_COMBO 256 /* looking at so many costs more than asking about one */
 
 struct pairs {
     struct dr_source *a, *b;
@@ -20,15 +21,20 @@ struct pairs {
     struct dr_err err;
 };
 
-/* Codes of a run, missing values as the code past the last. */
-static void codes_of_run(const struct dr_source *s, int64_t row, int m, int32_t *hint, int32_t *codes)
+/* Codes of a run, missing values as the code past the last; in `room` where there are any. */
+static const int32_t *codes_of_run(const struct dr_source *s, int64_t row, int m, int32_t *hint,
+                                   int32_t *room)
 {
     int64_t i;
     const struct dr_array *a = dr_column_at(s->raw, row, hint, &i);
-    memcpy(codes, (const int32_t *)a->values + i, (size_t)m * sizeof *codes);
+    const int32_t *codes = (const int32_t *)a->values + i;
     uint64_t null = s->null ? s->null[row >> 6] >> (row & 63) & ~UINT64_C(0) >> (64 - m) : 0;
+    if (!null)
+        return codes;
+    memcpy(room, codes, (size_t)m * sizeof *codes);
     for (; null; null &= null - 1)
-        codes[__builtin_ctzll(null)] = (int32_t)s->codes->n;
+        room[__builtin_ctzll(null)] = (int32_t)s->codes->n;
+    return room;
 }
 
 struct combo_run {
@@ -36,37 +42,32 @@ struct combo_run {
     int32_t hints[2];
 };
 
-static void combos_of_run(struct combo_run *run, int64_t row, int m, int64_t *combos)
-{
-    int32_t a[64], b[64];
-    codes_of_run(run->p->a, row, m, &run->hints[0], a);
-    codes_of_run(run->p->b, row, m, &run->hints[1], b);
-    for (int j = 0; j < m; j++)
-        combos[j] = a[j] * run->p->width + b[j];
-}
-
-static void mark_run(void *ctx, const struct dr_array *a, int64_t i, int m, int64_t row)
+static void mark_run(void *ctx, const struct dr_array *array, int64_t i, int m, int64_t row)
 {
     struct combo_run *run = ctx;
-    int64_t combos[64];
-    (void)a;
+    struct pairs *p = run->p;
+    int32_t room[2][64];
+    const int32_t *a = codes_of_run(p->a, row, m, &run->hints[0], room[0]);
+    const int32_t *b = codes_of_run(p->b, row, m, &run->hints[1], room[1]);
+    (void)array;
     (void)i;
-    combos_of_run(run, row, m, combos);
     for (int j = 0; j < m; j++) /* threads may mark one combination at once */
-        __atomic_store_n(&run->p->seen[combos[j]], 1, __ATOMIC_RELAXED);
+        __atomic_store_n(&p->seen[a[j] * p->width + b[j]], 1, __ATOMIC_RELAXED);
 }
 
-static void answer_run(void *ctx, const struct dr_array *a, int64_t i, int m, int64_t row)
+static void answer_run(void *ctx, const struct dr_array *array, int64_t i, int m, int64_t row)
 {
     struct combo_run *run = ctx;
-    int64_t combos[64];
+    const struct pairs *p = run->p;
+    int32_t room[2][64];
+    const int32_t *a = codes_of_run(p->a, row, m, &run->hints[0], room[0]);
+    const int32_t *b = codes_of_run(p->b, row, m, &run->hints[1], room[1]);
     uint64_t w = 0;
-    (void)a;
+    (void)array;
     (void)i;
-    combos_of_run(run, row, m, combos);
-    for (int j = 0; j < m; j++)
-        w |= (uint64_t)run->p->answers[combos[j]] << j;
-    run->p->in[row >> 6] |= w << (row & 63);
+    for (int j = m; j-- > 0;)
+        w = w << 1 | p->answers[a[j] * p->width + b[j]];
+    p->in[row >> 6] |= w << (row & 63);
 }
 
 static void mark_block(void *ctx, int64_t block, int64_t from, int64_t to)
@@ -106,15 +107,34 @@ static int32_t ask_combos(struct pairs *p, int64_t combos, int64_t *ret_yes, int
     return DR_OK;
 }
 
+static bool occurs(const struct dr_source *s, int64_t code)
+{
+    return code == s->codes->n ? s->null != NULL : dr_row_get(s->codes->used, code);
+}
+
+/* As if each value of one column occurred with each of the other. */
+static void mark_all(struct pairs *p, int64_t combos)
+{
+    for (int64_t k = 0; k < combos; k++)
+        p->seen[k] = occurs(p->a, k / p->width) && occurs(p->b, k % p->width);
+}
+
 static int32_t by_combo(struct pairs *p, int64_t combos)
 {
     int64_t rows = p->a->rows, yes, no;
+    bool few = combos <= rows / ROWS_PER_COMBO;
     DR_AUTO_FREE uint8_t *seen = dr_calloc((size_t)combos, 1);
     DR_AUTO_FREE uint8_t *answers = dr_calloc((size_t)combos, 1);
     p->seen = seen;
     p->answers = answers;
-    dr_each_block(rows, mark_block, p);
-    DR_TRY(ask_combos(p, combos, &yes, &no));
+    if (few)
+        mark_all(p, combos);
+    if (!few || ask_combos(p, combos, &yes, &no)) { /* an error may be about one that does not occur */
+        memset(seen, 0, (size_t)combos);
+        p->err = (struct dr_err){ 0 };
+        dr_each_block(rows, mark_block, p);
+        DR_TRY(ask_combos(p, combos, &yes, &no));
+    }
     if (yes && no)
         dr_each_block(rows, answer_block, p);
     else if (yes)
