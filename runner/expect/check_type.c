@@ -268,7 +268,7 @@ static int32_t each_value(struct dr_eval *e, uint64_t *unexpected, struct dr_err
     bool spelt = s->type != s->raw->type && (kinds & kind_of_type(s->type, s->zoned));
     if (!spelt)
         dr_rows_fill(unexpected, s->rows);
-    else if (s->refused)
+    else if (dr_source_refused(e->plan, s))
         dr_rows_or(unexpected, s->refused, s->rows);
     return DR_OK;
 }

@@ -3,11 +3,14 @@
  *
  * One pass over the codes counts them. From then on a question about values is
  * answered by code, and only an answer that differs between codes in use is
- * spread over the rows. */
+ * spread over the rows. The rows that got another answer than most, where they are few, are
+ * listed with their codes: the next question finds the same codes odd more often than not, and
+ * then is answered from the list. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 #include "data/gather.h"
+#include "data/kernel.h"
 #include "data/pool.h"
 #include "expect/plan.h"
 
@@ -71,6 +74,78 @@ static int64_t *count_codes(const struct dr_column *c, const uint64_t *rows)
     return t.count;
 }
 
+/* ---- rows that differ ---- */
+
+#define ODD_SHARE 16 /* of so many rows one may be odd */
+
+struct dr_odd_rows {
+    uint64_t *codes; /* all rows with these are listed */
+    int64_t n, room;
+    int64_t *row; /* ascending within a block of rows */
+    int32_t *code;
+    int64_t *first, *past; /* by block: its part of the list */
+};
+
+static void odd_done(struct dr_odd_rows *odd)
+{
+    if (!odd)
+        return;
+    free(odd->codes);
+    free(odd->row);
+    free(odd->code);
+    free(odd->first);
+    free(odd);
+}
+
+/* Room for the rows that get another answer than most, if they are few and among them are
+ * those listed so far. *ret_flip: what turns their answer into 1. */
+static struct dr_odd_rows *odd_new(const struct dr_source *s, const uint64_t *codes, uint64_t *ret_flip)
+{
+    const struct dr_codes *c = s->codes;
+    int64_t in = dr_codes_rows(c, codes), all = s->rows - s->n_null, n = in <= all - in ? in : all - in;
+    if (n > s->rows / ODD_SHARE)
+        return NULL;
+    struct dr_odd_rows *odd = dr_calloc(1, sizeof *odd);
+    odd->codes = dr_codes_bits(c);
+    odd->room = n;
+    odd->row = dr_malloc((size_t)n * sizeof *odd->row + 1);
+    odd->code = dr_malloc((size_t)n * sizeof *odd->code + 1);
+    odd->first = dr_calloc((size_t)dr_blocks(s->rows) * 2, sizeof *odd->first);
+    odd->past = odd->first + dr_blocks(s->rows);
+    dr_rows_or(odd->codes, codes, c->n);
+    *ret_flip = n == in ? 0 : ~UINT64_C(0);
+    if (n != in)
+        dr_rows_not(odd->codes, c->n);
+    for (int64_t w = 0; c->odd && w < dr_words(c->n); w++)
+        if (c->odd->codes[w] & ~odd->codes[w] & c->used[w]) {
+            odd_done(odd);
+            return NULL;
+        }
+    return odd;
+}
+
+enum among { NONE_OF_THEM, ALL_OF_THEM, SOME_OF_THEM };
+/* Whether codes in use, but for `without`, are in the set. */
+static enum among codes_among(const struct dr_codes *c, const uint64_t *codes, const uint64_t *without)
+{
+    bool some = false, others = false;
+    for (int64_t w = 0; w < dr_words(c->n); w++) {
+        uint64_t used = c->used[w] & ~(without ? without[w] : 0);
+        some |= (codes[w] & used) != 0;
+        others |= (~codes[w] & used) != 0;
+    }
+    return some && others ? SOME_OF_THEM : some ? ALL_OF_THEM : NONE_OF_THEM;
+}
+
+static void answer_odd(const struct dr_odd_rows *odd, const uint64_t *codes, uint64_t *out)
+{
+    for (int64_t k = 0; k < odd->n; k++) {
+        uint64_t *word = &out[odd->row[k] >> 6], in = dr_row_get(codes, odd->code[k]);
+        int at = (int)(odd->row[k] & 63);
+        *word = (*word & ~(UINT64_C(1) << at)) | in << at;
+    }
+}
+
 /* ---- the dictionary as a column ---- */
 
 uint64_t *dr_codes_bits(const struct dr_codes *c)
@@ -108,6 +183,7 @@ void dr_codes_done(struct dr_codes *c)
     free(c->count);
     free(c->used);
     free(c->refused);
+    odd_done(c->odd);
     free(c);
 }
 
@@ -194,18 +270,86 @@ static dr_scan_fn best_codes_word(int64_t codes)
 }
 #endif
 
+struct spreading {
+    const struct dr_source *s;
+    dr_scan_fn fn;
+    const struct answers *answers;
+    uint64_t *out, flip;
+    struct dr_odd_rows *odd; /* NULL: not listed */
+};
+
+static void spread_run(void *ctx, const struct dr_array *a, int64_t i, int m, int64_t row)
+{
+    const struct spreading *p = ctx;
+    p->out[row >> 6] |= p->fn(a, i, m, p->answers) << (row & 63);
+}
+
+/* Of the words [from, to) of rows: which are odd. */
+static uint64_t odd_word(const struct spreading *p, int64_t row, int64_t to)
+{
+    uint64_t odd = p->out[row >> 6] ^ p->flip;
+    if (to - row < 64)
+        odd &= dr_tail_mask(to);
+    return p->s->null ? odd & ~p->s->null[row >> 6] : odd;
+}
+
+/* The codes are in the cache still. */
+static void list_block(const struct spreading *p, int64_t block, int64_t from, int64_t to)
+{
+    const struct dr_column *c = p->s->raw;
+    int64_t n = 0;
+    for (int64_t row = from; row < to; row += 64)
+        n += __builtin_popcountll(odd_word(p, row, to));
+    int64_t at = __atomic_fetch_add(&p->odd->n, n, __ATOMIC_RELAXED);
+    if (at + n > p->odd->room)
+        return;
+    p->odd->first[block] = at;
+    p->odd->past[block] = at + n;
+    int32_t chunk = dr_column_chunk_of(c, from);
+    for (int64_t w = from; w < to; w += 64)
+        for (uint64_t bits = odd_word(p, w, to); bits; bits &= bits - 1, at++) {
+            int64_t row = w + __builtin_ctzll(bits);
+            while (row >= c->start[chunk + 1])
+                chunk++;
+            p->odd->row[at] = row;
+            p->odd->code[at] = ((const int32_t *)c->chunk[chunk]->values)[row - c->start[chunk]];
+        }
+}
+
+static void spread_block(void *ctx, int64_t block, int64_t from, int64_t to)
+{
+    struct spreading *p = ctx;
+    dr_each_run(p->s->raw, from, to, spread_run, p);
+    if (p->odd)
+        list_block(p, block, from, to);
+}
+
+static void spread_over_rows(struct dr_source *s, const uint64_t *codes, const struct answers *answers,
+                             uint64_t *out)
+{
+    struct dr_codes *c = s->codes;
+    struct spreading p = { .s = s, .fn = best_codes_word(c->n), .answers = answers, .out = out };
+    p.odd = odd_new(s, codes, &p.flip);
+    dr_each_block(s->rows, spread_block, &p);
+    if (p.odd && p.odd->n == p.odd->room) {
+        odd_done(c->odd);
+        c->odd = p.odd;
+    } else {
+        odd_done(p.odd); /* rows are missing that nobody has said to be so yet */
+    }
+}
+
 void dr_codes_spread(struct dr_source *s, const uint64_t *codes, uint64_t *out)
 {
     const struct dr_codes *c = s->codes;
-    bool some = false, others = false;
-    for (int64_t w = 0; w < dr_words(c->n); w++) {
-        some |= (codes[w] & c->used[w]) != 0;
-        others |= (~codes[w] & c->used[w]) != 0;
-    }
-    if (!some)
-        return;
-    if (!others) {
+    enum among all = codes_among(c, codes, NULL), common = all;
+    if (all == SOME_OF_THEM && c->odd)
+        common = codes_among(c, codes, c->odd->codes);
+    if (common == ALL_OF_THEM)
         dr_rows_fill(out, s->rows);
+    if (common != SOME_OF_THEM) {
+        if (all == SOME_OF_THEM)
+            answer_odd(c->odd, codes, out);
         return;
     }
     DR_AUTO_FREE uint8_t *by_code = dr_calloc((size_t)c->n + 1, 1);
@@ -215,7 +359,22 @@ void dr_codes_spread(struct dr_source *s, const uint64_t *codes, uint64_t *out)
     struct answers answers = { few, by_code };
     if (c->n < PERMUTED)
         memcpy(few, codes, (size_t)dr_words(c->n) * sizeof *few);
-    dr_scan(s->raw, best_codes_word(c->n), &answers, out);
+    spread_over_rows(s, codes, &answers, out);
+}
+
+bool dr_codes_each_known(const struct dr_source *s, const uint64_t *rows, dr_code_fn fn, void *ctx)
+{
+    const struct dr_odd_rows *odd = s->codes ? s->codes->odd : NULL;
+    int64_t known = 0;
+    for (int64_t k = 0; odd && k < odd->n; k++)
+        known += dr_row_get(rows, odd->row[k]) && !(s->null && dr_row_get(s->null, odd->row[k]));
+    if (known == 0 || known != dr_rows_count(rows, s->rows))
+        return false;
+    for (int64_t b = 0; b < dr_blocks(s->rows); b++)
+        for (int64_t k = odd->first[b]; k < odd->past[b]; k++)
+            if (dr_row_get(rows, odd->row[k]))
+                fn(ctx, odd->row[k], odd->code[k]);
+    return true;
 }
 
 const int64_t *dr_view_counts(struct dr_plan *p, struct dr_view *v)

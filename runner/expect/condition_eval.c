@@ -214,12 +214,13 @@ static int text_test(enum dr_condition_op op, struct dr_regex *regex, struct dr_
 
 /* ---- bulk ---- */
 
-static void drop_unreadable(struct dr_source *s, uint64_t *in)
+static void drop_unreadable(const struct eval *e, struct dr_source *s, uint64_t *in)
 {
+    const uint64_t *refused = dr_source_refused(e->plan, s);
     if (s->null)
         dr_rows_and_not(in, s->null, s->rows);
-    if (s->refused)
-        dr_rows_and_not(in, s->refused, s->rows);
+    if (refused)
+        dr_rows_and_not(in, refused, s->rows);
 }
 
 static bool classes_meet(enum dr_class class, const struct dr_value *v)
@@ -263,7 +264,7 @@ static int32_t compare_constant(struct eval *e, struct dr_source *s, enum dr_con
         r.strict_min = op == DR_CONDITION_GT;
         if (meet)
             DR_TRY(dr_scan_range(e->plan, s, &r, in, e->err));
-        drop_unreadable(s, in);
+        drop_unreadable(e, s, in);
     }
     if (op == DR_CONDITION_NE) {
         dr_rows_not(in, rows);
@@ -337,7 +338,7 @@ static int32_t in_list(struct eval *e, const struct dr_condition *c, uint64_t *i
         rc = text_is_no_number(e, s, &set.items[0]);
     } else if (s) {
         dr_scan_set(e->plan, s, &set, in);
-        drop_unreadable(s, in);
+        drop_unreadable(e, s, in);
         if (set.has_null && s->null)
             dr_rows_or(in, s->null, s->rows);
     }
@@ -390,7 +391,7 @@ static int32_t test_rows(struct eval *e, const struct dr_condition *c, struct te
         DR_TRY(source_of(e, c->arg[0], &s));
         if (s->class == DR_CLASS_TEXT) {
             DR_TRY(dr_scan_text(e->plan, s, test_text, t, in, e->err));
-            drop_unreadable(s, in);
+            drop_unreadable(e, s, in);
             return DR_OK;
         }
     }

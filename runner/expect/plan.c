@@ -92,8 +92,9 @@ struct dr_view *dr_plan_view(struct dr_plan *p, struct dr_source *s, const struc
     if (s->null)
         dr_rows_and_not(v->rows, s->null, s->rows);
     int64_t present = dr_rows_count(v->rows, s->rows);
-    if (s->refused)
-        dr_rows_and_not(v->rows, s->refused, s->rows);
+    const uint64_t *refused = dr_source_refused(p, s);
+    if (refused)
+        dr_rows_and_not(v->rows, refused, s->rows);
     v->n = dr_rows_count(v->rows, s->rows);
     v->n_refused = present - v->n;
     v->next = s->views;

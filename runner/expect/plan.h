@@ -31,9 +31,10 @@ struct dr_codes {
     struct dr_column *raw;   /* owned: row k is the text of code k, null where no row has it */
     struct dr_column *typed; /* owned: the same as the declared type, or raw again */
     int64_t n, n_used;
-    int64_t *count;    /* rows of each code that are not missing; a missing spelling counts none */
-    uint64_t *used;    /* codes with such a row */
-    uint64_t *refused; /* codes whose text does not spell the declared type; NULL: none */
+    int64_t *count;          /* rows of each code that are not missing; a missing spelling counts none */
+    uint64_t *used;          /* codes with such a row */
+    uint64_t *refused;       /* codes whose text does not spell the declared type; NULL: none */
+    struct dr_odd_rows *odd; /* owned: rows that differed from most so far; NULL: none */
 };
 
 /* A column as expectations see it. */
@@ -52,7 +53,7 @@ struct dr_source {
     bool as_times; /* made by dr_plan_times */
     int64_t rows, n_null, n_refused;
     uint64_t *null;           /* rows without a value; NULL: none */
-    uint64_t *refused;        /* rows whose text does not spell the declared type; NULL: none */
+    uint64_t *refused;        /* see dr_source_refused */
     struct dr_codes *codes;   /* NULL where the column has no dictionary, or one far larger than itself */
     struct dr_value *of_code; /* MIXED: the value of each dictionary code */
     struct dr_zone *zones;    /* see dr_source_zones */
@@ -161,6 +162,8 @@ typedef void (*dr_hash_fn)(void *ctx, int64_t row, uint64_t hash, bool exact);
 void dr_each_hash(struct dr_plan *p, int32_t n, struct dr_source *const *columns, const uint64_t *in,
                   dr_hash_fn fn, void *ctx);
 const char *dr_class_name(enum dr_class c); /* "numbers", "text", ... */
+/* Rows whose text does not spell the declared type; NULL: none. */
+const uint64_t *dr_source_refused(struct dr_plan *p, struct dr_source *s);
 /* All rows as their type: raw, or the cast to the declared type. */
 const struct dr_column *dr_source_typed(struct dr_source *s);
 
@@ -172,8 +175,13 @@ void dr_codes_done(struct dr_codes *c);
 void dr_codes_drop(struct dr_codes *c, const uint64_t *missing);
 uint64_t *dr_codes_bits(const struct dr_codes *c); /* an empty set of codes; the caller frees it */
 /* Rows whose code is in the set, those without a value aside (they are
- * arbitrary). Reads rows only where some codes are in it and some are not. */
+ * arbitrary). out is empty. Reads rows only where some codes are in it and some are not, and
+ * then only those that differed from most before where these are all that do again. */
 void dr_codes_spread(struct dr_source *s, const uint64_t *codes, uint64_t *out);
+/* fn for these rows, ascending, with their codes, where an earlier spread has come upon all of
+ * them and none lacks a value; else false, and the column has to be looked at. */
+typedef void (*dr_code_fn)(void *ctx, int64_t row, int32_t code);
+bool dr_codes_each_known(const struct dr_source *s, const uint64_t *rows, dr_code_fn fn, void *ctx);
 /* How many rows have a code of the set. */
 int64_t dr_codes_rows(const struct dr_codes *c, const uint64_t *set);
 /* The value of a code, as dr_source_value gives it. */

@@ -268,6 +268,8 @@ int32_t dr_scan_range(struct dr_plan *p, struct dr_source *s, const struct dr_ra
     }
     DR_AUTO_FREE uint64_t *codes = dr_codes_bits(s->codes);
     scan_bounds(s->codes->typed, NULL, r, codes);
+    if (s->codes->refused) /* with the other odd ones: see codes.c */
+        dr_rows_and_not(codes, s->codes->refused, s->codes->n);
     dr_codes_spread(s, codes, in);
     return DR_OK;
 }

@@ -54,9 +54,11 @@ static void ignored_rows(const struct dr_eval *e, uint64_t *ignored)
 
 static void add_refused(const struct dr_eval *e, uint64_t *unexpected)
 {
-    for (int32_t k = 0; k < e->n_columns; k++)
-        if (e->columns[k]->refused)
-            dr_rows_or(unexpected, e->columns[k]->refused, e->plan->table->rows);
+    for (int32_t k = 0; k < e->n_columns; k++) {
+        const uint64_t *refused = dr_source_refused(e->plan, e->columns[k]);
+        if (refused)
+            dr_rows_or(unexpected, refused, e->plan->table->rows);
+    }
 }
 
 /* ---- values of a row ---- */

@@ -235,12 +235,25 @@ static void count_keys(struct keyed *k)
     k->n = 0;
 }
 
+/* Of one column whose unexpected rows have been met with before. */
+static void count_code(void *ctx, int64_t row, int32_t code)
+{
+    struct keyed *k = ctx;
+    if (k->c->left-- <= 0)
+        return;
+    if (!k->entry[code])
+        k->entry[code] = (int32_t)add_entry(k->c, row, 0, 0);
+    k->c->list[k->entry[code] - 1].count++;
+}
+
 static void count_by_codes(struct counter *c, const uint64_t *unexpected, int64_t combos)
 {
     int64_t rows = c->e->plan->table->rows;
     DR_AUTO_FREE int32_t *entry = dr_calloc((size_t)combos, sizeof *entry);
     DR_AUTO_FREE struct keyed *k = dr_calloc(1, sizeof *k);
     *k = (struct keyed){ .c = c, .entry = entry };
+    if (c->e->n_columns == 1 && dr_codes_each_known(c->e->columns[0], unexpected, count_code, k))
+        return;
     for (int32_t i = 0; i < c->e->n_columns; i++)
         k->lone |= c->e->columns[i]->null && is_number(c->e->columns[i]);
     for (int64_t w = 0; w < dr_words(rows) && c->left > 0; w++)

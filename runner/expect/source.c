@@ -174,7 +174,7 @@ static int32_t convert(const struct dr_source *s, const struct dr_column *texts,
     return dr_column_cast(texts, type, (uint8_t *)refused, ret, err);
 }
 
-static int32_t cast_codes(struct dr_plan *p, struct dr_source *s, struct dr_err *err)
+static int32_t cast_codes(struct dr_source *s, struct dr_err *err)
 {
     struct dr_codes *c = s->codes;
     uint64_t *refused = dr_codes_bits(c);
@@ -193,11 +193,18 @@ static int32_t cast_codes(struct dr_plan *p, struct dr_source *s, struct dr_err 
         return DR_OK;
     }
     c->refused = refused;
+    return DR_OK;
+}
+
+const uint64_t *dr_source_refused(struct dr_plan *p, struct dr_source *s)
+{
+    if (s->refused || !s->codes || !s->codes->refused)
+        return s->refused;
     s->refused = dr_plan_bits(p);
-    dr_codes_spread(s, refused, s->refused);
+    dr_codes_spread(s, s->codes->refused, s->refused);
     if (s->null)
         dr_rows_and_not(s->refused, s->null, s->rows);
-    return DR_OK;
+    return s->refused;
 }
 
 static int32_t cast_rows(struct dr_plan *p, struct dr_source *s, struct dr_err *err)
@@ -215,7 +222,7 @@ static int32_t cast_rows(struct dr_plan *p, struct dr_source *s, struct dr_err *
 static int32_t cast(struct dr_plan *p, struct dr_source *s, struct dr_err *err)
 {
     s->typed = NULL;
-    DR_TRY(s->codes ? cast_codes(p, s, err) : cast_rows(p, s, err));
+    DR_TRY(s->codes ? cast_codes(s, err) : cast_rows(p, s, err));
     const struct dr_column *typed = s->codes ? s->codes->typed : s->typed;
     s->type = typed->type;
     s->zoned = typed->zoned;
