@@ -105,19 +105,10 @@ static bool take_number(struct dr_str *s, size_t width, int32_t *ret)
     return true;
 }
 
-static bool take_char(struct dr_str *s, char c)
-{
-    if (s->n == 0 || s->p[0] != c)
-        return false;
-    s->p++;
-    s->n--;
-    return true;
-}
-
 static bool take_date(struct dr_str *s, struct dr_civil *c)
 {
-    return take_number(s, 4, &c->year) && take_char(s, '-') && take_number(s, 2, &c->month) &&
-           take_char(s, '-') && take_number(s, 2, &c->day) && dr_civil_valid(c->year, c->month, c->day);
+    return take_number(s, 4, &c->year) && dr_str_take(s, '-') && take_number(s, 2, &c->month) &&
+           dr_str_take(s, '-') && take_number(s, 2, &c->day) && dr_civil_valid(c->year, c->month, c->day);
 }
 
 /* The digits after "SS.": one to nine, of which six count. */
@@ -138,12 +129,12 @@ static bool take_fraction(struct dr_str *s, int32_t *ret_micro)
 
 static bool take_time(struct dr_str *s, struct dr_civil *c)
 {
-    if (!take_number(s, 2, &c->hour) || !take_char(s, ':') || !take_number(s, 2, &c->minute))
+    if (!take_number(s, 2, &c->hour) || !dr_str_take(s, ':') || !take_number(s, 2, &c->minute))
         return false;
-    if (take_char(s, ':')) {
+    if (dr_str_take(s, ':')) {
         if (!take_number(s, 2, &c->second))
             return false;
-        if (take_char(s, '.') && !take_fraction(s, &c->micro))
+        if (dr_str_take(s, '.') && !take_fraction(s, &c->micro))
             return false;
     }
     return c->hour < 24 && c->minute < 60 && c->second < 60;
@@ -154,15 +145,15 @@ static bool take_offset(struct dr_str *s, int32_t *ret_offset_s, bool *ret_zoned
 {
     *ret_offset_s = 0;
     *ret_zoned = s->n > 0;
-    if (s->n == 0 || take_char(s, 'Z'))
+    if (s->n == 0 || dr_str_take(s, 'Z'))
         return true;
-    bool west = take_char(s, '-');
+    bool west = dr_str_take(s, '-');
     int32_t hours, minutes;
-    if (!west && !take_char(s, '+'))
+    if (!west && !dr_str_take(s, '+'))
         return false;
     if (!take_number(s, 2, &hours))
         return false;
-    (void)take_char(s, ':');
+    (void)dr_str_take(s, ':');
     if (!take_number(s, 2, &minutes) || hours > 23 || minutes > 59)
         return false;
     *ret_offset_s = (hours * 3600 + minutes * 60) * (west ? -1 : 1);
@@ -193,7 +184,7 @@ bool dr_parse_timestamp(struct dr_str s, int64_t *ret_us, bool *ret_zoned)
     if (!take_date(&s, &c))
         return false;
     if (s.n > 0) {
-        if (!take_char(&s, 'T') && !take_char(&s, ' '))
+        if (!dr_str_take(&s, 'T') && !dr_str_take(&s, ' '))
             return false;
         if (!take_time(&s, &c) || !take_offset(&s, &offset_s, &zoned) || s.n > 0)
             return false;

@@ -36,6 +36,15 @@ int dr_str_cmp(struct dr_str a, struct dr_str b)
     return order ? order : (a.n > b.n) - (a.n < b.n);
 }
 
+bool dr_str_take(struct dr_str *s, char c)
+{
+    if (s->n == 0 || s->p[0] != c)
+        return false;
+    s->p++;
+    s->n--;
+    return true;
+}
+
 bool dr_str_split(struct dr_str *rest, char sep, struct dr_str *ret)
 {
     if (!rest->p)

@@ -35,6 +35,8 @@ bool dr_str_starts(struct dr_str s, struct dr_str prefix);
 bool dr_str_ends(struct dr_str s, struct dr_str suffix);
 struct dr_str dr_str_trim(struct dr_str s);       /* ASCII white space at both ends */
 int dr_str_cmp(struct dr_str a, struct dr_str b); /* by bytes */
+/* Pass over c where *s starts with it. */
+bool dr_str_take(struct dr_str *s, char c);
 /* Cut the piece before the next sep off *rest; false when *rest is used up. */
 bool dr_str_split(struct dr_str *rest, char sep, struct dr_str *ret);
 

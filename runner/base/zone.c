@@ -137,15 +137,6 @@ static struct span zone_span(const struct dr_zone *z, int64_t t)
 
 /* ---- the rule: reading a POSIX TZ string ------------------------------------------ */
 
-static bool take_char(struct dr_str *s, char c)
-{
-    if (s->n == 0 || s->p[0] != c)
-        return false;
-    s->p++;
-    s->n--;
-    return true;
-}
-
 static bool take_int(struct dr_str *s, int32_t min, int32_t max, int32_t *ret)
 {
     int32_t v = 0;
@@ -163,16 +154,16 @@ static bool take_int(struct dr_str *s, int32_t min, int32_t max, int32_t *ret)
 /* "[+-]hh[:mm[:ss]]" */
 static bool take_seconds(struct dr_str *s, int32_t max_hours, int32_t *ret)
 {
-    bool negative = take_char(s, '-');
+    bool negative = dr_str_take(s, '-');
     if (!negative)
-        (void)take_char(s, '+');
+        (void)dr_str_take(s, '+');
     int32_t hours, minutes = 0, seconds = 0;
     if (!take_int(s, 0, max_hours, &hours))
         return false;
-    if (take_char(s, ':')) {
+    if (dr_str_take(s, ':')) {
         if (!take_int(s, 0, 59, &minutes))
             return false;
-        if (take_char(s, ':') && !take_int(s, 0, 59, &seconds))
+        if (dr_str_take(s, ':') && !take_int(s, 0, 59, &seconds))
             return false;
     }
     int32_t total = hours * 3600 + minutes * 60 + seconds;
@@ -183,7 +174,7 @@ static bool take_seconds(struct dr_str *s, int32_t max_hours, int32_t *ret)
 /* "GMT" or "<+03>" */
 static bool take_abbrev(struct dr_arena *a, struct dr_str *s, const char **ret)
 {
-    bool quoted = take_char(s, '<');
+    bool quoted = dr_str_take(s, '<');
     size_t n = 0;
     while (n < s->n && (quoted ? s->p[n] != '>' : (s->p[n] | 32) >= 'a' && (s->p[n] | 32) <= 'z'))
         n++;
@@ -199,17 +190,17 @@ static bool take_rule_date(struct dr_str *s, struct rule_date *r)
 {
     *r = (struct rule_date){ .kind = '0', .time_s = 2 * 3600 };
     bool ok;
-    if (take_char(s, 'M')) {
+    if (dr_str_take(s, 'M')) {
         r->kind = 'M';
-        ok = take_int(s, 1, 12, &r->month) && take_char(s, '.') && take_int(s, 1, 5, &r->week) &&
-             take_char(s, '.') && take_int(s, 0, 6, &r->weekday);
-    } else if (take_char(s, 'J')) {
+        ok = take_int(s, 1, 12, &r->month) && dr_str_take(s, '.') && take_int(s, 1, 5, &r->week) &&
+             dr_str_take(s, '.') && take_int(s, 0, 6, &r->weekday);
+    } else if (dr_str_take(s, 'J')) {
         r->kind = 'J';
         ok = take_int(s, 1, 365, &r->day);
     } else {
         ok = take_int(s, 0, 365, &r->day);
     }
-    if (ok && take_char(s, '/'))
+    if (ok && dr_str_take(s, '/'))
         ok = take_seconds(s, 167, &r->time_s);
     return ok;
 }
@@ -233,7 +224,7 @@ static bool parse_rule(struct dr_arena *a, struct dr_str s, struct zone_rule *r)
             return false;
         r->dst.offset_s = -west;
     }
-    return take_char(&s, ',') && take_rule_date(&s, &r->start) && take_char(&s, ',') &&
+    return dr_str_take(&s, ',') && take_rule_date(&s, &r->start) && dr_str_take(&s, ',') &&
            take_rule_date(&s, &r->end) && s.n == 0;
 }
 
@@ -342,7 +333,7 @@ static const char *read_block(struct dr_arena *a, struct dr_str s, const struct 
 static const char *read_footer(struct dr_arena *a, struct dr_str s, struct dr_zone *z)
 {
     struct dr_str rule;
-    if (!take_char(&s, '\n'))
+    if (!dr_str_take(&s, '\n'))
         return "its rule is missing";
     size_t n = s.n;
     if (!dr_str_split(&s, '\n', &rule) || rule.n == n)

@@ -64,12 +64,9 @@ static int32_t ask(struct dr_db *db, struct dr_err *err, struct dr_table **ret, 
 static int32_t ask(struct dr_db *db, struct dr_err *err, struct dr_table **ret, const char *fmt, ...)
 {
     va_list ap;
-    char *sql = NULL;
     va_start(ap, fmt);
-    int n = vasprintf(&sql, fmt, ap);
+    char *sql = text_of_args(fmt, ap);
     va_end(ap);
-    if (n < 0)
-        abort();
     int32_t rc = dr_db_query(db, sql, ret, err);
     free(sql);
     return rc;

@@ -18,6 +18,7 @@
 #ifndef EXTRACT_H
 #define EXTRACT_H
 #include <dagrun/task.h>
+#include <stdarg.h>
 #include <stdbool.h>
 
 /* ---- settings.c ---------------------------------------------------------------- */
@@ -58,6 +59,7 @@ int32_t settings_refuse(const struct settings *s, const char *key, const char *f
 bool is_in_list(const char *list, const char *word);
 /* Formatted text that lives as long as the attempt. */
 char *text_of(const char *fmt, ...) DR_PRINTF(1, 2);
+char *text_of_args(const char *fmt, va_list ap);
 /* path itself where it is absolute, else below the home. */
 char *home_path(struct dr_task *t, const char *path);
 

@@ -60,12 +60,9 @@ static void mask_secrets(const struct fetcher *f, char *text)
 int32_t fetch_fail(struct fetcher *f, bool final, const char *fmt, ...)
 {
     va_list ap;
-    char *text = NULL;
     va_start(ap, fmt);
-    int n = vasprintf(&text, fmt, ap);
+    char *text = text_of_args(fmt, ap);
     va_end(ap);
-    if (n < 0)
-        abort();
     mask_secrets(f, text);
     int32_t rc = final ? dr_task_fail_final(f->t, "%s", text) : dr_task_fail(f->t, "%s", text);
     free(text);

@@ -15,15 +15,20 @@
 
 enum { SECRET_MAX = 16384 };
 
+char *text_of_args(const char *fmt, va_list ap)
+{
+    char *text = NULL;
+    if (vasprintf(&text, fmt, ap) < 0)
+        abort(); /* out of memory, as everywhere in dagrun */
+    return text;
+}
+
 char *text_of(const char *fmt, ...)
 {
     va_list ap;
-    char *text = NULL;
     va_start(ap, fmt);
-    int n = vasprintf(&text, fmt, ap);
+    char *text = text_of_args(fmt, ap);
     va_end(ap);
-    if (n < 0)
-        abort(); /* out of memory, as everywhere in dagrun */
     return text;
 }
 
@@ -35,15 +40,14 @@ char *home_path(struct dr_task *t, const char *path)
 int32_t settings_refuse(const struct settings *s, const char *key, const char *fmt, ...)
 {
     va_list ap;
-    char *text = NULL;
     va_start(ap, fmt);
-    int n = vasprintf(&text, fmt, ap);
+    char *text = text_of_args(fmt, ap);
     va_end(ap);
-    if (n < 0)
-        abort();
     const struct dr_node *at = key ? dr_node_get(s->map, key) : NULL;
-    return dr_task_fail_final(s->t, "%s: %s%s%s: %s", dr_node_where(s->t, at ? at : s->map), s->what,
-                              key ? "." : "", key ? key : "", text);
+    int32_t rc = dr_task_fail_final(s->t, "%s: %s%s%s: %s", dr_node_where(s->t, at ? at : s->map), s->what,
+                                    key ? "." : "", key ? key : "", text);
+    free(text);
+    return rc;
 }
 
 bool is_in_list(const char *list, const char *word)

@@ -73,32 +73,30 @@ static void trim_cell(void *ctx, int32_t n_args, const struct dr_cell *args, str
     ret->n = n;
 }
 
+/* Letters of ASCII from `first` to `first` + 25 in the other case. */
+static void change_case(void *ctx, char first, const struct dr_cell *from, struct dr_cell *ret)
+{
+    *ret = *from;
+    if (!from->state)
+        return;
+    char *to = reserve(ctx, from->n);
+    for (int64_t i = 0; i < from->n; i++) {
+        char c = from->p[i];
+        to[i] = c >= first && c <= first + 25 ? (char)(c ^ ('a' ^ 'A')) : c;
+    }
+    ret->p = to;
+}
+
 static void upper_cell(void *ctx, int32_t n_args, const struct dr_cell *args, struct dr_cell *ret)
 {
     (void)n_args;
-    *ret = args[0];
-    if (!args[0].state)
-        return;
-    char *to = reserve(ctx, args[0].n);
-    for (int64_t i = 0; i < args[0].n; i++) {
-        char c = args[0].p[i];
-        to[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-    }
-    ret->p = to;
+    change_case(ctx, 'a', &args[0], ret);
 }
 
 static void lower_cell(void *ctx, int32_t n_args, const struct dr_cell *args, struct dr_cell *ret)
 {
     (void)n_args;
-    *ret = args[0];
-    if (!args[0].state)
-        return;
-    char *to = reserve(ctx, args[0].n);
-    for (int64_t i = 0; i < args[0].n; i++) {
-        char c = args[0].p[i];
-        to[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-    }
-    ret->p = to;
+    change_case(ctx, 'A', &args[0], ret);
 }
 
 static int32_t map_with_scratch(struct work *w, const struct dr_node *args, dr_map_fn fn)
