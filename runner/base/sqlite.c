@@ -187,10 +187,15 @@ static int is_too_late(void *ctx)
 
 void dr_sql_limit_time(struct dr_sql *db, int64_t us)
 {
-    enum { STEPS = 10000 }; /* of SQLite's machine between two looks at the clock: below a millisecond */
+    enum {
+        STEPS = 10000, /* of SQLite's machine between two looks at the clock: below a millisecond */
+        VALUE_MAX =
+            64 << 20 /* a text doubled until it is a gigabyte takes a quarter of a minute, in 30 steps */
+    };
     db->limit_us = us;
     db->end_us = dr_monotonic_us() + us;
     sqlite3_progress_handler(db->handle, STEPS, is_too_late, db);
+    sqlite3_limit(db->handle, SQLITE_LIMIT_LENGTH, VALUE_MAX);
 }
 
 static void stmt_free(struct dr_sql_stmt *s)

@@ -19,7 +19,8 @@ enum dr_sql_flags { DR_SQL_READONLY = 1, DR_SQL_FULL_SYNC = 2, DR_SQL_MEMORY = 4
 int32_t dr_sql_open(const char *path, int flags, int busy_timeout_ms, struct dr_sql **ret,
                     struct dr_err *err);
 void dr_sql_close(struct dr_sql *db); /* finalizes, rolls back; NULL is fine */
-/* What the connection does from now on may take so long: then the statement ends with DR_ELIMIT. */
+/* What the connection does from now on may take so long: then the statement ends with DR_ELIMIT. A value
+ * may have 64 MiB: what a function does to make one is not interrupted. */
 void dr_sql_limit_time(struct dr_sql *db, int64_t us);
 /* Whenever a lock does not come within a second, tell whoever asked for this which program has it, and how
  * long the wait may take. */

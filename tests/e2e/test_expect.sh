@@ -244,6 +244,16 @@ out_has "stopped after 1 s, the longest that it may take"
 json_is "$out" '$.results[1].success' 1
 expect_exit 2 dagrun expect endless.yaml data/visits.csv --query-timeout soon
 err_has "is not a span of time"
+cat >doubling.yaml <<'Y'
+suite: doubling
+expectations:
+  - unexpected_rows_expectation:
+      unexpected_rows_query: >
+        WITH RECURSIVE r(n, t) AS (SELECT 1, 'a' UNION ALL SELECT n + 1, t || t FROM r WHERE n < 30)
+        SELECT * FROM {batch}, r WHERE length(t) > 100000000
+Y
+expect_exit 1 dagrun expect doubling.yaml data/visits.csv --query-timeout 30s
+out_has "string or blob too big"
 
 it "mistakes in a suite are told with their place and what to write instead"
 cat >wrong.yaml <<'Y'
