@@ -1,6 +1,7 @@
-/* db_load.h - what the files of the loader share: db_load.c (the phases),
- * db_load_rows.c (which rows), db_load_sql.c (which statements), db_load_beside.c (new tables),
- * db_load_pieces.c (rows committed in pieces), db_ledger.c (what was loaded before). Layer: data. */
+/* db_load.h - what the files of the loader share: db_load.c (the phases), db_load_plan.c (what is to be done
+ * with each table), db_load_rows.c (which rows), db_load_sql.c (which statements), db_load_compare.c (what is
+ * new, differs, is gone), db_load_beside.c (new tables), db_load_pieces.c (rows committed in pieces),
+ * db_load_write.c (the transaction), db_ledger.c (what was loaded before). Layer: data. */
 #ifndef DR_DB_LOAD_H
 #define DR_DB_LOAD_H
 #include "base/hash.h"
@@ -46,6 +47,57 @@ struct dr_load_table {
     bool keyless_gone; /* rows that are there without a whole key are to go */
     bool skip;
 };
+
+/* A load under way. */
+struct dr_load {
+    struct dr_db *db;
+    struct dr_arena arena;
+    int32_t n;
+    struct dr_load_table *tables; /* in arena */
+    int32_t overtaken;            /* passes in vain, since somebody else wrote meanwhile */
+    bool inside;                  /* of the caller's transaction: the ledger is not asked */
+    bool may_use_pieces;          /* rows may be committed in pieces before the load's own transaction; */
+    uint32_t token;               /* they were, or are, by the load of that token; 0: not yet */
+    bool pieces_uncounted;        /* what was to do before them is in done, what is to do after them not */
+    bool pieces_written;
+    int64_t lock_us, lock_since; /* the longest, and since when: 0 while nothing is locked */
+};
+
+/* ---- db_load.c ---- */
+/* A failure, with the table that it is about. */
+int32_t dr_load_in_table(const struct dr_load_table *t, int32_t rc, struct dr_err *err);
+
+/* ---- db_load_plan.c ---- */
+/* Decide all that can be before rows are compared; t->skip: the ledger has it all. The tables before it in
+ * the load are planned already. */
+int32_t dr_load_plan_table(struct dr_load *l, struct dr_load_table *t, struct dr_err *err);
+/* After all of them: a parent that is known is staged nevertheless where a child asks which parents there
+ * are. */
+int32_t dr_load_stage_known_parents(struct dr_load *l, struct dr_err *err);
+
+/* ---- db_load_compare.c ---- */
+/* Run a statement over the staged rows first to last, without those that it refuses, which are noted. */
+int32_t dr_load_run_rows(struct dr_load *l, struct dr_load_table *t, const char *sql, int64_t first,
+                         int64_t last, struct dr_err *err);
+/* How many rows were refused since there were `before` of each table. */
+int64_t dr_load_count_refused(const struct dr_load *l, const int32_t *before);
+/* Where a row of a table that is to be loaded whole is refused for good. */
+int32_t dr_load_fail_refused(const struct dr_load *l, int32_t rc, struct dr_err *err);
+/* Compare the rows with those that are there: what is new, differs, is to go; the spec's counts. A row
+ * that is refused here ends the pass: what follows could not read it either. */
+int32_t dr_load_compare(struct dr_load *l, struct dr_load_table *t, struct dr_err *err);
+/* Of the rows that are to go, all or those without a whole key. */
+int32_t dr_load_count_gone(struct dr_load *l, const struct dr_load_table *t, bool keyless, int64_t *ret,
+                           struct dr_err *err);
+
+/* ---- db_load_write.c ---- */
+/* Wait until no other load commits one of these tables in pieces: its transactions are short, but it is not
+ * done between them. */
+int32_t dr_load_wait_for_others(struct dr_load *l, struct dr_err *err);
+/* Loads of one table write one after the other, each what it compared with what is there now. */
+int32_t dr_load_check_overtaken(struct dr_load *l, struct dr_err *err);
+/* Write what the comparison found, in the transaction that is open; `before`: as above. */
+int32_t dr_load_write(struct dr_load *l, const int32_t *before, struct dr_err *err);
 
 /* ---- db_load_rows.c ---- */
 /* Which rows to stage: those without a key are refused; of several with one key, one is
