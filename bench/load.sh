@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # Part "load" of bench/run: two tables of BENCH_ROWS (1,000,000) rows each, shuffled, with keys of text, into
 # an empty SQLite database through the plugin load, against sqlite3's own .import into tables with the same keys.
-# Then loads of BENCH_CHANGED (1,000) changed rows, and of a table most of which changes; how long all these hold the
-# lock, and how long another program waits that writes a row every 20 ms.
+# Then loads of BENCH_CHANGED (1,000) changed rows, of a table most of which changes, and of all rows into tables that
+# have indexes and a foreign key, in one transaction and in pieces; how long all these hold the lock, and how long
+# another program waits that writes a row every 20 ms.
 
 # The rows FIRST to LAST in an order that looks random; their amounts depend on VERSION.
 load_csv() { # FIRST LAST VERSION
@@ -12,7 +13,7 @@ load_csv() { # FIRST LAST VERSION
         FROM n ORDER BY i * 7919 % 1000003, i"
 }
 
-load_dag() { # NAME MODE FILE...
+load_dag() { # NAME MODE[, MORE PARAMETERS] FILE...
     local file names='' keys=''
     for file in "${@:3}"; do
         names+="${names:+, }$file.csv: ${file##*/}"
@@ -23,11 +24,22 @@ load_dag() { # NAME MODE FILE...
     printf '    with: {mode: %s, ledger: false, names: {%s}, keys: {%s}}\n' "$2" "$names" "$keys"
 }
 
+# The tables, as a migration would make them: nothing can be swapped in for them.
+load_indexed() {
+    echo "CREATE TABLE kind (code INTEGER PRIMARY KEY) STRICT;
+        INSERT INTO kind SELECT value FROM generate_series(0, 96);"
+    for i in one two; do
+        echo "CREATE TABLE $i (id TEXT NOT NULL PRIMARY KEY, code INTEGER REFERENCES kind (code), name TEXT, amount REAL, day TEXT,
+            note TEXT) STRICT; CREATE INDEX ${i}_name ON $i (name, day); CREATE INDEX ${i}_code ON $i (code);"
+    done
+}
+
 load_locks() { # LABEL: the last run's
     sqlite3 -batch "$home/var/dagrun.db" "SELECT printf('  %-34s lock held %9.1f ms, %d rows written', '$1',
         max(value) FILTER (WHERE name = 'lock_ms'),
         sum(value) FILTER (WHERE name IN ('rows_inserted', 'rows_updated', 'rows_deleted')))
-        FROM v_metric GROUP BY run_key ORDER BY run_key DESC LIMIT 1"
+        || (SELECT printf(', %.1f s of processor time, %.1f s', cpu_seconds, seconds) FROM v_attempt a WHERE a.run_key = m.run_key)
+        FROM v_metric m GROUP BY run_key ORDER BY run_key DESC LIMIT 1"
 }
 
 # dagrun run DAG while another program writes; how long its writes took, each with the start of sqlite3.
@@ -67,6 +79,7 @@ bench_load() {
     load_dag changes replace data/changed/one >"$home/dags/changes.yaml"
     load_dag back replace data/one >"$home/dags/back.yaml"
     load_dag most replace data/changed/most/one >"$home/dags/most.yaml"
+    load_dag pieces "upsert, commit: pieces" data/one data/two >"$home/dags/pieces.yaml"
     for i in one two; do
         echo "CREATE TABLE $i (id TEXT NOT NULL PRIMARY KEY, code INTEGER, name TEXT, amount REAL, day TEXT, note TEXT) STRICT;"
         echo ".import --csv --skip 1 $home/data/$i.csv $i"
@@ -84,4 +97,10 @@ bench_load() {
     done
     title "the same table replaced by one in which most rows differ"
     load_watched "most differ" most
+    title "all rows into two tables with indexes and a foreign key, in one transaction and in pieces"
+    for i in whole pieces; do
+        rm -f "$db"*
+        load_indexed | sqlite3 -batch "$db"
+        load_watched "$i" $i
+    done
 }
