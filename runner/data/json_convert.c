@@ -3,31 +3,14 @@
  * A value that does not fit its column marks its record dead. When all columns
  * are done, a strict reader fails with the first such record; a forgiving one
  * keeps it aside, drops the cells of dead records and converts the rest again. */
-#if defined(__GNUC__) && !defined(__clang__)
-/* gcc 12 packs the words of a dictionary's key into a vector only to take them apart. */
-#pragma GCC optimize("no-tree-slp-vectorize")
-#endif
-#include "data/csv_front.h"
-#include "data/csv_scan.h"
 #include "data/csv_spell.h"
 #include "data/csv_wide.h"
 #include "data/decimal.h"
-#include "data/json_piece.h"
+#include "data/json_fill.h"
 #include "data/kernel.h"
-
-struct column {
-    struct dr_json_worker *w;
-    const char *text;
-    const struct dr_json_field *field;
-    const struct dr_json_cell *cells;
-    const int32_t *records; /* of child tables: the record of each row */
-    int32_t n, first;       /* rows; the first of them in the block */
-    bool *missing;          /* a cell was met that is null or not there */
-};
-
 /* ---- records that are refused -------------------------------------------------------------- */
 
-static void describe(const struct column *c, struct dr_json_cell cell, char *ret, size_t size)
+static void describe(const struct dr_json_fill *c, struct dr_json_cell cell, char *ret, size_t size)
 {
     uint32_t kind = dr_cell_kind(cell) == DR_JSON_ESCAPED ? DR_JSON_STRING : dr_cell_kind(cell);
     int shown = dr_cell_length(cell) < 40 ? (int)dr_cell_length(cell) : 40;
@@ -37,7 +20,8 @@ static void describe(const struct column *c, struct dr_json_cell cell, char *ret
         snprintf(ret, size, "%s %.*s", dr_json_kind_name((enum dr_json_kind)kind), shown, c->text + cell.at);
 }
 
-static __attribute__((noinline, cold)) void refuse(const struct column *c, int32_t row, const char *why)
+__attribute__((noinline, cold)) void dr_json_refuse(const struct dr_json_fill *c, int32_t row,
+                                                    const char *why)
 {
     struct dr_json_worker *w = c->w;
     int32_t record = c->records ? c->records[row] : row + c->first;
@@ -57,26 +41,8 @@ static __attribute__((noinline, cold)) void refuse(const struct column *c, int32
 
 /* ---- values ------------------------------------------------------------------------------------ */
 
-static bool is_missing(struct dr_json_cell cell)
-{
-    return dr_cell_kind(cell) <= DR_JSON_NULL;
-}
-
-/* Whether cell i is missing, which is noted. */
-static inline bool passes_missing(const struct column *c, int32_t i)
-{
-    bool missing = is_missing(c->cells[i]);
-    if (missing)
-        *c->missing = true;
-    return missing;
-}
-
-static bool is_string(struct dr_json_cell cell)
-{
-    return dr_cell_kind(cell) == DR_JSON_STRING || dr_cell_kind(cell) == DR_JSON_ESCAPED;
-}
-
-static __attribute__((noinline)) struct dr_str unescaped(const struct column *c, struct dr_json_cell cell)
+__attribute__((noinline)) struct dr_str dr_json_unescaped(const struct dr_json_fill *c,
+                                                          struct dr_json_cell cell)
 {
     struct dr_buf *out = &c->w->scratch;
     const char *p = c->text + cell.at, *end = p + dr_cell_length(cell), *why;
@@ -95,43 +61,7 @@ static __attribute__((noinline)) struct dr_str unescaped(const struct column *c,
     return dr_buf_str(out);
 }
 
-/* The text of a cell that is not missing, valid until the next call. */
-static inline struct dr_str text_of(const struct column *c, struct dr_json_cell cell)
-{
-    struct dr_str s = { c->text + cell.at, dr_cell_length(cell) };
-    if (c->field->json && is_string(cell))
-        return (struct dr_str){ s.p - 1, s.n + 2 };
-    return dr_cell_kind(cell) == DR_JSON_ESCAPED ? unescaped(c, cell) : s;
-}
-
-/* Whether a text column takes the cell; s is its text. */
-static inline bool text_fits(const struct column *c, int32_t i, struct dr_str s)
-{
-    uint32_t kind = dr_cell_kind(c->cells[i]);
-    if (__builtin_expect(kind == DR_JSON_STRING, 1) || c->field->json)
-        return true;
-    if (kind == DR_JSON_ESCAPED && !memchr(s.p, '\0', s.n))
-        return true;
-    if (kind == DR_JSON_ESCAPED) {
-        refuse(c, i, "a text without \\u0000");
-        return false;
-    }
-    return true;
-}
-
-/* A column found to hold one kind of value must go on so. */
-static bool kind_found(const struct column *c, int32_t i)
-{
-    const struct dr_json_field *f = c->field;
-    uint32_t kind = dr_cell_kind(c->cells[i]);
-    if (!f->found || is_string(c->cells[i]) || kind <= DR_JSON_NULL)
-        return true;
-    if (f->json)
-        return !f->mixed || kind < DR_JSON_ARRAY;
-    return kind == DR_JSON_NUMBER && f->numbers;
-}
-
-static bool parse_int(const struct column *c, struct dr_json_cell cell, int64_t *ret)
+static bool parse_int(const struct dr_json_fill *c, struct dr_json_cell cell, int64_t *ret)
 {
     const char *p = c->text + cell.at;
     uint32_t n = dr_cell_length(cell);
@@ -146,7 +76,7 @@ static bool parse_int(const struct column *c, struct dr_json_cell cell, int64_t 
         *ret = negative ? -v : v;
         return true;
     }
-    return (is_string(cell) && !c->field->found && dr_parse_i64(text_of(c, cell), ret)) ||
+    return (dr_json_is_string(cell) && !c->field->found && dr_parse_i64(dr_json_text_of(c, cell), ret)) ||
            (dr_cell_kind(cell) == DR_JSON_NUMBER && dr_parse_i64((struct dr_str){ p, n }, ret));
 }
 
@@ -175,7 +105,7 @@ static __attribute__((noinline)) bool parse_float_fast(const char *p, uint32_t n
     return true;
 }
 
-static inline bool parse_float(const struct column *c, struct dr_json_cell cell, double *ret)
+static inline bool parse_float(const struct dr_json_fill *c, struct dr_json_cell cell, double *ret)
 {
     const char *p = c->text + cell.at;
     uint32_t n = dr_cell_length(cell);
@@ -185,46 +115,47 @@ static inline bool parse_float(const struct column *c, struct dr_json_cell cell,
         bool exact = !c->field->found || dr_json_digits((struct dr_str){ p, n }) <= DR_JSON_DOUBLE_DIGITS;
         return exact && dr_parse_f64((struct dr_str){ p, n }, false, ret);
     }
-    return is_string(cell) && !c->field->found && dr_parse_f64(text_of(c, cell), false, ret);
+    return dr_json_is_string(cell) && !c->field->found && dr_parse_f64(dr_json_text_of(c, cell), false, ret);
 }
 
-static bool parse_bool(const struct column *c, struct dr_json_cell cell, int64_t *ret)
+static bool parse_bool(const struct dr_json_fill *c, struct dr_json_cell cell, int64_t *ret)
 {
     bool value = dr_cell_kind(cell) == DR_JSON_TRUE;
-    bool fits = value || dr_cell_kind(cell) == DR_JSON_FALSE ||
-                (is_string(cell) && !c->field->found && dr_parse_bool(text_of(c, cell), &value));
+    bool fits =
+        value || dr_cell_kind(cell) == DR_JSON_FALSE ||
+        (dr_json_is_string(cell) && !c->field->found && dr_parse_bool(dr_json_text_of(c, cell), &value));
     *ret = value;
     return fits;
 }
 
-static bool parse_decimal(const struct column *c, struct dr_json_cell cell, dr_int128 *ret)
+static bool parse_decimal(const struct dr_json_fill *c, struct dr_json_cell cell, dr_int128 *ret)
 {
     dr_int128 v;
     int32_t scale;
-    bool number = dr_cell_kind(cell) == DR_JSON_NUMBER || is_string(cell);
-    return number && dr_parse_decimal(text_of(c, cell), &v, &scale) &&
+    bool number = dr_cell_kind(cell) == DR_JSON_NUMBER || dr_json_is_string(cell);
+    return number && dr_parse_decimal(dr_json_text_of(c, cell), &v, &scale) &&
            dr_decimal_rescale(v, scale, c->field->scale, ret);
 }
 
 /* ---- columns -------------------------------------------------------------------------------------- */
 
-static void fill_ints(const struct column *c, int64_t *values)
+static void fill_ints(const struct dr_json_fill *c, int64_t *values)
 {
     for (int32_t i = 0; i < c->n; i++) {
         values[i] = 0;
-        if (!passes_missing(c, i) && !parse_int(c, c->cells[i], &values[i]))
-            refuse(c, i, NULL);
+        if (!dr_json_passes_missing(c, i) && !parse_int(c, c->cells[i], &values[i]))
+            dr_json_refuse(c, i, NULL);
     }
 }
 
-static void fill_float(const struct column *c, int32_t i, double *values)
+static void fill_float(const struct dr_json_fill *c, int32_t i, double *values)
 {
     values[i] = 0;
-    if (!passes_missing(c, i) && !parse_float(c, c->cells[i], &values[i]))
-        refuse(c, i, NULL);
+    if (!dr_json_passes_missing(c, i) && !parse_float(c, c->cells[i], &values[i]))
+        dr_json_refuse(c, i, NULL);
 }
 
-static void fill_floats(const struct column *c, double *values)
+static void fill_floats(const struct dr_json_fill *c, double *values)
 {
     enum { GROUPS = 64 };
     _Static_assert(sizeof(struct dr_json_cell) == 2 * sizeof(uint32_t), "a cell is two words");
@@ -242,250 +173,71 @@ static void fill_floats(const struct column *c, double *values)
         fill_float(c, i, values);
 }
 
-static void fill_bools(const struct column *c, uint8_t *bits)
+static void fill_bools(const struct dr_json_fill *c, uint8_t *bits)
 {
     for (int32_t i = 0; i < c->n; i++) {
         int64_t v = 0;
-        if (!passes_missing(c, i) && !parse_bool(c, c->cells[i], &v))
-            refuse(c, i, NULL);
+        if (!dr_json_passes_missing(c, i) && !parse_bool(c, c->cells[i], &v))
+            dr_json_refuse(c, i, NULL);
         if (v)
             dr_bit_set(bits, i);
     }
 }
 
-static void fill_decimals(const struct column *c, dr_int128 *values)
+static void fill_decimals(const struct dr_json_fill *c, dr_int128 *values)
 {
     for (int32_t i = 0; i < c->n; i++) {
         values[i] = 0;
-        if (!passes_missing(c, i) && !parse_decimal(c, c->cells[i], &values[i]))
-            refuse(c, i, NULL);
+        if (!dr_json_passes_missing(c, i) && !parse_decimal(c, c->cells[i], &values[i]))
+            dr_json_refuse(c, i, NULL);
     }
 }
 
-static void fill_dates(const struct column *c, int32_t *values)
+static void fill_dates(const struct dr_json_fill *c, int32_t *values)
 {
     for (int32_t i = 0; i < c->n; i++) {
         values[i] = 0;
-        if (!passes_missing(c, i) &&
-            !(is_string(c->cells[i]) && dr_parse_date(text_of(c, c->cells[i]), &values[i])))
-            refuse(c, i, "a date (YYYY-MM-DD)");
+        if (!dr_json_passes_missing(c, i) &&
+            !(dr_json_is_string(c->cells[i]) && dr_parse_date(dr_json_text_of(c, c->cells[i]), &values[i])))
+            dr_json_refuse(c, i, "a date (YYYY-MM-DD)");
     }
 }
 
-static void fill_times(const struct column *c, int64_t *values, uint8_t *zone)
+static void fill_times(const struct dr_json_fill *c, int64_t *values, uint8_t *zone)
 {
     for (int32_t i = 0; i < c->n; i++) {
         bool zoned;
         values[i] = 0;
-        if (passes_missing(c, i))
+        if (dr_json_passes_missing(c, i))
             continue;
-        if (!is_string(c->cells[i]) || !dr_parse_timestamp(text_of(c, c->cells[i]), &values[i], &zoned)) {
-            refuse(c, i, "a time (YYYY-MM-DDTHH:MM:SS)");
+        if (!dr_json_is_string(c->cells[i]) ||
+            !dr_parse_timestamp(dr_json_text_of(c, c->cells[i]), &values[i], &zoned)) {
+            dr_json_refuse(c, i, "a time (YYYY-MM-DDTHH:MM:SS)");
             continue;
         }
         uint8_t this = zoned ? DR_JSON_ZONED : DR_JSON_LOCAL;
         if (*zone && *zone != this)
-            refuse(c, i,
-                   zoned ? "a time without an offset, as those before"
-                         : "a time with an offset, as those before");
+            dr_json_refuse(c, i,
+                           zoned ? "a time without an offset, as those before"
+                                 : "a time with an offset, as those before");
         else
             *zone = this;
     }
 }
-
-/* The scratch text with as many readable bytes after it as finding a code takes. */
-static struct dr_str padded(struct dr_buf *scratch)
-{
-    (void)dr_buf_reserve(scratch, DR_JSON_PADDING);
-    return dr_buf_str(scratch);
-}
-
-/* The code of any cell; 0 where it has none. */
-static __attribute__((noinline)) int32_t code_of(const struct column *c, int32_t i, struct dr_csv_values *v)
-{
-    struct dr_json_cell cell = c->cells[i];
-    if (passes_missing(c, i))
-        return 0;
-    if (!kind_found(c, i)) {
-        refuse(c, i, "a string");
-        return 0;
-    }
-    struct dr_str s = text_of(c, cell);
-    if (!text_fits(c, i, s))
-        return 0;
-    if (s.n == 0)
-        return dr_csv_values_empty(v);
-    if (dr_cell_kind(cell) == DR_JSON_ESCAPED && !c->field->json)
-        s = padded(&c->w->scratch);
-    struct dr_csv_finder finder = dr_csv_finder_of(v);
-    return dr_csv_code(v, &finder, s);
-}
-
-/* The length of a string as it lies there, less one; of all other cells, and of an empty
- * string, a number that no length comes to. */
-static inline uint32_t length_less_one(struct dr_json_cell cell)
-{
-    uint32_t size = cell.size - (1u << 4 | DR_JSON_STRING);
-    return size >> 4 | size << 28; /* the kind, if it is another, comes first */
-}
-
-/* Rows from `from` on, where all texts in the table fill no more than so many words of a
- * slot. Returns the first that is not found at once. */
-static inline __attribute__((always_inline)) int32_t codes_at_once(const struct column *c, int32_t *codes,
-                                                                   const struct dr_csv_values *v,
-                                                                   int32_t from, int words, int32_t *seen)
-{
-    const struct dr_csv_finder finder = dr_csv_finder_of(v);
-    const struct dr_json_cell *cells = c->cells;
-    const char *text = c->text;
-    int32_t i = from, any = 0;
-    for (int32_t n = c->n; i < n; i++) {
-        uint32_t length = length_less_one(cells[i]) + 1;
-        if (__builtin_expect(length - 1 >= 8u * (uint32_t)words, 0))
-            break;
-        struct dr_csv_key key = dr_csv_key_of_words(&finder, text + cells[i].at, length, words);
-        const struct dr_csv_slot *slot = finder.slots + (key.hash >> finder.shift);
-        if (__builtin_expect(!dr_csv_is_slot_of_words(slot, &key, words), 0))
-            break;
-        codes[i] = slot->code;
-        any |= slot->code;
-    }
-    *seen |= any;
-    return i;
-}
-
-/* Both return whether a code is not yet the dictionary's. */
-static inline __attribute__((always_inline)) bool codes_of_few(const struct column *c, int32_t *codes,
-                                                               struct dr_csv_values *v)
-{
-    int32_t seen = 0;
-    for (int32_t i = 0;; i++) {
-        i = v->words == 1   ? codes_at_once(c, codes, v, i, 1, &seen)
-            : v->words == 2 ? codes_at_once(c, codes, v, i, 2, &seen)
-                            : codes_at_once(c, codes, v, i, 3, &seen);
-        if (i >= c->n)
-            return seen & DR_CSV_PROVISIONAL;
-        codes[i] = code_of(c, i, v);
-        seen |= codes[i];
-    }
-}
-
-/* Whether the cell is a string as it lies there, not empty and short. */
-static inline bool is_short(struct dr_json_cell cell)
-{
-    return length_less_one(cell) < DR_CSV_SHORT;
-}
-
-/* Of so many that finding one misses the cache: a group asks for its slots together. */
-static inline __attribute__((always_inline)) bool codes_of_many(const struct column *c, int32_t *codes,
-                                                                struct dr_csv_values *v)
-{
-    enum { GROUP = 32 };
-    struct dr_csv_finder finder = dr_csv_finder_of(v);
-    struct dr_csv_key keys[GROUP];
-    int32_t seen = 0;
-    for (int32_t from = 0; from < c->n; from += GROUP) {
-        int32_t n = c->n - from < GROUP ? c->n - from : GROUP;
-        const struct dr_json_cell *cells = c->cells + from;
-        for (int32_t i = 0; i < n; i++)
-            if (is_short(cells[i])) {
-                keys[i] = dr_csv_key_of(&finder, c->text + cells[i].at, dr_cell_length(cells[i]));
-                dr_csv_ask(&finder, &keys[i]);
-            }
-        for (int32_t i = 0; i < n; i++) {
-            struct dr_str s = { c->text + cells[i].at, dr_cell_length(cells[i]) };
-            if (__builtin_expect(is_short(cells[i]), 1)) {
-                codes[from + i] = dr_csv_code_past(v, &finder, s, &keys[i]);
-            } else {
-                codes[from + i] = code_of(c, from + i, v);
-                finder = dr_csv_finder_of(v);
-            }
-            seen |= codes[from + i];
-        }
-    }
-    return seen & DR_CSV_PROVISIONAL;
-}
-
-#define CODES(suffix, target)                                                                                \
-    target static bool fill_codes##suffix(const struct column *c, int32_t *codes, struct dr_csv_values *v)   \
-    {                                                                                                        \
-        return v->used > DR_CSV_MANY ? codes_of_many(c, codes, v) : codes_of_few(c, codes, v);               \
-    }
-CODES(_any, )
-CODES(_avx2, DR_CSV_AVX2_CODE)
-
-/* Whether the few values of the column have the text of cell i from now on, or need not. */
-static bool put_few(const struct column *c, int32_t i, int32_t code, struct dr_csv_values *v)
-{
-    struct dr_str s = { c->text + c->cells[i].at, dr_cell_length(c->cells[i]) };
-    if (is_missing(c->cells[i]))
-        return true;
-    return dr_cell_kind(c->cells[i]) == DR_JSON_STRING && dr_csv_front_put(v->front, s, code);
-}
-
-/* The same for a column of few values, a group of rows at a time; the first strips are short,
- * since that is where the values are new. Where more than one row in eight has none of them,
- * groups do not pay. */
-static bool codes_of_fewest(const struct column *c, int32_t *codes, struct dr_csv_values *v)
-{
-    enum { GROUPS = 64 };
-    uint8_t found[GROUPS];
-    int32_t seen = 0, others = 0, groups = 1, whole = c->n - c->n % DR_CSV_WIDE;
-    if (!v->front)
-        v->front = dr_csv_front_new();
-    for (int32_t at = 0, n; at < whole; at += n, groups = groups < GROUPS ? groups * 2 : GROUPS) {
-        n = whole - at < groups * DR_CSV_WIDE ? whole - at : groups * DR_CSV_WIDE;
-        seen |= dr_csv_front_find_tagged(v->front, c->text, &c->cells[at].at, n, DR_JSON_STRING, codes + at,
-                                         found);
-        for (int32_t g = 0; g < n / DR_CSV_WIDE; g++)
-            for (unsigned left = found[g] ^ 0xFFu; left; left &= left - 1) {
-                int32_t i = at + g * DR_CSV_WIDE + __builtin_ctz(left);
-                seen |= codes[i] = code_of(c, i, v);
-                others += !put_few(c, i, codes[i], v);
-            }
-    }
-    for (int32_t i = whole; i < c->n; i++)
-        seen |= codes[i] = code_of(c, i, v);
-    if (others > c->n / 8) {
-        v->many = true;
-        dr_csv_front_free(v->front);
-        v->front = NULL;
-    }
-    return seen & DR_CSV_PROVISIONAL;
-}
-
-/* As JSON, where strings keep their quotes. */
-static bool fill_json(const struct column *c, int32_t *codes, struct dr_csv_values *v)
-{
-    int32_t seen = 0;
-    for (int32_t i = 0; i < c->n; i++)
-        seen |= codes[i] = code_of(c, i, v);
-    return seen & DR_CSV_PROVISIONAL;
-}
-
-static bool fill_codes(const struct column *c, int32_t *codes, struct dr_csv_values *v)
-{
-    if (c->field->json)
-        return fill_json(c, codes, v);
-    if (c->w->wide && !v->many)
-        return codes_of_fewest(c, codes, v);
-    return (c->w->isa == DR_JSON_AVX2 ? fill_codes_avx2 : fill_codes_any)(c, codes, v);
-}
-
-static void fill_strings(const struct column *c, struct dr_array *a)
+static void fill_strings(const struct dr_json_fill *c, struct dr_array *a)
 {
     int64_t *offsets = DR_UNCONST(int64_t, a->values), room = 0, used = 0;
     for (int32_t i = 0; i < c->n; i++)
-        room += is_missing(c->cells[i]) ? 0 : dr_cell_length(c->cells[i]) + 2; /* quotes */
+        room += dr_json_is_missing(c->cells[i]) ? 0 : dr_cell_length(c->cells[i]) + 2; /* quotes */
     char *bytes = dr_bulk_take(&c->w->memory, (size_t)room, &a->mem[2]);
     a->bytes = bytes;
     offsets[0] = 0;
     for (int32_t i = 0; i < c->n; i++) {
-        if (!passes_missing(c, i)) {
-            struct dr_str s = text_of(c, c->cells[i]);
-            if (!kind_found(c, i))
-                refuse(c, i, "a string");
-            else if (text_fits(c, i, s) && s.n > 0) {
+        if (!dr_json_passes_missing(c, i)) {
+            struct dr_str s = dr_json_text_of(c, c->cells[i]);
+            if (!dr_json_kind_found(c, i))
+                dr_json_refuse(c, i, "a string");
+            else if (dr_json_text_fits(c, i, s) && s.n > 0) {
                 memcpy(bytes + used, s.p, s.n);
                 used += (int64_t)s.n;
             }
@@ -495,7 +247,7 @@ static void fill_strings(const struct column *c, struct dr_array *a)
 }
 
 /* Which of the cells have a value. */
-static void mark_missing(const struct column *c, struct dr_array *a)
+static void mark_missing(const struct dr_json_fill *c, struct dr_array *a)
 {
     size_t bytes = (size_t)(c->n + 7) / 8;
     uint8_t *bits = dr_bulk_take(&c->w->memory, bytes, &a->mem[0]);
@@ -504,7 +256,7 @@ static void mark_missing(const struct column *c, struct dr_array *a)
         int32_t last = c->n - i < 8 ? c->n - i : 8;
         unsigned byte = 0;
         for (int32_t k = 0; k < last; k++)
-            byte |= (unsigned)!is_missing(c->cells[i + k]) << k;
+            byte |= (unsigned)!dr_json_is_missing(c->cells[i + k]) << k;
         bits[i / 8] = (uint8_t)byte;
     }
 }
@@ -524,7 +276,7 @@ static struct dr_array *new_array(struct dr_json_worker *w, int32_t type, int32_
     return a;
 }
 
-static struct dr_array *convert(const struct column *c, struct dr_csv_values *v, uint8_t *zone,
+static struct dr_array *convert(const struct dr_json_fill *c, struct dr_csv_values *v, uint8_t *zone,
                                 bool *provisional)
 {
     void *values;
@@ -554,7 +306,7 @@ static struct dr_array *convert(const struct column *c, struct dr_csv_values *v,
         fill_strings(c, a);
         break;
     default:
-        *provisional |= fill_codes(c, values, v);
+        *provisional |= dr_json_fill_codes(c, values, v);
     }
     if (*c->missing)
         mark_missing(c, a);
@@ -603,14 +355,14 @@ static void convert_rows(struct dr_json_worker *w, int32_t t, int32_t from, int3
     struct dr_array **to = next_chunk(chunks);
     for (int32_t i = 0; i < table->n; i++) {
         bool missing = false;
-        struct column c = { .w = w,
-                            .text = w->walk.tokens.text,
-                            .field = &table->fields[i],
-                            .cells = rows->cells + (size_t)i * (size_t)rows->cap + from,
-                            .records = t > 0 ? rows->record + from : NULL,
-                            .n = n,
-                            .first = from,
-                            .missing = &missing };
+        struct dr_json_fill c = { .w = w,
+                                  .text = w->walk.tokens.text,
+                                  .field = &table->fields[i],
+                                  .cells = rows->cells + (size_t)i * (size_t)rows->cap + from,
+                                  .records = t > 0 ? rows->record + from : NULL,
+                                  .n = n,
+                                  .first = from,
+                                  .missing = &missing };
         to[i] = convert(&c, &w->values[t][i], &chunks->zones[i], &chunks->provisional[i]);
     }
     if (t == 0) {

@@ -96,14 +96,15 @@ void dr_json_stretch_find(struct dr_arena *a, struct dr_json_place *o, const str
         if (m->column >= 0)
             look_at_values(m, rows);
     }
-    struct dr_json_stretch made;
-    for (struct dr_json_place *m = o->members; m<end; m += made.members> 1 ? made.members : 1) {
-        make_stretch(&made, m, end, rows, text);
-        if (made.members < 2)
+    for (struct dr_json_place *m = o->members; m + 1 < end; m++) {
+        if (!may_be_part(m, rows, text) || !may_be_part(m + 1, rows, text))
             continue;
         if (!m->stretch)
             m->stretch = DR_NEW(a, struct dr_json_stretch);
-        *m->stretch = made;
+        make_stretch(m->stretch, m, end, rows, text);
+        if (m->stretch->members < 2)
+            continue;
         m->way = DR_JSON_STRETCH;
+        m += m->stretch->members - 1;
     }
 }
