@@ -335,7 +335,7 @@ struct dr_csv_options {
     uint8_t forgiving;       /* 1: records with too few or many fields, bad UTF-8 and
                                 stray quotes are kept aside (ret_rejects) rather
                                 than refusing the file */
-    const char *encoding;    /* NULL or "utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1" */
+    const char *encoding;    /* NULL or "utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1", "windows-1252" */
     const char *line_column; /* NULL, or the name of an INT64 column to append
                                 that holds each record's first line, from 1 */
     const char *null_values; /* NULL: an empty unquoted or quoted field is missing.

@@ -52,7 +52,7 @@ static const struct option options[] = {
       "how long each expectation in SQL may take; 5m without it" },
     { "baseline", 0, TEXT, AT(baseline), "FILE",
       "results of an earlier run (--json) that expectations compare with" },
-    { "encoding", 0, TEXT, AT(encoding), "NAME", "of CSV files: utf-8, utf-16, latin-1" },
+    { "encoding", 0, TEXT, AT(encoding), "NAME", "of CSV files: utf-8, utf-16, latin-1, windows-1252" },
     { "delimiter", 0, TEXT, AT(delimiter), "CHAR", "of CSV files, or tab; , without it" },
     { "as", 0, TEXT, AT(as), "FORMAT",
       "csv, tsv, json or arrow, of files whose name does not say it; csv without it" },

@@ -101,7 +101,7 @@ int32_t dr_csv_input_read(struct dr_csv_input *in, char *p, size_t room, size_t 
         in->ended = *ret_n == 0;
         return DR_OK;
     }
-    size_t n = (room - 8) / 2 < RAW ? (room - 8) / 2 : RAW;
+    size_t n = (room - 8) / 3 < RAW ? (room - 8) / 3 : RAW; /* as dr_decode needs it */
     while (*ret_n == 0 && !in->ended) {
         size_t got;
         DR_TRY(read_raw(in, in->raw, n, &got, err));

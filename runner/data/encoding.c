@@ -1,4 +1,4 @@
-/* encoding.c - UTF-16 and Latin-1 to UTF-8.
+/* encoding.c - UTF-16, Latin-1 and Windows-1252 to UTF-8.
  *
  * A UTF-16 code unit may be cut between its two bytes and a pair between its
  * surrogates; the decoder keeps one byte and one high surrogate for the next
@@ -11,13 +11,14 @@ static const struct {
     const char *name;
     enum dr_encoding encoding;
 } names[] = {
-    { "utf-8", DR_ENCODING_UTF8 },        { "utf-16", DR_ENCODING_UTF16 },
-    { "utf-16le", DR_ENCODING_UTF16LE },  { "utf-16be", DR_ENCODING_UTF16BE },
-    { "latin-1", DR_ENCODING_LATIN1 },    { "utf8", DR_ENCODING_UTF8 },
-    { "utf16", DR_ENCODING_UTF16 },       { "utf16le", DR_ENCODING_UTF16LE },
-    { "utf16be", DR_ENCODING_UTF16BE },   { "utf-16-le", DR_ENCODING_UTF16LE },
-    { "utf-16-be", DR_ENCODING_UTF16BE }, { "latin1", DR_ENCODING_LATIN1 },
-    { "iso-8859-1", DR_ENCODING_LATIN1 },
+    { "utf-8", DR_ENCODING_UTF8 },         { "utf-16", DR_ENCODING_UTF16 },
+    { "utf-16le", DR_ENCODING_UTF16LE },   { "utf-16be", DR_ENCODING_UTF16BE },
+    { "latin-1", DR_ENCODING_LATIN1 },     { "utf8", DR_ENCODING_UTF8 },
+    { "utf16", DR_ENCODING_UTF16 },        { "utf16le", DR_ENCODING_UTF16LE },
+    { "utf16be", DR_ENCODING_UTF16BE },    { "utf-16-le", DR_ENCODING_UTF16LE },
+    { "utf-16-be", DR_ENCODING_UTF16BE },  { "latin1", DR_ENCODING_LATIN1 },
+    { "iso-8859-1", DR_ENCODING_LATIN1 },  { "windows-1252", DR_ENCODING_WINDOWS1252 },
+    { "cp1252", DR_ENCODING_WINDOWS1252 },
 };
 
 int32_t dr_encoding_parse(const char *name, enum dr_encoding *ret, struct dr_err *err)
@@ -32,8 +33,10 @@ int32_t dr_encoding_parse(const char *name, enum dr_encoding *ret, struct dr_err
             return DR_OK;
         }
     }
-    return dr_fail(err, DR_EDEF,
-                   "unknown encoding '%.60s': expected utf-8, utf-16, utf-16le, utf-16be or latin-1", name);
+    return dr_fail(
+        err, DR_EDEF,
+        "unknown encoding '%.60s': expected utf-8, utf-16, utf-16le, utf-16be, latin-1 or windows-1252",
+        name);
 }
 
 const char *dr_encoding_name(enum dr_encoding e)
@@ -145,6 +148,25 @@ static size_t decode_latin1(const char *p, size_t n, char *out)
     return o;
 }
 
+static size_t decode_windows1252(const char *p, size_t n, char *out)
+{
+    /* 0x80 to 0x9F, where it differs from Latin-1; 0: no character. */
+    static const uint16_t own[32] = { 0x20AC, 0,      0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021,
+                                      0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0,      0x017D, 0,
+                                      0,      0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014,
+                                      0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0,      0x017E, 0x0178 };
+    size_t o = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t byte = (uint8_t)p[i];
+        uint32_t c = byte >= 0x80 && byte < 0xA0 ? own[byte - 0x80] : byte;
+        if (c || !byte)
+            o += put_utf8(c, out + o);
+        else
+            out[o++] = (char)0xFF;
+    }
+    return o;
+}
+
 size_t dr_decode(struct dr_decoder *d, const char *p, size_t n, bool last, char *out)
 {
     switch (d->from) {
@@ -153,6 +175,8 @@ size_t dr_decode(struct dr_decoder *d, const char *p, size_t n, bool last, char 
         return decode_utf16(d, p, n, last, out);
     case DR_ENCODING_LATIN1:
         return decode_latin1(p, n, out);
+    case DR_ENCODING_WINDOWS1252:
+        return decode_windows1252(p, n, out);
     default:
         if (n > 0)
             memcpy(out, p, n);

@@ -200,8 +200,8 @@ static void test_an_unknown_encoding_lists_the_known_ones(void **state)
     struct dr_csv_options opts = options(false);
     opts.encoding = "ebcdic";
     check_csv("a\n", &opts,
-              "definition error: unknown encoding 'ebcdic': expected utf-8, utf-16, utf-16le, utf-16be or "
-              "latin-1\n");
+              "definition error: unknown encoding 'ebcdic': expected utf-8, utf-16, utf-16le, utf-16be, "
+              "latin-1 or windows-1252\n");
 }
 
 static void test_a_field_over_the_limit_ends_the_reading(void **state)

@@ -24,9 +24,9 @@ static void check_decoded(enum dr_encoding from, struct dr_str in, const char *e
         DR_AUTO_BUF out = { 0 };
         for (size_t at = 0; at < in.n; at += piece) {
             size_t n = in.n - at < piece ? in.n - at : piece;
-            char *room = dr_buf_reserve(&out, 2 * n + 8);
+            char *room = dr_buf_reserve(&out, 3 * n + 8);
             size_t got = dr_decode(&d, in.p + at, n, at + n == in.n, room);
-            assert_true(got <= 2 * n + 8);
+            assert_true(got <= 3 * n + 8);
             out.n += got;
         }
         dr_buf_putc(&out, '\0');
@@ -68,6 +68,19 @@ static void test_latin1_comes_out_as_utf8(void **state)
     check_decoded(DR_ENCODING_LATIN1, DR_LIT("M\xFCller \x80"), "M\xC3\xBCller \xC2\x80");
 }
 
+static void test_windows1252_comes_out_as_utf8(void **state)
+{
+    (void)state;
+    check_decoded(DR_ENCODING_WINDOWS1252, DR_LIT("M\xFCller \x80\x93\x9F\xA4"),
+                  "M\u00fcller \u20ac\u201c\u0178\u00a4");
+    check_decoded(DR_ENCODING_WINDOWS1252, DR_LIT("\x81 \x8D\x8F\x90\x9D"), "\xFF \xFF\xFF\xFF\xFF");
+    struct dr_csv_options opts = named("windows-1252");
+    check_csv("a,b\n\x80,1\n", &opts, "a|b\n\u20ac|1\n");
+    check_csv("a,b\n\x80,1\nx,\x81\n", &opts,
+              "input error: memory:3:3: byte 0xFF is not valid UTF-8, in column 'b' (is the file in another "
+              "encoding, such as latin-1?): x,\\xFF\n");
+}
+
 static void test_names_of_encodings_are_known_in_any_case(void **state)
 {
     (void)state;
@@ -78,7 +91,10 @@ static void test_names_of_encodings_are_known_in_any_case(void **state)
     assert_int_equal(e, DR_ENCODING_LATIN1);
     assert_int_equal(dr_encoding_parse(NULL, &e, NULL), 0);
     assert_int_equal(e, DR_ENCODING_AUTO);
-    assert_int_equal(dr_encoding_parse("cp1252", &e, NULL), DR_EDEF);
+    assert_int_equal(dr_encoding_parse("CP1252", &e, NULL), 0);
+    assert_int_equal(e, DR_ENCODING_WINDOWS1252);
+    assert_string_equal(dr_encoding_name(e), "windows-1252");
+    assert_int_equal(dr_encoding_parse("cp1251", &e, NULL), DR_EDEF);
     assert_string_equal(dr_encoding_name(DR_ENCODING_UTF16BE), "utf-16be");
 }
 
@@ -183,6 +199,7 @@ int main(void)
         cmocka_unit_test(test_unpaired_surrogates_come_out_invalid),
         cmocka_unit_test(test_half_a_code_unit_at_the_end_comes_out_invalid),
         cmocka_unit_test(test_latin1_comes_out_as_utf8),
+        cmocka_unit_test(test_windows1252_comes_out_as_utf8),
         cmocka_unit_test(test_names_of_encodings_are_known_in_any_case),
         cmocka_unit_test(test_a_byte_order_mark_is_dropped),
         cmocka_unit_test(test_a_byte_order_mark_tells_utf16),
