@@ -142,6 +142,10 @@ int32_t dr_db_attach_view(struct dr_sql *sql, const char *name, const struct dr_
  * declared type; -1 for any other column. */
 int32_t dr_db_attached_type(const char *declared);
 
+/* ---- db_postgresql_result.c ---- */
+/* All rows of the statement that was sent; *ret stays as it is where it has no result. */
+int32_t dr_db_postgresql_result(struct dr_pg *pg, struct dr_table **ret, struct dr_err *err);
+
 /* ---- db_sqlite_result.c ---- */
 struct dr_sql_stmt;
 /* All rows of a statement that is about to be stepped. */

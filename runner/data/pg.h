@@ -10,6 +10,20 @@
 
 struct dr_pg;
 
+/* Of pg_type, fixed for all time. */
+enum dr_pg_oid {
+    DR_PG_OID_BOOL = 16,
+    DR_PG_OID_INT8 = 20,
+    DR_PG_OID_INT2 = 21,
+    DR_PG_OID_INT4 = 23,
+    DR_PG_OID_FLOAT4 = 700,
+    DR_PG_OID_FLOAT8 = 701,
+    DR_PG_OID_DATE = 1082,
+    DR_PG_OID_TIMESTAMP = 1114,
+    DR_PG_OID_TIMESTAMPTZ = 1184,
+    DR_PG_OID_NUMERIC = 1700
+};
+
 /* keys and values are libpq's, and `schema`: the first of the search path. */
 int32_t dr_pg_open(int32_t n, const char *const *keys, const char *const *values, struct dr_pg **ret,
                    struct dr_err *err);
