@@ -299,7 +299,7 @@ static void load_task(struct dr_dag_loader *l, const struct dr_node *map, struct
 {
     if (!dr_name_ok(t->id))
         dr_diag_add(l->r.d, DR_DIAG_ERROR, t->mark,
-                    "letters, digits, '_', '.' and '-', starting with no '.' or '-'",
+                    "at most 200 letters, digits, '_', '.' and '-', starting with no '.' or '-'",
                     "'%.80s' cannot be a task's id", t->id);
     if (map->kind != DR_NODE_MAP) {
         dr_diag_add(l->r.d, DR_DIAG_ERROR, map->kind == DR_NODE_NULL ? t->mark : map->mark,

@@ -279,6 +279,7 @@ static void wrong_types_say_what_was_expected(void **state)
     assert_refused(f, with_tasks(f, "  t:\n"), "the task 't' must be a map, not nothing");
     assert_refused(f, with_tasks(f, "  t: {}\n"), "the task 't' has no plugin");
     assert_refused(f, with_tasks(f, "  'a b': {plugin: p}\n"), "'a b' cannot be a task's id");
+    assert_refused(f, with_tasks(f, "  'a b': {plugin: p}\n"), "at most 200 letters");
     assert_refused(f, with_tasks(f, "  t: {plugin: p, inputs: [a]}\n"), "'inputs' must be a map");
     assert_refused(f, with_tasks(f, "  t: {plugin: p, inputs: {a: {b: c}}}\n"),
                    "'a' must be text, not a map");
