@@ -59,7 +59,7 @@ $B/runner/%.o: runner/%.c $B/flags
 $B/runner/cmd/version.o: CPPFLAGS += -I$B/generated
 $B/runner/cmd/version.o: $B/generated/cmd/version.h
 # Before banned.h: a macro of PostgreSQL's header names one of the functions that it bans.
-$B/runner/data/pg.o: RUNNER_C := -I/usr/include/postgresql -include libpq-fe.h $(RUNNER_C)
+$B/runner/db/pg.o: RUNNER_C := -I/usr/include/postgresql -include libpq-fe.h $(RUNNER_C)
 $B/libdagrun.a: $(LIB_OBJ)
 	@rm -f $@
 	ar rcs $@ $^

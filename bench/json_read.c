@@ -10,7 +10,7 @@
 #include <time.h>
 #include "base/file.h"
 #include "base/num.h"
-#include "data/json_doc.h"
+#include "json/doc.h"
 #include "data/pool.h"
 
 static struct dr_err err;

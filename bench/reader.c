@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/num.h"
-#include "data/db.h"
+#include "db/db.h"
 #include "random.h"
 
 enum { READS_MAX = 1 << 24 };

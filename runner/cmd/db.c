@@ -1,8 +1,8 @@
 /* dagrun db: the schemas of databases. */
 #include "cmd/cmd.h"
 #include "base/file.h"
-#include "data/db_migrate.h"
-#include "data/db_unfinished.h"
+#include "db/migrate.h"
+#include "db/unfinished.h"
 #include "model/connection.h"
 
 struct work {

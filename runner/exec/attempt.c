@@ -9,7 +9,7 @@
 #include "exec/runner.h"
 #include "exec/worker.h"
 #include "base/num.h"
-#include "data/json_doc.h"
+#include "json/doc.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

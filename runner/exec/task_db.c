@@ -1,7 +1,7 @@
 /* task_db.c - the databases of a task: connections of the home, opened by name. */
 #include "exec/task_impl.h"
 #include "base/file.h"
-#include "data/db_migrate.h"
+#include "db/migrate.h"
 #include "model/connection.h"
 #include <dagrun/task.h>
 

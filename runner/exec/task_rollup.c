@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "data/file_format.h"
 #include "data/pool.h"
-#include "data/rollup.h"
+#include "rollup/rollup.h"
 #include "data/scratch.h"
 #include "data/stream.h"
 #include "expect/batches.h"

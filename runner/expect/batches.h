@@ -6,7 +6,7 @@
  * bit for each row that is refused, and the first unexpected rows of each expectation;
  * of these the results are made at the end, as dr_expect_run makes them of a table.
  *
- * A compound key is unique or not over all rows: who knows (rollup.h) tells its counts. */
+ * A compound key is unique or not over all rows: who knows (rollup/rollup.h) tells its counts. */
 #ifndef DR_BATCHES_H
 #define DR_BATCHES_H
 #include "expect/expect.h"

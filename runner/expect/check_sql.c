@@ -6,7 +6,7 @@
  * a database in memory of its own, a query is one SELECT and cannot write, and
  * what it gives is cut after a fixed number of rows. */
 #include <ctype.h>
-#include "data/db.h"
+#include "db/db.h"
 #include "data/kernel.h"
 #include "expect/check.h"
 

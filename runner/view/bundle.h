@@ -10,7 +10,7 @@
  *   no reference, but type and identifier       Practitioner?identifier=S|V */
 #ifndef DR_VIEW_BUNDLE_H
 #define DR_VIEW_BUNDLE_H
-#include "data/json_doc.h"
+#include "json/doc.h"
 
 struct dr_bundle_entry {
     struct dr_json_value resource; /* an object with a resourceType */

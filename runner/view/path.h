@@ -3,7 +3,7 @@
  * resources. Layer: view. */
 #ifndef DR_VIEW_PATH_H
 #define DR_VIEW_PATH_H
-#include "data/json_doc.h"
+#include "json/doc.h"
 #include "view/types.h"
 
 /* One item of a collection. */

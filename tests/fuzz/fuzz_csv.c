@@ -91,8 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tuning.path = DR_CSV_PATH_LIBCSV;
     show(&expected, text, &opts, &tuning);
     tuning.path = DR_CSV_PATH_FAST;
-    for (int isa = DR_CSV_SCALAR; isa <= (int)dr_csv_best_isa(); isa++) {
-        tuning.isa = (enum dr_csv_isa)isa;
+    for (int isa = DR_ISA_SCALAR; isa <= (int)dr_best_isa(); isa++) {
+        tuning.isa = (enum dr_isa)isa;
         show(&got, text, &opts, &tuning);
         compare(&expected, &got, text, &tuning);
     }

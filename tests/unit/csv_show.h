@@ -3,7 +3,7 @@
 #ifndef CSV_SHOW_H
 #define CSV_SHOW_H
 #include <stdlib.h>
-#include "data/csv_reader.h"
+#include "csv/reader.h"
 
 /* Append a table: names, then rows; cells separated by '|', a missing one is '~'. */
 static inline void show_table(struct dr_buf *out, const struct dr_table *t)

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include "base/file.h"
 #include "base/num.h"
-#include "data/db.h"
+#include "db/db.h"
 #include "random_table.h"
 
 struct fixture {

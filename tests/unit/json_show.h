@@ -2,7 +2,7 @@
  * Shared by the tests and the fuzzer of the JSON reader. */
 #ifndef JSON_SHOW_H
 #define JSON_SHOW_H
-#include "data/json_reader.h"
+#include "json/reader.h"
 #include "data/kernel.h"
 
 /* One line for each row, '|' between the cells, '-' for a missing value. */

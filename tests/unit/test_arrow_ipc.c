@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/file.h"
-#include "data/arrow_ipc.h"
+#include "arrow/ipc.h"
 #include "random_table.h"
 
 struct fixture {

@@ -9,7 +9,7 @@
 #include <string.h>
 #include "arrow_peer_files.h"
 #include "arrow_peer_js.h"
-#include "data/arrow_ipc.h"
+#include "arrow/ipc.h"
 #include "random_table.h"
 
 static void release(struct dr_mem *m)

@@ -16,11 +16,11 @@ static inline void check_csv_bytes(struct dr_str text, const struct dr_csv_optio
     static const size_t pieces[] = { 512 << 10, 1, 2, 3, 5, 7, 11, 64, 65, 100 };
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         for (int path = DR_CSV_PATH_FAST; path <= DR_CSV_PATH_LIBCSV; path++) {
-            for (int isa = DR_CSV_SCALAR; isa <= (int)dr_csv_best_isa(); isa++) {
+            for (int isa = DR_ISA_SCALAR; isa <= (int)dr_best_isa(); isa++) {
                 DR_AUTO_BUF shown = { 0 };
                 struct dr_csv_tuning tuning = dr_csv_tuning_default();
                 tuning.path = (enum dr_csv_path)path;
-                tuning.isa = (enum dr_csv_isa)isa;
+                tuning.isa = (enum dr_isa)isa;
                 tuning.piece = pieces[i];
                 tuning.block = pieces[(i + 3) % 10];
                 show_csv(&shown, text, opts, &tuning, false);

@@ -90,7 +90,7 @@ static void check_agreement(struct dr_str text, bool forgiving)
         tuning.block = pieces[random_below(8)];
         tuning.window_rows = (int64_t)random_below(10);
         tuning.round = 1 + (int32_t)random_below(5);
-        tuning.isa = (enum dr_csv_isa)random_below((size_t)dr_csv_best_isa() + 1);
+        tuning.isa = (enum dr_isa)random_below((size_t)dr_best_isa() + 1);
         tuning.large = random_below(2) ? 0 : INT64_MAX;
         show_csv(&got, text, &opts, &tuning, false);
         assert_string_equal(dr_buf_cstr(&got), dr_buf_cstr(&expected));

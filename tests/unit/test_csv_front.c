@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
-#include "data/csv_front.h"
-#include "data/csv_parse.h"
-#include "data/csv_scan.h"
-#include "data/csv_values.h"
+#include "csv/front.h"
+#include "csv/parse.h"
+#include "csv/scan.h"
+#include "csv/values.h"
 
 enum { ROWS = 4096, FIELD = 48, VALUES = 40 };
 
@@ -53,7 +53,7 @@ static int teardown(void **state)
 
 static void skip_without_avx512(void)
 {
-    if (dr_csv_best_isa() < DR_CSV_AVX512) {
+    if (dr_best_isa() < DR_ISA_AVX512) {
         print_message("no AVX-512 here\n");
         skip();
     }

@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include "base/file.h"
-#include "data/csv_reader.h"
+#include "csv/reader.h"
 #include "data/pool.h"
 #include "random_table.h"
 #include "test_csv.h"

@@ -223,7 +223,7 @@ static void check_random(int32_t threads)
         tuning.block = pieces[random_below(5)];
         tuning.window_rows = (int64_t)random_below(20);
         tuning.path = random_below(4) ? DR_CSV_PATH_FAST : DR_CSV_PATH_LIBCSV;
-        tuning.isa = (enum dr_csv_isa)random_below((size_t)dr_csv_best_isa() + 1);
+        tuning.isa = (enum dr_isa)random_below((size_t)dr_best_isa() + 1);
         tuning.large = random_below(2) ? 0 : INT64_MAX;
         check_typed(dr_buf_str(&text), &tuning);
     }

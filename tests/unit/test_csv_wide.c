@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <cmocka.h>
-#include "data/csv_infer.h"
-#include "data/csv_parse.h"
-#include "data/csv_wide.h"
+#include "csv/infer.h"
+#include "csv/parse.h"
+#include "csv/wide.h"
 
 enum { MOST = 1 << 16, QUOTE = '"' };
 
@@ -114,7 +114,7 @@ static bool is_read(const uint8_t *read, int64_t i)
 
 static void skip_without_avx2(void)
 {
-    if (!dr_csv_wide_can(dr_csv_best_isa(), ',')) {
+    if (!dr_csv_wide_can(dr_best_isa(), ',')) {
         print_message("no AVX2 here\n");
         skip();
     }
@@ -210,10 +210,10 @@ static void test_a_date_before_another_separator_is_not_read(void **state)
 static void test_delimiters_that_dates_are_made_of_are_not_for_groups(void **state)
 {
     (void)state;
-    assert_false(dr_csv_wide_can(dr_csv_best_isa(), '-'));
-    assert_false(dr_csv_wide_can(dr_csv_best_isa(), '0'));
-    assert_false(dr_csv_wide_can(dr_csv_best_isa(), '9'));
-    assert_false(dr_csv_wide_can(DR_CSV_SSE2, ','));
+    assert_false(dr_csv_wide_can(dr_best_isa(), '-'));
+    assert_false(dr_csv_wide_can(dr_best_isa(), '0'));
+    assert_false(dr_csv_wide_can(dr_best_isa(), '9'));
+    assert_false(dr_csv_wide_can(DR_ISA_SSE2, ','));
 }
 
 /* ---- floats ----------------------------------------------------------------------- */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/sqlite.h"
-#include "data/db.h"
+#include "db/db.h"
 #include "random_table.h"
 
 static struct dr_db *db;

@@ -2,7 +2,7 @@
  * between two of them. */
 #include "db_load_fixture.h"
 #include "base/sqlite_impl.h"
-#include "data/db_unfinished.h"
+#include "db/unfinished.h"
 
 enum { MANY = 4000 };
 

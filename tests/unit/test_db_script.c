@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
-#include "data/db_script.h"
+#include "db/script.h"
 
 /* The statements between bars, each with its lines before: "0:a|2:b". */
 static void assert_pieces(const char *script, bool postgresql, const char *expected)

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
-#include "data/json_piece.h"
+#include "json/piece.h"
 
 struct fixture {
     struct dr_json_plan plan;

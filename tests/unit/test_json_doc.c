@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "base/file.h"
-#include "data/json_doc.h"
+#include "json/doc.h"
 #include "data/utf8.h"
 
 static int setup(void **state)

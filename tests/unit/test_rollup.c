@@ -7,7 +7,7 @@
 #include <math.h>
 #include "data/kernel.h"
 #include "data/pool.h"
-#include "data/rollup_impl.h"
+#include "rollup/impl.h"
 #include "random_table.h"
 
 enum { BATCH = 700 };

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
-#include "data/word_stream.h"
+#include "rollup/word_stream.h"
 #include "random_table.h"
 
 enum { WORDS = 50000, PIECE = 777 };

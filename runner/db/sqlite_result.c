@@ -1,0 +1,185 @@
+/* sqlite_result.c - the rows of a SELECT as a table.
+ *
+ * SQLite types values, not columns: a column of the result takes the type of
+ * its first value, and turns into text where another type turns up later. A
+ * column without any value is of type NULL. A column taken as it is from an attached
+ * table gets back the type that it has there. */
+#include "db/db.h"
+#include "base/num.h"
+#include "base/sqlite.h"
+
+struct result_column {
+    struct dr_builder *b; /* owned; NULL until the first value */
+    int32_t type;         /* of b */
+    int64_t nulls;        /* before the first value */
+    int32_t attached;     /* the type that it has in the attached table it comes from, or -1 */
+};
+struct result {
+    int32_t n;
+    struct result_column *columns; /* owned */
+    const char **names;            /* in arena: SQLite's own may move at the first step */
+    struct dr_arena arena;
+    int64_t rows;
+};
+
+static int32_t column_type(enum dr_sql_type type)
+{
+    switch (type) {
+    case DR_SQL_INT:
+        return DR_TYPE_INT64;
+    case DR_SQL_FLOAT:
+        return DR_TYPE_FLOAT64;
+    default:
+        return DR_TYPE_STRING;
+    }
+}
+
+static void start_column(struct result_column *c, int32_t type)
+{
+    c->b = dr_builder_new(type);
+    c->type = type;
+    for (int64_t i = 0; i < c->nulls; i++)
+        dr_builder_append_null(c->b);
+}
+
+/* What was numbers so far becomes text. */
+static void turn_into_text(struct result_column *c)
+{
+    DR_AUTO_BUF text = { 0 };
+    struct dr_column *old = dr_builder_finish(c->b);
+    c->b = dr_builder_new(DR_TYPE_STRING);
+    c->type = DR_TYPE_STRING;
+    for (int32_t k = 0; k < old->n; k++) {
+        const struct dr_array *a = old->chunk[k];
+        for (int64_t i = 0; i < a->n; i++) {
+            dr_buf_clear(&text);
+            dr_array_put_text(a, i, &text);
+            if (dr_array_valid(a, i))
+                dr_builder_append_bytes(c->b, dr_buf_cstr(&text), (int64_t)text.n);
+            else
+                dr_builder_append_null(c->b);
+        }
+    }
+    dr_column_unref(old);
+}
+
+static void append_as_text(struct dr_builder *b, struct dr_sql_stmt *s, int i, enum dr_sql_type type)
+{
+    char text[DR_F64_TEXT];
+    struct dr_str v = { text, 0 };
+    if (type == DR_SQL_INT)
+        v.n = dr_format_i64(dr_sql_int(s, i), text);
+    else if (type == DR_SQL_FLOAT)
+        v.n = dr_format_f64(dr_sql_float(s, i), text);
+    else
+        v = dr_sql_str(s, i);
+    dr_builder_append_bytes(b, v.p, (int64_t)v.n);
+}
+
+static void append_null(struct result_column *c)
+{
+    if (c->b)
+        dr_builder_append_null(c->b);
+    else
+        c->nulls++;
+}
+
+static void append_value(struct result_column *c, struct dr_sql_stmt *s, int i, enum dr_sql_type type)
+{
+    if (!c->b)
+        start_column(c, column_type(type));
+    if (c->type != DR_TYPE_STRING && c->type != column_type(type))
+        turn_into_text(c);
+    if (c->type == DR_TYPE_INT64)
+        dr_builder_append_int(c->b, dr_sql_int(s, i));
+    else if (c->type == DR_TYPE_FLOAT64)
+        dr_builder_append_float(c->b, dr_sql_float(s, i));
+    else
+        append_as_text(c->b, s, i, type);
+}
+
+/* SQLite stores whatever bytes it is given as text, and another program may
+ * have given it any. */
+static int32_t read_cell(struct result *r, struct dr_sql_stmt *s, int32_t i, struct dr_err *err)
+{
+    enum dr_sql_type type = dr_sql_column_type(s, i);
+    if (type == DR_SQL_BLOB)
+        return dr_fail(err, DR_EINPUT,
+                       "row %lld of the result has a BLOB in column '%s'; CAST it, or leave it out",
+                       (long long)r->rows + 1, r->names[i]);
+    if (type == DR_SQL_TEXT && !dr_utf8_valid(dr_sql_str(s, i)))
+        return dr_fail(err, DR_EINPUT, "row %lld of the result is not UTF-8 text in column '%s'",
+                       (long long)r->rows + 1, r->names[i]);
+    if (type == DR_SQL_NULL)
+        append_null(&r->columns[i]);
+    else
+        append_value(&r->columns[i], s, i, type);
+    return DR_OK;
+}
+
+static int32_t read_rows(struct result *r, struct dr_sql_stmt *s, struct dr_err *err)
+{
+    for (;; r->rows++) {
+        bool row;
+        DR_TRY(dr_sql_step(s, &row, err));
+        if (!row)
+            return DR_OK;
+        for (int32_t i = 0; i < r->n; i++)
+            DR_TRY(read_cell(r, s, i, err));
+    }
+}
+
+/* The column with the type of the attached table. Its values were text only because
+ * SQLite has no such type, so that all of them convert; else it stays as it is. */
+static struct dr_column *given_back(struct dr_column *c, int32_t type)
+{
+    struct dr_column *typed = NULL;
+    DR_AUTO_FREE uint8_t *refused = dr_calloc((size_t)c->rows / 8 + 1, 1);
+    if (dr_column_cast(c, type, refused, &typed, NULL))
+        return c;
+    if (dr_bits_count(refused, c->rows) > 0) {
+        dr_column_unref(typed);
+        return c;
+    }
+    dr_column_unref(c);
+    return typed;
+}
+
+static struct dr_column *finish_column(struct result_column *c)
+{
+    if (!c->b)
+        start_column(c, DR_TYPE_NULL);
+    struct dr_column *made = dr_builder_finish(c->b);
+    c->b = NULL;
+    return c->attached >= 0 && c->attached != made->type ? given_back(made, c->attached) : made;
+}
+
+static int32_t finish(struct result *r, struct dr_table **ret, struct dr_err *err)
+{
+    DR_AUTO_FREE struct dr_column **columns = dr_malloc((size_t)r->n * sizeof(struct dr_column *));
+    for (int32_t i = 0; i < r->n; i++)
+        columns[i] = finish_column(&r->columns[i]);
+    int32_t rc = dr_table_new(r->n, r->names, (const struct dr_column *const *)columns, ret, err);
+    for (int32_t i = 0; i < r->n; i++)
+        dr_column_unref(columns[i]);
+    return rc;
+}
+
+int32_t dr_db_read_result(struct dr_sql_stmt *s, struct dr_table **ret, struct dr_err *err)
+{
+    struct result r = { .n = dr_sql_columns(s) };
+    r.columns = dr_calloc((size_t)r.n, sizeof *r.columns);
+    r.names = dr_arena_array(&r.arena, (size_t)r.n, sizeof *r.names);
+    for (int32_t i = 0; i < r.n; i++) {
+        r.names[i] = dr_arena_strdup(&r.arena, dr_sql_column_name(s, i));
+        r.columns[i].attached = dr_db_attached_type(dr_sql_column_type_name(s, i));
+    }
+    int32_t rc = read_rows(&r, s, err);
+    if (!rc)
+        rc = finish(&r, ret, err);
+    for (int32_t i = 0; i < r.n; i++)
+        dr_builder_free(r.columns[i].b);
+    free(r.columns);
+    dr_arena_done(&r.arena);
+    return rc;
+}

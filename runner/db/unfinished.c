@@ -1,0 +1,210 @@
+/* unfinished.c - see unfinished.h. PostgreSQL has none of this: a load there is one transaction. */
+#include "db/unfinished.h"
+#include <unistd.h>
+#include "base/date.h"
+#include "base/hash.h"
+#include "base/sqlite.h"
+#include "db/pieces.h"
+#include "data/kernel.h"
+
+static const char beside_prefix[] = "dagrun_new_";
+enum { PREFIX = sizeof beside_prefix - 1, TOKEN_DIGITS = 8 };
+
+static bool has_marks(const struct dr_db *db)
+{
+    return db->driver->dialect->fills_beside;
+}
+
+/* ---- tokens ------------------------------------------------------------------------------ */
+
+static uint32_t new_token(void)
+{
+    static int64_t made;
+    int64_t of[] = { getpid(), dr_now_us(), ++made };
+    return (uint32_t)dr_hash(of, sizeof of);
+}
+
+uint32_t dr_unfinished_token(struct dr_db *db)
+{
+    uint32_t token = new_token();
+    while (db->sql && dr_sql_other_lives(db->sql, token))
+        token = new_token();
+    if (db->sql)
+        (void)dr_sql_show_life(db->sql, token); /* without a log, nobody else is there to see it */
+    return token;
+}
+
+/* SQLite's name says whose it was, for whoever comes after a killed load; PostgreSQL's is short, since
+ * it keeps 63 bytes, and nobody ever sees it. */
+const char *dr_unfinished_beside(struct dr_db *db, struct dr_arena *a, const char *table)
+{
+    const struct dr_dialect *d = db->driver->dialect;
+    unsigned token = dr_unfinished_token(db);
+    return d->fills_beside ? dr_arena_printf(a, "%s%08x_%s", beside_prefix, token, table)
+                           : dr_arena_printf(a, "%s%08x", beside_prefix, token);
+}
+
+/* dagrun_new_TOKEN_NAME */
+static bool read_beside(const char *name, struct dr_unfinished *ret)
+{
+    uint32_t token = 0;
+    const char *digits = name + PREFIX;
+    for (int i = 0; i < TOKEN_DIGITS; i++) {
+        const char *at = digits[i] ? strchr("0123456789abcdef", digits[i]) : NULL;
+        if (!at)
+            return false;
+        token = token << 4 | (uint32_t)(at - "0123456789abcdef");
+    }
+    if (digits[TOKEN_DIGITS] != '_')
+        return false;
+    *ret = (struct dr_unfinished){ .table = digits + TOKEN_DIGITS + 1, .beside = name, .token = token };
+    return true;
+}
+
+/* ---- finding ------------------------------------------------------------------------------ */
+
+/* Where a row of a column is: *ret_i of that chunk. */
+static const struct dr_array *chunk_at(const struct dr_column *c, int64_t row, int64_t *ret_i)
+{
+    int32_t k = dr_column_chunk_of(c, row);
+    *ret_i = row - c->start[k];
+    return c->chunk[k];
+}
+
+static char *text_at(const struct dr_table *t, int32_t column, int64_t row, struct dr_arena *a)
+{
+    int64_t i;
+    const struct dr_array *chunk = chunk_at(t->columns[column], row, &i);
+    struct dr_str s = dr_array_str(chunk, i);
+    return dr_arena_dup(a, s.p, s.n);
+}
+
+static uint32_t token_at(const struct dr_table *t, int32_t column, int64_t row)
+{
+    int64_t i;
+    const struct dr_array *chunk = chunk_at(t->columns[column], row, &i);
+    return chunk->type == DR_TYPE_INT64 ? (uint32_t)((const int64_t *)chunk->values)[i] : 0;
+}
+
+static void add(struct dr_unfinished_list *list, const struct dr_db *db, struct dr_unfinished one)
+{
+    one.runs = db->sql && dr_sql_other_lives(db->sql, one.token);
+    list->items[list->n++] = one;
+}
+
+static int32_t read_list(struct dr_db *db, struct dr_arena *a, const char *sql, bool beside,
+                         struct dr_unfinished_list *list, struct dr_err *err)
+{
+    struct dr_table *rows = NULL;
+    DR_TRY(db->driver->run(db, sql, 0, NULL, &rows, NULL, err));
+    struct dr_unfinished *more = dr_arena_array(a, (size_t)(list->n + rows->rows) + 1, sizeof *more);
+    if (list->n)
+        memcpy(more, list->items, (size_t)list->n * sizeof *more);
+    list->items = more;
+    for (int64_t i = 0; i < rows->rows; i++) {
+        struct dr_unfinished one = { .table = text_at(rows, 0, i, a) };
+        if (beside && !read_beside(one.table, &one))
+            continue;
+        if (!beside) {
+            one.token = token_at(rows, 1, i);
+            one.begun_at = text_at(rows, 2, i, a);
+        }
+        add(list, db, one);
+    }
+    dr_table_unref(rows);
+    return DR_OK;
+}
+
+int32_t dr_unfinished_find(struct dr_db *db, struct dr_arena *a, struct dr_unfinished_list *ret,
+                           struct dr_err *err)
+{
+    bool there;
+    *ret = (struct dr_unfinished_list){ 0 };
+    if (!has_marks(db))
+        return DR_OK;
+    DR_TRY(read_list(db, a, db->driver->dialect->beside_sql, true, ret, err));
+    DR_TRY(dr_db_has_table(db, "dagrun_unfinished", &there, err));
+    return there
+               ? read_list(db, a, "SELECT table_name, load_token, begun_at FROM dagrun_unfinished ORDER BY 1",
+                           false, ret, err)
+               : DR_OK;
+}
+
+int32_t dr_unfinished_of(struct dr_db *db, struct dr_arena *a, const char *table, uint32_t own,
+                         struct dr_unfinished *ret, struct dr_err *err)
+{
+    struct dr_table *rows = NULL;
+    struct dr_db_value values[] = { dr_db_text(table), dr_db_int(own) };
+    bool there = false;
+    *ret = (struct dr_unfinished){ 0 };
+    if (has_marks(db))
+        DR_TRY(dr_db_has_table(db, "dagrun_unfinished", &there, err));
+    if (!there)
+        return DR_OK;
+    DR_TRY(db->driver->run(db,
+                           "SELECT load_token, begun_at FROM dagrun_unfinished"
+                           " WHERE table_name = ?1 AND load_token <> ?2",
+                           2, values, &rows, NULL, err));
+    if (rows->rows) {
+        *ret = (struct dr_unfinished){ .table = table,
+                                       .token = token_at(rows, 0, 0),
+                                       .begun_at = text_at(rows, 1, 0, a) };
+        ret->runs = db->sql && dr_sql_other_lives(db->sql, ret->token);
+    }
+    dr_table_unref(rows);
+    return DR_OK;
+}
+
+/* ---- noting ------------------------------------------------------------------------------- */
+
+int32_t dr_unfinished_end(struct dr_db *db, const char *table, struct dr_err *err)
+{
+    struct dr_db_value values[] = { dr_db_text(table) };
+    bool there = false;
+    if (has_marks(db))
+        DR_TRY(dr_db_has_table(db, "dagrun_unfinished", &there, err));
+    return there ? dr_db_run(db, "DELETE FROM dagrun_unfinished WHERE table_name = ?1", 1, values, NULL, err)
+                 : DR_OK;
+}
+
+int32_t dr_unfinished_begin(struct dr_db *db, const char *table, uint32_t token, struct dr_err *err)
+{
+    char now[DR_TIME_TEXT];
+    dr_format_timestamp(dr_now_us(), true, now);
+    struct dr_db_value values[] = { dr_db_text(table), dr_db_int(token), dr_db_text(now) };
+    DR_TRY(db->driver->exec(db,
+                            "CREATE TABLE IF NOT EXISTS dagrun_unfinished (table_name TEXT NOT NULL PRIMARY"
+                            " KEY, load_token INTEGER NOT NULL, begun_at TEXT NOT NULL) STRICT",
+                            err));
+    DR_TRY(dr_unfinished_end(db, table, err));
+    return dr_db_run(db,
+                     "INSERT INTO dagrun_unfinished (table_name, load_token, begun_at) VALUES (?1, ?2, ?3)",
+                     3, values, NULL, err);
+}
+
+/* ---- removing ------------------------------------------------------------------------------ */
+
+/* A load of a table that is not there any more is nobody's concern. */
+static int32_t forget(struct dr_db *db, const struct dr_unfinished *u, struct dr_err *err)
+{
+    bool there;
+    DR_TRY(dr_db_has_table(db, u->table, &there, err));
+    return there ? DR_OK : dr_unfinished_end(db, u->table, err);
+}
+
+int32_t dr_unfinished_remove(struct dr_db *db, int32_t *ret_n, int64_t *longest_us, struct dr_err *err)
+{
+    DR_AUTO_ARENA a = { 0 };
+    struct dr_unfinished_list list;
+    int32_t n = 0;
+    DR_TRY(dr_unfinished_find(db, &a, &list, err));
+    for (int32_t i = 0; i < list.n; i++) {
+        const struct dr_unfinished *u = &list.items[i];
+        if (u->runs)
+            continue;
+        DR_TRY(u->beside ? dr_pieces_remove_table(db, u->beside, longest_us, err) : forget(db, u, err));
+        n += u->beside != NULL;
+    }
+    *ret_n = n;
+    return DR_OK;
+}
