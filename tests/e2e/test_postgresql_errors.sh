@@ -106,7 +106,7 @@ lose() { # BEGINNING OF THE STATEMENT
 lose COPY
 
 it "and while they are written"
-lose "INSERT INTO"
+lose 'INSERT INTO "patient"'
 
 it "a server that is killed"
 become DAGRUN_CONN_PG="$(local_uri)" "$build/dagrun" run fill >"$out" 2>"$err" &
