@@ -44,7 +44,7 @@ static int32_t fill(struct dr_csv_reader *r, size_t want, struct dr_err *err)
     while (!r->in.ended && r->have < want) {
         size_t got;
         size_t room = r->cap - DR_CSV_SLACK - r->have;
-        DR_TRY(dr_csv_input_read(&r->in, r->buf + r->have, room, &got, err));
+        DR_TRY(dr_input_read(&r->in, r->buf + r->have, room, &got, err));
         r->have += got;
     }
     memset(r->buf + r->have, 0, DR_CSV_SLACK);
@@ -214,7 +214,7 @@ static int32_t read_some(struct dr_csv_reader *r, struct dr_err *err)
 {
     int32_t rc = r->rounds ? dr_csv_round(r, err) : read_in_sequence(r, err);
     if (!rc && r->drained)
-        rc = dr_csv_input_check_size(&r->in, err);
+        rc = dr_input_check_size(&r->in, err);
     return rc;
 }
 
@@ -287,7 +287,7 @@ static int32_t reader_next(struct dr_reader *base, struct dr_table **ret, struct
 static bool reader_hash(struct dr_reader *base, char ret[DR_HASH_HEX])
 {
     struct dr_csv_reader *r = (struct dr_csv_reader *)base;
-    return r->drained && dr_csv_hash_hex(r->in.hash, r->in.size, ret);
+    return r->drained && dr_input_hash_hex(r->in.hash, r->in.size, ret);
 }
 
 static void reader_close(struct dr_reader *base)
@@ -297,7 +297,7 @@ static void reader_close(struct dr_reader *base)
         dr_csv_unit_free(r->queue[i]);
     for (int32_t i = 0; i < r->rangers_n; i++) {
         dr_csv_worker_done(&r->rangers[i].tools);
-        free(r->rangers[i].buf);
+        free(r->rangers[i].text.p);
     }
     for (int32_t c = 0; r->dicts && c < r->format.n; c++)
         dr_dict_unref(r->dicts[c]);
@@ -306,7 +306,7 @@ static void reader_close(struct dr_reader *base)
     free(r->rangers);
     free(r->dicts);
     free(r->buf);
-    dr_csv_input_close(&r->in);
+    dr_input_close(&r->in);
     dr_csv_format_done(&r->format);
     free(r);
 }
@@ -386,7 +386,7 @@ static int32_t start(struct dr_csv_reader *r, const struct dr_csv_options *opts,
     return DR_OK;
 }
 
-int32_t dr_csv_open_input(struct dr_csv_input *in, const struct dr_csv_options *opts,
+int32_t dr_csv_open_input(struct dr_input *in, const struct dr_csv_options *opts,
                           const struct dr_csv_tuning *tuning, struct dr_csv_types *types,
                           struct dr_rejects *rejects, struct dr_reader **ret, struct dr_err *err)
 {
@@ -411,13 +411,13 @@ int32_t dr_csv_open_input(struct dr_csv_input *in, const struct dr_csv_options *
 static int32_t open_path(const char *path, const struct dr_csv_options *opts, bool hash,
                          struct dr_rejects *rejects, struct dr_reader **ret, struct dr_err *err)
 {
-    struct dr_csv_input in;
+    struct dr_input in;
     struct dr_csv_options copy;
     struct dr_csv_tuning tuning = dr_csv_tuning_default();
     dr_csv_options_copy(opts, &copy);
-    DR_TRY(dr_csv_input_open(&in, path, copy.encoding, err));
+    DR_TRY(dr_input_open(&in, path, copy.encoding, err));
     if (hash)
-        dr_csv_input_hash(&in);
+        dr_input_hash(&in);
     return dr_csv_open_input(&in, &copy, &tuning, NULL, rejects, ret, err);
 }
 

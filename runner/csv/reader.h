@@ -3,7 +3,7 @@
  * dr_csv_open. Layer: csv. */
 #ifndef DR_CSV_READER_H
 #define DR_CSV_READER_H
-#include "csv/input.h"
+#include "data/input.h"
 #include "csv/piece.h"
 #include "csv/types.h"
 #include "data/stream.h"
@@ -23,13 +23,12 @@ struct dr_csv_tuning dr_csv_tuning_default(void); /* what dr_csv_open uses */
 /* A thread's tools and the text it reads with them. */
 struct dr_csv_ranger {
     struct dr_csv_worker tools;
-    char *buf; /* owned */
-    size_t cap;
+    struct dr_input_range text;
 };
 
 struct dr_csv_reader {
     struct dr_reader base;
-    struct dr_csv_input in;
+    struct dr_input in;
     struct dr_csv_format format;
     struct dr_csv_tuning tuning;
     struct dr_rejects *rejects; /* borrowed, may be NULL */
@@ -64,13 +63,13 @@ int32_t dr_csv_round(struct dr_csv_reader *r, struct dr_err *err);
 
 /* Takes over the input, also where it fails; tuning is copied. types (may be NULL)
  * is borrowed and holds what is known of the columns, before and after. */
-int32_t dr_csv_open_input(struct dr_csv_input *in, const struct dr_csv_options *opts,
+int32_t dr_csv_open_input(struct dr_input *in, const struct dr_csv_options *opts,
                           const struct dr_csv_tuning *tuning, struct dr_csv_types *types,
                           struct dr_rejects *rejects, struct dr_reader **ret, struct dr_err *err);
 /* Read all of an input into a table. open gives the input anew, since what is
  * found too late about types makes the file be read again. */
 struct dr_csv_source {
-    int32_t (*open)(const struct dr_csv_source *s, struct dr_csv_input *ret, struct dr_err *err);
+    int32_t (*open)(const struct dr_csv_source *s, struct dr_input *ret, struct dr_err *err);
     const char *path; /* or: */
     struct dr_str bytes;
     const char *encoding; /* may be NULL */

@@ -56,39 +56,32 @@ static size_t likely_start(struct dr_csv_worker *w, const char *p, size_t n, siz
     return at;
 }
 
-/* Bytes [from, from + want) of the file into the ranger's buffer. */
+/* Bytes [from, from + want) of the file into the ranger's text. */
 static int32_t load(struct dr_csv_reader *r, struct dr_csv_ranger *g, int64_t from, size_t want,
-                    size_t *ret_n, struct dr_csv_unit *u)
+                    struct dr_csv_unit *u)
 {
     struct dr_err err = { 0 };
-    if (g->cap < want + DR_CSV_SLACK) {
-        free(g->buf);
-        g->cap = want + DR_CSV_SLACK;
-        g->buf = dr_malloc(g->cap);
-    }
-    int32_t rc = dr_csv_input_read_at(&r->in, from, g->buf, want, ret_n, &err);
+    int32_t rc = dr_input_read_range(&r->in, from, want, DR_CSV_SLACK, &g->text, &err);
     if (rc) {
-        dr_csv_hash_give_up(r->in.hash);
+        dr_input_hash_give_up(r->in.hash);
         dr_csv_fail(u, rc, -1, 0, "%s", err.msg);
         u->sys = err.sys;
-        return rc;
     }
-    memset(g->buf + *ret_n, 0, DR_CSV_SLACK);
-    return DR_OK;
+    return rc;
 }
 
-/* Hash what a range owns of the n bytes that were read from `first` on; *ret_done: not before those of the
+/* Hash what a range owns of the bytes that were read from `first` on; *ret_done: not before those of the
  * ranges before it. A range is taken by a thread only after those before it. */
 static void hash_range(struct dr_csv_reader *r, const struct dr_csv_ranger *g, int64_t first, int64_t to,
-                       size_t n, bool wait, bool *ret_done)
+                       bool wait, bool *ret_done)
 {
     size_t own = (size_t)(to - first);
-    if (n < own)
-        dr_csv_hash_give_up(r->in.hash); /* the file has shrunk */
+    if (g->text.n < own)
+        dr_input_hash_give_up(r->in.hash); /* the file has shrunk */
     else if (wait)
-        dr_csv_hash_wait(r->in.hash, first, g->buf, own);
+        dr_input_hash_wait(r->in.hash, first, g->text.p, own);
     else
-        *ret_done = dr_csv_hash_try(r->in.hash, first, g->buf, own);
+        *ret_done = dr_input_hash_try(r->in.hash, first, g->text.p, own);
 }
 
 /* The records that start in [from, to): from the first, where `known` says that
@@ -99,24 +92,25 @@ static struct dr_csv_unit *read_range(struct dr_csv_reader *r, struct dr_csv_ran
     int64_t first = known ? from : from - 1; /* the LF may be the byte before */
     for (size_t want = (size_t)(to - first) + OVERLAP;; want *= 2) {
         struct dr_csv_unit *u = dr_csv_unit_new(from);
-        size_t n;
         bool hashed = known;
-        if (load(r, g, first, want, &n, u))
+        if (load(r, g, first, want, u))
             return u;
+        const char *p = g->text.p;
+        size_t n = g->text.n;
         if (!hashed)
-            hash_range(r, g, first, to, n, false, &hashed);
-        const char *lf = known ? NULL : memchr(g->buf, '\n', n);
-        size_t skip = lf ? (size_t)(lf - g->buf) + 1 : known ? 0 : n;
+            hash_range(r, g, first, to, false, &hashed);
+        const char *lf = known ? NULL : memchr(p, '\n', n);
+        size_t skip = lf ? (size_t)(lf - p) + 1 : known ? 0 : n;
         if (lf)
-            skip = likely_start(&g->tools, g->buf, n, skip);
-        struct dr_csv_piece piece = { .p = g->buf + skip, .n = n - skip };
+            skip = likely_start(&g->tools, p, n, skip);
+        struct dr_csv_piece piece = { .p = p + skip, .n = n - skip };
         size_t limit = (size_t)(to - first);
         piece.limit = limit > skip ? limit - skip : 0;
         piece.end = n < want || first + (int64_t)n >= r->in.size; /* fewer: the file has shrunk */
         u->start = u->end = first + (int64_t)skip;
         dr_csv_read_piece(&g->tools, &piece, u);
         if (!hashed)
-            hash_range(r, g, first, to, n, true, &hashed);
+            hash_range(r, g, first, to, true, &hashed);
         if (!u->unfinished || u->rc || !known || piece.end)
             return u;
         dr_csv_unit_free(u);

@@ -15,7 +15,7 @@ static int32_t read_once(const struct dr_csv_source *s, const struct dr_csv_opti
                          struct dr_rejects *rejects, struct dr_table **ret, bool *ret_final,
                          struct dr_err *err)
 {
-    struct dr_csv_input in;
+    struct dr_input in;
     struct dr_reader *r;
     DR_TRY(s->open(s, &in, err));
     bool once = !in.repeatable;
@@ -69,9 +69,9 @@ int32_t dr_csv_read_source(const struct dr_csv_source *s, const struct dr_csv_op
     return rc;
 }
 
-static int32_t open_path(const struct dr_csv_source *s, struct dr_csv_input *ret, struct dr_err *err)
+static int32_t open_path(const struct dr_csv_source *s, struct dr_input *ret, struct dr_err *err)
 {
-    return dr_csv_input_open(ret, s->path, s->encoding, err);
+    return dr_input_open(ret, s->path, s->encoding, err);
 }
 
 int32_t dr_table_read_csv(const char *path, const struct dr_csv_options *opts, struct dr_table **ret,

@@ -101,7 +101,7 @@ void dr_json_worker_done(struct dr_json_worker *w)
     dr_buf_done(&w->scratch);
     dr_bulk_done(&w->memory);
     free(w->dead);
-    free(w->buf);
+    free(w->text.p);
     *w = (struct dr_json_worker){ 0 };
 }
 

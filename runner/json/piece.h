@@ -7,6 +7,7 @@
 #define DR_JSON_PIECE_H
 #include "csv/values.h"
 #include "data/bulk.h"
+#include "data/input.h"
 #include "json/direct.h"
 
 enum dr_json_zone { DR_JSON_NO_TIME, DR_JSON_LOCAL, DR_JSON_ZONED };
@@ -64,8 +65,7 @@ struct dr_json_worker {
     size_t dead_at;                /* offset of the value that refused the first of them */
     int64_t before;                /* bytes before the text on its first line */
     struct dr_json_finder *finder; /* borrowed: records go there instead; or NULL */
-    char *buf;                     /* owned: text, for whoever reads pieces with this worker */
-    size_t cap;
+    struct dr_input_range text;    /* for whoever reads pieces with this worker */
 };
 void dr_json_worker_init(struct dr_json_worker *w, const struct dr_json_plan *p, enum dr_json_isa isa);
 void dr_json_worker_done(struct dr_json_worker *w);

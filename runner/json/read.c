@@ -27,11 +27,11 @@ struct dr_json_tuning dr_json_tuning_default(void)
 static int32_t read_more(struct dr_json_reader *r, size_t room, size_t *ret_n, struct dr_err *err)
 {
     if (!r->in.seekable) {
-        DR_TRY(dr_csv_input_read(&r->in, r->buf + r->have, room, ret_n, err));
+        DR_TRY(dr_input_read(&r->in, r->buf + r->have, room, ret_n, err));
         r->ended = r->in.ended;
         return DR_OK;
     }
-    DR_TRY(dr_csv_input_read_at(&r->in, r->source, r->buf + r->have, room, ret_n, err));
+    DR_TRY(dr_input_read_at(&r->in, r->source, r->buf + r->have, room, ret_n, err));
     r->source += (int64_t)*ret_n;
     r->ended = *ret_n < room;
     return DR_OK;
@@ -117,24 +117,17 @@ struct round {
     atomic_flag *taken;          /* owned; one for each worker */
 };
 
-/* Text [from, from + want) into the worker's buffer. */
+/* Bytes [from, from + want) after the input's start into the worker's text. */
 static int32_t load(struct dr_json_reader *r, struct dr_json_worker *w, int64_t from, size_t want,
-                    size_t *ret_n, struct dr_json_unit *u)
+                    struct dr_json_unit *u)
 {
     struct dr_err err = { 0 };
-    if (w->cap < want + DR_JSON_PADDING) {
-        free(w->buf);
-        w->cap = want + DR_JSON_PADDING;
-        w->buf = dr_malloc(w->cap);
-    }
-    int32_t rc = dr_csv_input_read_at(&r->in, r->first + from, w->buf, want, ret_n, &err);
+    int32_t rc = dr_input_read_range(&r->in, r->first + from, want, DR_JSON_PADDING, &w->text, &err);
     if (rc) {
         dr_json_unit_fail(u, rc, -1, 0, err.msg);
         u->sys = err.sys;
-        return rc;
     }
-    memset(w->buf + *ret_n, 0, DR_JSON_PADDING);
-    return DR_OK;
+    return rc;
 }
 
 /* Past the first LF at or after p[from]; n where there is none. */
@@ -150,20 +143,22 @@ static struct dr_json_unit *read_range(struct dr_json_reader *r, struct dr_json_
 {
     struct dr_json_unit *u = dr_json_unit_new(&r->plan, from);
     int64_t start = from > 0 ? from - 1 : 0; /* the LF may be the byte before */
-    size_t n, limit = (size_t)(to - start);
+    size_t limit = (size_t)(to - start);
     for (size_t want = limit + OVERLAP;; want *= 2) {
-        if (load(r, w, start, want, &n, u))
+        if (load(r, w, start, want, u))
             return u;
-        size_t begin = from > 0 ? past_lf(w->buf, 0, n) : 0;
-        size_t end = past_lf(w->buf, limit - 1, n);
-        bool whole = n < want || (end > 0 && w->buf[end - 1] == '\n');
+        const char *p = w->text.p;
+        size_t n = w->text.n;
+        size_t begin = from > 0 ? past_lf(p, 0, n) : 0;
+        size_t end = past_lf(p, limit - 1, n);
+        bool whole = n < want || (end > 0 && p[end - 1] == '\n');
         if (begin >= limit && (whole || begin < n)) {
             u->end = to;
             return u;
         }
         if (whole) {
             u->start = start + (int64_t)begin;
-            dr_json_read_lines(w, w->buf + begin, end - begin, u);
+            dr_json_read_lines(w, p + begin, end - begin, u);
             return u;
         }
         if (want - limit > (size_t)r->opts.max_record) {
@@ -406,7 +401,7 @@ static int32_t read_some(struct dr_json_reader *r, struct dr_err *err)
     if (rc == DR_ECANCEL)
         return start_again(r, err);
     if (!rc && r->drained)
-        rc = dr_csv_input_check_size(&r->in, err);
+        rc = dr_input_check_size(&r->in, err);
     return rc;
 }
 
@@ -452,13 +447,13 @@ static void reader_close(struct dr_reader *base)
     drop_workers(r);
     dr_json_settle_done(r);
     dr_json_plan_done(&r->plan);
-    dr_csv_input_close(&r->in);
+    dr_input_close(&r->in);
     free(r->buf);
     free(r->known);
     free(r);
 }
 
-int32_t dr_json_open_input(struct dr_csv_input *in, const struct dr_json_options *opts,
+int32_t dr_json_open_input(struct dr_input *in, const struct dr_json_options *opts,
                            const struct dr_json_tuning *tuning, bool hold, struct dr_rejects *rejects,
                            struct dr_json_reader **ret, struct dr_err *err)
 {
@@ -484,12 +479,12 @@ int32_t dr_json_open_input(struct dr_csv_input *in, const struct dr_json_options
 int32_t dr_json_open(const char *path, const struct dr_json_options *opts, struct dr_rejects *rejects,
                      struct dr_reader **ret, struct dr_err *err)
 {
-    struct dr_csv_input in;
+    struct dr_input in;
     struct dr_json_reader *r;
     struct dr_json_tuning tuning = dr_json_tuning_default();
     struct dr_json_options copy;
     dr_json_options_copy(opts, &copy);
-    DR_TRY(dr_csv_input_open(&in, path, copy.encoding, err));
+    DR_TRY(dr_input_open(&in, path, copy.encoding, err));
     DR_TRY(dr_json_open_input(&in, &copy, &tuning, false, rejects, &r, err));
     *ret = &r->base;
     return DR_OK;

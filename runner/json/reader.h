@@ -2,7 +2,7 @@
  * table.c share, and the sizes that tests choose. Layer: json. */
 #ifndef DR_JSON_READER_H
 #define DR_JSON_READER_H
-#include "csv/input.h"
+#include "data/input.h"
 #include "json/piece.h"
 #include "data/stream.h"
 
@@ -15,7 +15,7 @@ struct dr_json_tuning dr_json_tuning_default(void);
 
 struct dr_json_reader {
     struct dr_reader base;
-    struct dr_csv_input in;
+    struct dr_input in;
     struct dr_json_options opts; /* what it points to is borrowed */
     struct dr_json_tuning tuning;
     struct dr_json_plan plan;
@@ -54,12 +54,12 @@ struct dr_json_reader {
 
 /* read.c: takes over the input, also where it fails. opts is copied, what it
  * points to must live as long as the reader. hold: see above. */
-DR_CHECK int32_t dr_json_open_input(struct dr_csv_input *in, const struct dr_json_options *opts,
+DR_CHECK int32_t dr_json_open_input(struct dr_input *in, const struct dr_json_options *opts,
                                     const struct dr_json_tuning *tuning, bool hold,
                                     struct dr_rejects *rejects, struct dr_json_reader **ret,
                                     struct dr_err *err);
 /* dr_table_read_json from an input. */
-DR_CHECK int32_t dr_json_read_input(struct dr_csv_input *in, const struct dr_json_options *opts,
+DR_CHECK int32_t dr_json_read_input(struct dr_input *in, const struct dr_json_options *opts,
                                     const struct dr_json_tuning *tuning, struct dr_table **ret,
                                     struct dr_json_extras *ret_extras, struct dr_err *err);
 

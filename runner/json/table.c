@@ -91,7 +91,7 @@ static void hand_over(struct tables *t, struct dr_table **ret, struct dr_json_ex
         extras->children[i] = i < t->n ? move(&t->children[i]) : NULL;
 }
 
-int32_t dr_json_read_input(struct dr_csv_input *in, const struct dr_json_options *opts,
+int32_t dr_json_read_input(struct dr_input *in, const struct dr_json_options *opts,
                            const struct dr_json_tuning *tuning, struct dr_table **ret,
                            struct dr_json_extras *ret_extras, struct dr_err *err)
 {
@@ -115,10 +115,10 @@ int32_t dr_json_read_input(struct dr_csv_input *in, const struct dr_json_options
 int32_t dr_table_read_json(const char *path, const struct dr_json_options *opts, struct dr_table **ret,
                            struct dr_json_extras *ret_extras, struct dr_err *err)
 {
-    struct dr_csv_input in;
+    struct dr_input in;
     struct dr_json_tuning tuning = dr_json_tuning_default();
     struct dr_json_options copy;
     dr_json_options_copy(opts, &copy);
-    DR_TRY(dr_csv_input_open(&in, path, copy.encoding, err));
+    DR_TRY(dr_input_open(&in, path, copy.encoding, err));
     return dr_json_read_input(&in, &copy, &tuning, ret, ret_extras, err);
 }

@@ -43,9 +43,9 @@ static inline void show_dicts(struct dr_buf *out, const struct dr_table *t)
     }
 }
 
-static inline int32_t open_bytes(const struct dr_csv_source *s, struct dr_csv_input *ret, struct dr_err *err)
+static inline int32_t open_bytes(const struct dr_csv_source *s, struct dr_input *ret, struct dr_err *err)
 {
-    return dr_csv_input_open_bytes(ret, s->bytes, s->encoding, err);
+    return dr_input_open_bytes(ret, s->bytes, s->encoding, err);
 }
 
 /* Read text and show the table and, after "--", the rejects; or "error: ...". */

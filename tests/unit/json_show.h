@@ -32,11 +32,11 @@ static void show_table(struct dr_buf *out, const struct dr_table *t)
 static void show_json(struct dr_buf *out, struct dr_str text, const struct dr_json_options *opts,
                       const struct dr_json_tuning *tuning)
 {
-    struct dr_csv_input in;
+    struct dr_input in;
     struct dr_table *t, *children[4] = { 0 };
     struct dr_err err = { 0 };
     struct dr_json_extras extras = { .size = sizeof extras, .n_children = 4, .children = children };
-    int32_t rc = dr_csv_input_open_bytes(&in, text, opts->encoding, &err);
+    int32_t rc = dr_input_open_bytes(&in, text, opts->encoding, &err);
     if (!rc)
         rc = dr_json_read_input(&in, opts, tuning, &t, &extras, &err);
     if (rc) {

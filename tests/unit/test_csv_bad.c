@@ -118,7 +118,7 @@ static void test_a_late_nul_byte_is_refused_like_any_bad_record(void **state)
     struct dr_csv_tuning tuning = dr_csv_tuning_default();
     struct dr_csv_options opts = options(true);
     dr_buf_puts(&text, "a,b\n");
-    while (text.n < DR_CSV_HEAD + 4)
+    while (text.n < DR_INPUT_HEAD + 4)
         dr_buf_puts(&text, "1,2\n");
     dr_buf_append(&text, "3,x\0y\n4,5\n", 10);
     DR_AUTO_BUF strict = { 0 };

@@ -222,14 +222,14 @@ static void test_a_table_of_more_rows_than_a_chunk_holds(void **state)
     DR_AUTO_BUF text = { 0 };
     struct dr_csv_options opts = options();
     struct dr_csv_tuning tuning = dr_csv_tuning_default();
-    struct dr_csv_input in;
+    struct dr_input in;
     struct dr_reader *r;
     struct dr_table *t;
     opts.line_column = "line";
     dr_buf_puts(&text, "a\n");
     for (int i = 0; i < ROWS; i++)
         dr_buf_printf(&text, "%d\n", i % 10);
-    assert_int_equal(dr_csv_input_open_bytes(&in, dr_buf_str(&text), NULL, NULL), 0);
+    assert_int_equal(dr_input_open_bytes(&in, dr_buf_str(&text), NULL, NULL), 0);
     assert_int_equal(dr_csv_open_input(&in, &opts, &tuning, NULL, NULL, &r, NULL), 0);
     assert_int_equal(dr_reader_collect(r, &t, NULL), 0);
     assert_int_equal(t->rows, ROWS);

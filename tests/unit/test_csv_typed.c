@@ -402,7 +402,7 @@ static void test_one_offset_makes_all_timestamps_instants(void **state)
 }
 
 /* What a pipe gives comes once. */
-static int32_t open_once(const struct dr_csv_source *s, struct dr_csv_input *ret, struct dr_err *err)
+static int32_t open_once(const struct dr_csv_source *s, struct dr_input *ret, struct dr_err *err)
 {
     int32_t rc = open_bytes(s, ret, err);
     ret->repeatable = false;
@@ -445,7 +445,7 @@ static void test_all_batches_of_a_stream_have_the_same_types(void **state)
     enum { ROWS = 200000 };
     struct dr_csv_tuning tuning = dr_csv_tuning_default();
     struct dr_csv_options opts = options();
-    struct dr_csv_input in;
+    struct dr_input in;
     struct dr_reader *r;
     struct dr_table *t;
     DR_AUTO_BUF text = { 0 };
@@ -457,7 +457,7 @@ static void test_all_batches_of_a_stream_have_the_same_types(void **state)
     dr_buf_puts(&text, "i,d,s\n");
     for (int i = 0; i < ROWS; i++)
         dr_buf_printf(&text, "%d,2024-01-%02d,v%d\n", i, i % 31 + 1, i % 5);
-    assert_int_equal(dr_csv_input_open_bytes(&in, dr_buf_str(&text), NULL, NULL), 0);
+    assert_int_equal(dr_input_open_bytes(&in, dr_buf_str(&text), NULL, NULL), 0);
     assert_int_equal(dr_csv_open_input(&in, &opts, &tuning, NULL, NULL, &r, NULL), 0);
     while (!r->next(r, &t, NULL) && t) {
         assert_int_equal(t->columns[0]->type, DR_TYPE_INT64);

@@ -5,7 +5,7 @@
  * of a file that shrinks ends in SIGBUS, and page faults cost more than
  * copying. The first bytes are kept aside (a pipe gives them once) to look for
  * a byte order mark and for NUL bytes. */
-#include "csv/input.h"
+#include "data/input.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,7 +15,7 @@ enum { RAW = 128 << 10 };
 
 /* ---- bytes --------------------------------------------------------------- */
 
-static int32_t read_fd(const struct dr_csv_input *in, char *p, size_t n, size_t *ret_n, struct dr_err *err)
+static int32_t read_fd(const struct dr_input *in, char *p, size_t n, size_t *ret_n, struct dr_err *err)
 {
     for (;;) {
         ssize_t got = read(in->fd, p, n);
@@ -28,8 +28,8 @@ static int32_t read_fd(const struct dr_csv_input *in, char *p, size_t n, size_t 
     }
 }
 
-int32_t dr_csv_input_read_at(const struct dr_csv_input *in, int64_t offset, char *p, size_t n, size_t *ret_n,
-                             struct dr_err *err)
+int32_t dr_input_read_at(const struct dr_input *in, int64_t offset, char *p, size_t n, size_t *ret_n,
+                         struct dr_err *err)
 {
     size_t done = 0;
     if (in->fd < 0) {
@@ -52,8 +52,22 @@ int32_t dr_csv_input_read_at(const struct dr_csv_input *in, int64_t offset, char
     return DR_OK;
 }
 
+int32_t dr_input_read_range(const struct dr_input *in, int64_t offset, size_t n, size_t zeros,
+                            struct dr_input_range *ret, struct dr_err *err)
+{
+    if (ret->cap < n + zeros) {
+        free(ret->p); /* nothing of it is kept, so not moved either */
+        ret->cap = n + zeros;
+        ret->p = dr_malloc(ret->cap);
+    }
+    ret->n = 0;
+    DR_TRY(dr_input_read_at(in, offset, ret->p, n, &ret->n, err));
+    memset(ret->p + ret->n, 0, zeros);
+    return DR_OK;
+}
+
 /* The next expanded bytes; none at the end. */
-static int32_t read_expanded(struct dr_csv_input *in, char *p, size_t n, size_t *ret_n, struct dr_err *err)
+static int32_t read_expanded(struct dr_input *in, char *p, size_t n, size_t *ret_n, struct dr_err *err)
 {
     do {
         if (in->pending.n == 0 && !in->pending_last) {
@@ -68,13 +82,13 @@ static int32_t read_expanded(struct dr_csv_input *in, char *p, size_t n, size_t 
 }
 
 /* The bytes that were looked at, or are there without reading. */
-static struct dr_str at_hand(const struct dr_csv_input *in)
+static struct dr_str at_hand(const struct dr_input *in)
 {
     return in->head ? (struct dr_str){ in->head, in->head_n } : in->bytes;
 }
 
 /* The next source bytes: what was looked at first, then the rest. */
-static int32_t read_raw(struct dr_csv_input *in, char *p, size_t n, size_t *ret_n, struct dr_err *err)
+static int32_t read_raw(struct dr_input *in, char *p, size_t n, size_t *ret_n, struct dr_err *err)
 {
     struct dr_str from = at_hand(in);
     if (in->at < (int64_t)from.n) {
@@ -88,12 +102,12 @@ static int32_t read_raw(struct dr_csv_input *in, char *p, size_t n, size_t *ret_
     } else {
         *ret_n = 0;
     }
-    (void)dr_csv_hash_try(in->hash, in->at, p, *ret_n);
+    (void)dr_input_hash_try(in->hash, in->at, p, *ret_n);
     in->at += (int64_t)*ret_n;
     return DR_OK;
 }
 
-int32_t dr_csv_input_read(struct dr_csv_input *in, char *p, size_t room, size_t *ret_n, struct dr_err *err)
+int32_t dr_input_read(struct dr_input *in, char *p, size_t room, size_t *ret_n, struct dr_err *err)
 {
     *ret_n = 0;
     if (in->decoder.from == DR_ENCODING_UTF8) {
@@ -113,20 +127,20 @@ int32_t dr_csv_input_read(struct dr_csv_input *in, char *p, size_t room, size_t 
 
 /* ---- opening --------------------------------------------------------------- */
 
-static int32_t fill_head(struct dr_csv_input *in, struct dr_err *err)
+static int32_t fill_head(struct dr_input *in, struct dr_err *err)
 {
-    in->head = dr_malloc(DR_CSV_HEAD);
+    in->head = dr_malloc(DR_INPUT_HEAD);
     in->head_n = 0;
-    for (size_t got = 1; got > 0 && in->head_n < DR_CSV_HEAD; in->head_n += got) {
+    for (size_t got = 1; got > 0 && in->head_n < DR_INPUT_HEAD; in->head_n += got) {
         char *to = in->head + in->head_n;
-        size_t room = DR_CSV_HEAD - in->head_n;
+        size_t room = DR_INPUT_HEAD - in->head_n;
         DR_TRY(in->expander ? read_expanded(in, to, room, &got, err) : read_fd(in, to, room, &got, err));
     }
     return DR_OK;
 }
 
 /* Where the bytes at hand are compressed, expand them and what follows. */
-static int32_t look_for_codec(struct dr_csv_input *in, struct dr_err *err)
+static int32_t look_for_codec(struct dr_input *in, struct dr_err *err)
 {
     struct dr_str start = at_hand(in);
     enum dr_codec codec = dr_codec_of(start);
@@ -157,7 +171,7 @@ static bool looks_like_utf16(struct dr_str s)
     return nuls * 5 > s.n * 2 && nuls * 5 < s.n * 3;
 }
 
-static int32_t check_text(const struct dr_csv_input *in, struct dr_str start, struct dr_err *err)
+static int32_t check_text(const struct dr_input *in, struct dr_str start, struct dr_err *err)
 {
     enum dr_encoding from = in->decoder.from;
     const char *nul = start.n ? memchr(start.p, '\0', start.n) : NULL;
@@ -170,13 +184,13 @@ static int32_t check_text(const struct dr_csv_input *in, struct dr_str start, st
                    (size_t)(nul - start.p) + 1, hint);
 }
 
-static int32_t look_at_start(struct dr_csv_input *in, const char *encoding, struct dr_err *err)
+static int32_t look_at_start(struct dr_input *in, const char *encoding, struct dr_err *err)
 {
     struct dr_str start = at_hand(in);
     enum dr_encoding named;
     size_t mark;
-    if (start.n > DR_CSV_HEAD)
-        start.n = DR_CSV_HEAD;
+    if (start.n > DR_INPUT_HEAD)
+        start.n = DR_INPUT_HEAD;
     DR_TRY(dr_encoding_parse(encoding, &named, err));
     int32_t rc = dr_encoding_detect(named, start, &in->decoder.from, &mark, err);
     if (rc) {
@@ -191,7 +205,7 @@ static int32_t look_at_start(struct dr_csv_input *in, const char *encoding, stru
     return check_text(in, start, err);
 }
 
-static int32_t open_path(struct dr_csv_input *in, const char *path, struct dr_err *err)
+static int32_t open_path(struct dr_input *in, const char *path, struct dr_err *err)
 {
     struct stat st;
     if (dr_streq(path, "-")) {
@@ -212,9 +226,9 @@ static int32_t open_path(struct dr_csv_input *in, const char *path, struct dr_er
     return DR_OK;
 }
 
-int32_t dr_csv_input_open(struct dr_csv_input *in, const char *path, const char *encoding, struct dr_err *err)
+int32_t dr_input_open(struct dr_input *in, const char *path, const char *encoding, struct dr_err *err)
 {
-    *in = (struct dr_csv_input){ .fd = -1 };
+    *in = (struct dr_input){ .fd = -1 };
     in->name = dr_strdup(dr_streq(path, "-") ? "standard input" : path);
     int32_t rc = open_path(in, path, err);
     if (!rc)
@@ -224,14 +238,14 @@ int32_t dr_csv_input_open(struct dr_csv_input *in, const char *path, const char 
     if (!rc)
         rc = look_at_start(in, encoding, err);
     if (rc)
-        dr_csv_input_close(in);
+        dr_input_close(in);
     return rc;
 }
 
-int32_t dr_csv_input_open_bytes(struct dr_csv_input *in, struct dr_str bytes, const char *encoding,
-                                struct dr_err *err)
+int32_t dr_input_open_bytes(struct dr_input *in, struct dr_str bytes, const char *encoding,
+                            struct dr_err *err)
 {
-    *in = (struct dr_csv_input){
+    *in = (struct dr_input){
         .fd = -1, .seekable = true, .repeatable = true, .bytes = bytes, .size = (int64_t)bytes.n
     };
     in->name = dr_strdup("memory");
@@ -239,21 +253,21 @@ int32_t dr_csv_input_open_bytes(struct dr_csv_input *in, struct dr_str bytes, co
     if (!rc)
         rc = look_at_start(in, encoding, err);
     if (rc)
-        dr_csv_input_close(in);
+        dr_input_close(in);
     return rc;
 }
 
-void dr_csv_input_hash(struct dr_csv_input *in)
+void dr_input_hash(struct dr_input *in)
 {
     if (!in->seekable || in->fd < 0)
         return;
-    in->hash = dr_csv_hash_new();
-    (void)dr_csv_hash_try(in->hash, 0, in->head, in->head_n); /* the byte order mark is not read again */
+    in->hash = dr_input_hash_new();
+    (void)dr_input_hash_try(in->hash, 0, in->head, in->head_n); /* the byte order mark is not read again */
 }
 
-void dr_csv_input_close(struct dr_csv_input *in)
+void dr_input_close(struct dr_input *in)
 {
-    dr_csv_hash_free(in->hash);
+    dr_input_hash_free(in->hash);
     if (in->owns_fd)
         close(in->fd);
     free(in->name);
@@ -261,10 +275,10 @@ void dr_csv_input_close(struct dr_csv_input *in)
     free(in->packed);
     free(in->head);
     free(in->raw);
-    *in = (struct dr_csv_input){ .fd = -1 };
+    *in = (struct dr_input){ .fd = -1 };
 }
 
-int32_t dr_csv_input_check_size(const struct dr_csv_input *in, struct dr_err *err)
+int32_t dr_input_check_size(const struct dr_input *in, struct dr_err *err)
 {
     struct stat st;
     if (in->fd < 0 || in->size == 0)

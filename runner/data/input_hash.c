@@ -1,8 +1,8 @@
-/* hash.c - a hasher, how far it is, and who waits for it. */
-#include "csv/hash.h"
+/* input_hash.c - a hasher, how far it is, and who waits for it. */
+#include "data/input_hash.h"
 #include <pthread.h>
 
-struct dr_csv_hash {
+struct dr_input_hash {
     pthread_mutex_t lock;
     pthread_cond_t further; /* `at` has grown, or it will not */
     struct dr_hasher *hasher;
@@ -10,16 +10,16 @@ struct dr_csv_hash {
     bool given_up;
 };
 
-struct dr_csv_hash *dr_csv_hash_new(void)
+struct dr_input_hash *dr_input_hash_new(void)
 {
-    struct dr_csv_hash *h = dr_calloc(1, sizeof *h);
+    struct dr_input_hash *h = dr_calloc(1, sizeof *h);
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->further, NULL);
     h->hasher = dr_hasher_new();
     return h;
 }
 
-void dr_csv_hash_free(struct dr_csv_hash *h)
+void dr_input_hash_free(struct dr_input_hash *h)
 {
     if (!h)
         return;
@@ -30,7 +30,7 @@ void dr_csv_hash_free(struct dr_csv_hash *h)
 }
 
 /* With the lock, and nothing lacking before `from`. */
-static void update(struct dr_csv_hash *h, int64_t from, const char *p, size_t n)
+static void update(struct dr_input_hash *h, int64_t from, const char *p, size_t n)
 {
     size_t known = (size_t)(h->at - from);
     if (known >= n || h->given_up)
@@ -40,7 +40,7 @@ static void update(struct dr_csv_hash *h, int64_t from, const char *p, size_t n)
     pthread_cond_broadcast(&h->further);
 }
 
-bool dr_csv_hash_try(struct dr_csv_hash *h, int64_t from, const char *p, size_t n)
+bool dr_input_hash_try(struct dr_input_hash *h, int64_t from, const char *p, size_t n)
 {
     if (!h)
         return true;
@@ -52,7 +52,7 @@ bool dr_csv_hash_try(struct dr_csv_hash *h, int64_t from, const char *p, size_t 
     return ready;
 }
 
-void dr_csv_hash_wait(struct dr_csv_hash *h, int64_t from, const char *p, size_t n)
+void dr_input_hash_wait(struct dr_input_hash *h, int64_t from, const char *p, size_t n)
 {
     if (!h)
         return;
@@ -63,7 +63,7 @@ void dr_csv_hash_wait(struct dr_csv_hash *h, int64_t from, const char *p, size_t
     pthread_mutex_unlock(&h->lock);
 }
 
-void dr_csv_hash_give_up(struct dr_csv_hash *h)
+void dr_input_hash_give_up(struct dr_input_hash *h)
 {
     if (!h)
         return;
@@ -73,7 +73,7 @@ void dr_csv_hash_give_up(struct dr_csv_hash *h)
     pthread_mutex_unlock(&h->lock);
 }
 
-bool dr_csv_hash_hex(struct dr_csv_hash *h, int64_t size, char ret[DR_HASH_HEX])
+bool dr_input_hash_hex(struct dr_input_hash *h, int64_t size, char ret[DR_HASH_HEX])
 {
     if (!h || h->given_up || h->at != size)
         return false;

@@ -1,4 +1,4 @@
-/* test_csv_hash.c - the hash of a file by those who read it is that of the file. */
+/* test_input_hash.c - the hash of a file by those who read it is that of the file. */
 #include <fcntl.h>
 #include <unistd.h>
 #include "base/file.h"
@@ -7,7 +7,7 @@
 #include "random_table.h"
 #include "test_csv.h"
 
-static char path[] = "test_csv_hash_XXXXXX";
+static char path[] = "test_input_hash_XXXXXX";
 
 static void write_file(struct dr_str text)
 {
@@ -31,7 +31,7 @@ static struct dr_reader *open_hashed(uint64_t *s)
 {
     static const size_t pieces[] = { 1, 7, 100, 999, 512 << 10 };
     struct dr_err err = { 0 };
-    struct dr_csv_input in;
+    struct dr_input in;
     struct dr_csv_options opts = { .size = sizeof opts };
     struct dr_csv_tuning tuning = dr_csv_tuning_default();
     struct dr_reader *r = NULL;
@@ -39,8 +39,8 @@ static struct dr_reader *open_hashed(uint64_t *s)
     tuning.window_rows = random_below(s, 20);
     tuning.round = 1 + (int32_t)random_below(s, 9);
     tuning.path = random_below(s, 4) ? DR_CSV_PATH_FAST : DR_CSV_PATH_LIBCSV;
-    assert_int_equal(DR_OK, dr_csv_input_open(&in, path, NULL, &err));
-    dr_csv_input_hash(&in);
+    assert_int_equal(DR_OK, dr_input_open(&in, path, NULL, &err));
+    dr_input_hash(&in);
     assert_int_equal(DR_OK, dr_csv_open_input(&in, &opts, &tuning, NULL, NULL, &r, &err));
     return r;
 }
