@@ -6,22 +6,18 @@
  * empty but not missing. Rows are put together in one buffer, row by row and
  * chunk by chunk; for a dictionary the question of quoting is asked once for
  * each value. */
-#include "base/file.h"
+#include "data/file_writer.h"
 #include "data/kernel.h"
-#include "data/stream.h"
 
 enum { BUFFER = 512 << 10 };
 
 enum quoting { UNKNOWN = 0, PLAIN, QUOTE, IMPOSSIBLE };
 
 struct csv_writer {
-    struct dr_writer base;
-    struct dr_out out;
+    struct dr_file_writer file;
     char *buf; /* owned, BUFFER bytes */
     size_t n;
     struct dr_buf text; /* a number or date */
-    char **names;       /* owned: of the first batch */
-    int32_t columns;    /* -1: none seen */
     uint8_t **quoting;  /* owned: of each DICT column's values, by code; enum quoting */
     int64_t rows;
     int32_t rc;         /* what failed inside a batch; */
@@ -33,7 +29,7 @@ struct csv_writer {
 static void flush(struct csv_writer *w)
 {
     if (!w->rc && w->n > 0)
-        w->rc = dr_write_all(w->out.fd, w->buf, w->n, w->err);
+        w->rc = dr_write_all(w->file.out.fd, w->buf, w->n, w->err);
     w->n = 0;
 }
 
@@ -41,7 +37,7 @@ static void put_large(struct csv_writer *w, const char *p, size_t n)
 {
     flush(w);
     if (!w->rc)
-        w->rc = dr_write_all(w->out.fd, p, n, w->err);
+        w->rc = dr_write_all(w->file.out.fd, p, n, w->err);
 }
 
 static inline void put(struct csv_writer *w, const char *p, size_t n)
@@ -136,7 +132,7 @@ static void put_text(struct csv_writer *w, int32_t column, struct dr_str s, enum
     else if (!w->rc)
         w->rc = dr_fail(w->err, DR_EINPUT,
                         "cannot write '%s': row %lld of column '%s' holds a NUL byte, which CSV cannot",
-                        w->out.path, (long long)w->rows + 1, w->names[column]);
+                        w->file.out.path, (long long)w->rows + 1, w->file.names[column]);
 }
 
 /* ---- cells ---------------------------------------------------------------------- */
@@ -196,105 +192,55 @@ static void need_quoting(struct csv_writer *w, const struct dr_table *t)
     }
 }
 
-static int32_t put_header(struct csv_writer *w, const struct dr_table *t)
+static int32_t start(struct dr_file_writer *file, struct dr_err *err)
 {
-    if (t->n == 0)
-        return dr_fail(w->err, DR_EINPUT, "cannot write '%s': the table has no columns", w->out.path);
-    w->columns = t->n;
-    w->names = dr_calloc((size_t)t->n, sizeof *w->names);
-    w->quoting = dr_calloc((size_t)t->n, sizeof *w->quoting);
-    for (int32_t c = 0; c < t->n; c++) {
-        struct dr_str name = dr_str_of(t->names[c]);
-        w->names[c] = dr_strdup(t->names[c]);
+    struct csv_writer *w = (struct csv_writer *)file;
+    w->err = err;
+    w->buf = dr_malloc(BUFFER);
+    w->quoting = dr_calloc((size_t)file->columns, sizeof *w->quoting);
+    for (int32_t c = 0; c < file->columns; c++) {
+        struct dr_str name = dr_str_of(file->names[c]);
         if (c > 0)
             put_char(w, ',');
         put_text(w, c, name, how_to_quote(name));
     }
     put_char(w, '\n');
-    return DR_OK;
-}
-
-static int32_t check_batch(const struct csv_writer *w, const struct dr_table *t)
-{
-    if (t->n != w->columns)
-        return dr_fail(w->err, DR_EBUG, "cannot write '%s': a batch of %d columns follows one of %d",
-                       w->out.path, (int)t->n, (int)w->columns);
-    for (int32_t c = 0; c < t->n; c++)
-        if (!dr_streq(t->names[c], w->names[c]))
-            return dr_fail(w->err, DR_EBUG, "cannot write '%s': column '%s' stands where '%s' stood",
-                           w->out.path, t->names[c], w->names[c]);
-    return DR_OK;
-}
-
-static int32_t writer_write(struct dr_writer *base, const struct dr_table *t, struct dr_err *err)
-{
-    struct csv_writer *w = (struct csv_writer *)base;
-    w->err = err;
-    if (w->columns < 0)
-        DR_TRY(put_header(w, t));
-    else
-        DR_TRY(check_batch(w, t));
-    need_quoting(w, t);
-    for (int32_t k = 0; k < t->columns[0]->n && !w->rc; k++)
-        put_chunk(w, t, k);
-    w->err = NULL;
     return w->rc;
 }
 
-static void writer_free(struct csv_writer *w)
+static int32_t put_batch(struct dr_file_writer *file, const struct dr_table *t, struct dr_err *err)
 {
-    for (int32_t c = 0; c < w->columns; c++) {
-        free(w->names[c]);
+    struct csv_writer *w = (struct csv_writer *)file;
+    w->err = err;
+    need_quoting(w, t);
+    for (int32_t k = 0; k < t->columns[0]->n && !w->rc; k++)
+        put_chunk(w, t, k);
+    return w->rc;
+}
+
+static int32_t flush_file(struct dr_file_writer *file, struct dr_err *err)
+{
+    struct csv_writer *w = (struct csv_writer *)file;
+    w->err = err;
+    flush(w);
+    return w->rc;
+}
+
+static void done(struct dr_file_writer *file)
+{
+    struct csv_writer *w = (struct csv_writer *)file;
+    for (int32_t c = 0; c < file->columns && w->quoting; c++)
         free(w->quoting[c]);
-    }
-    free(w->names);
     free(w->quoting);
     free(w->buf);
     dr_buf_done(&w->text);
-    free(w);
-}
-
-static void writer_abort(struct dr_writer *base)
-{
-    struct csv_writer *w = (struct csv_writer *)base;
-    dr_out_abort(&w->out);
-    writer_free(w);
-}
-
-static int32_t writer_commit(struct dr_writer *base, struct dr_err *err)
-{
-    struct csv_writer *w = (struct csv_writer *)base;
-    int32_t rc = w->rc;
-    w->err = err;
-    if (rc)
-        dr_fail(err, rc, "cannot finish '%s': a batch of it could not be written", w->out.path);
-    else if (w->columns < 0)
-        rc = dr_fail(err, DR_EBUG, "cannot finish '%s': no batch tells its columns", w->out.path);
-    if (!rc) {
-        flush(w);
-        rc = w->rc;
-    }
-    if (rc)
-        dr_out_abort(&w->out);
-    else
-        rc = dr_out_commit(&w->out, err);
-    writer_free(w);
-    return rc;
 }
 
 int32_t dr_csv_writer(const char *path, struct dr_writer **ret, struct dr_err *err)
 {
-    struct csv_writer *w = dr_calloc(1, sizeof *w);
-    w->base = (struct dr_writer){ .write = writer_write, .commit = writer_commit, .abort = writer_abort };
-    w->columns = -1;
-    int32_t rc = dr_out_open(&w->out, path, err);
-    if (rc) {
-        writer_free(w);
-        return rc;
-    }
-    w->buf = dr_malloc(BUFFER);
-    *ret = &w->base;
-    return DR_OK;
+    static const struct dr_file_format csv = { sizeof(struct csv_writer), start, put_batch, flush_file,
+                                               done };
+    return dr_file_writer_open(&csv, path, ret, err);
 }
 
 int32_t dr_table_write_csv(const struct dr_table *t, const char *path, struct dr_err *err)
