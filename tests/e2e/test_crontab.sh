@@ -51,17 +51,17 @@ expect_exit 0 crontab_lines london
 command=$(command_of london)
 case $command in *--if-due*) ;; *) note "the line lacks --if-due: $command" ;; esac
 at() { env -i HOME=/ PATH=/usr/bin:/bin DAGRUN_NOW="$1" timeout 60 /bin/sh -c "$command"; }
-runs() { sql var/dagrun.db "SELECT count(*) FROM dag_run WHERE dag_id = 'london'"; }
+runs() { sql var/dagrun.db "SELECT count(*) FROM dag_run WHERE dag_id = '$1'"; }
 at 2024-07-02T07:20:10Z
-is "08:20 in London's summer" "$(runs)" 1
+is "08:20 in London's summer" "$(runs london)" 1
 at 2024-07-02T18:20:10Z
-is "19:20 in London's summer" "$(runs)" 1
+is "19:20 in London's summer" "$(runs london)" 1
 at 2024-01-02T18:20:10Z
-is "18:20 in London's winter" "$(runs)" 2
+is "18:20 in London's winter" "$(runs london)" 2
 at 2024-01-06T18:20:10Z
-is "on a Saturday" "$(runs)" 2
+is "on a Saturday" "$(runs london)" 2
 at 2024-01-02T18:21:10Z
-is "a minute later" "$(runs)" 2
+is "a minute later" "$(runs london)" 2
 minutes=$(grep -E '^[0-9*].* run london ' "$out" | cut -d' ' -f1)
 case ",$minutes," in *,20,*) ;; *) note "minute 20 is not among '$minutes'" ;; esac
 
@@ -74,13 +74,12 @@ tasks: {a: {plugin: noop}}
 Y
 expect_exit 0 crontab_lines bounded
 command=$(command_of bounded)
-runs() { sql var/dagrun.db "SELECT count(*) FROM dag_run WHERE dag_id = 'bounded'"; }
 at 2024-03-01T23:40:00Z
-is "before it" "$(runs)" 0
+is "before it" "$(runs bounded)" 0
 at 2024-03-02T00:00:30Z
-is "at its first moment" "$(runs)" 1
+is "at its first moment" "$(runs bounded)" 1
 at 2024-03-03T00:20:00Z
-is "after it" "$(runs)" 1
+is "after it" "$(runs bounded)" 1
 next_run() { DAGRUN_NOW=$1 dagrun list --json >"$out" && json "$out" '$[0].next_run'; }
 is "next, before" "$(next_run 2024-02-01T00:00:00Z)" 2024-03-02T00:00:00Z
 is "next, after" "$(next_run 2024-03-03T00:00:00Z)" ''

@@ -17,6 +17,7 @@
 #include "base/num.h"
 #include "db/db.h"
 #include "random_table.h"
+#include "temp_folder.h"
 
 struct fixture {
     char dir[512], path[600];
@@ -49,11 +50,9 @@ static inline void exec(const char *sql)
 
 static inline int setup(void **state)
 {
-    const char *tmp = getenv("TMPDIR");
     f = dr_calloc(1, sizeof *f);
     *state = f;
-    snprintf(f->dir, sizeof f->dir, "%s/test_db_load_XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(f->dir))
+    if (!make_temp_folder(f->dir, sizeof f->dir))
         return -1;
     snprintf(f->path, sizeof f->path, "%s/w.db", f->dir);
     connect_to(&f->db);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include "base/file.h"
 #include "model/home.h"
+#include "temp_folder.h"
 
 struct fixture {
     struct dr_arena a;
@@ -26,9 +27,7 @@ struct fixture {
 static inline int fixture_setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f->dir, sizeof(f->dir), "%s/dagrun-model-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(f->dir) || dr_mkdirs(dr_path_join(&f->a, f->dir, "dags"), NULL) ||
+    if (!make_temp_folder(f->dir, sizeof f->dir) || dr_mkdirs(dr_path_join(&f->a, f->dir, "dags"), NULL) ||
         dr_mkdirs(dr_path_join(&f->a, f->dir, "expectations"), NULL) ||
         dr_home_find(&f->a, f->dir, &f->home, &f->err))
         return -1;

@@ -12,31 +12,7 @@
 #include "base/file.h"
 #include "arrow/ipc.h"
 #include "random_table.h"
-
-struct fixture {
-    char dir[512];
-    char path[600];
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = dr_calloc(1, sizeof *f);
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f->dir, sizeof f->dir, "%s/test_arrow_XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(f->dir))
-        return -1;
-    snprintf(f->path, sizeof f->path, "%s/t.arrow", f->dir);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    int32_t rc = dr_remove_tree(f->dir, NULL);
-    free(f);
-    return rc;
-}
+#include "temp_folder.h"
 
 /* ---- helpers ----------------------------------------------------------------- */
 
@@ -176,7 +152,7 @@ static int32_t read_bytes(const char *p, size_t n, struct dr_table **ret, struct
 
 static void every_type_survives_at_every_size(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     static const int64_t sizes[] = { 0, 1, 7, 8, 9, 63, 64, 65, 1000, 65535, 65536, 65537, 140000 };
     uint64_t seed = 1;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -191,7 +167,7 @@ static void every_type_survives_at_every_size(void **state)
 
 static void many_random_tables_survive(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     for (uint64_t round = 0; round < 200; round++) {
         uint64_t seed = round * 1000;
         struct dr_table *t = random_table(&seed, random_below(&seed, 300));
@@ -205,7 +181,7 @@ static void many_random_tables_survive(void **state)
 
 static void a_table_of_several_chunks_survives(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     struct dr_table *parts[4], *t = NULL;
     struct dr_err err = { 0 };
     uint64_t seed = 3;
@@ -224,7 +200,7 @@ static void a_table_of_several_chunks_survives(void **state)
 
 static void batches_with_other_dictionaries_become_one_file(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     struct dr_writer *w = NULL;
     struct dr_err err = { 0 };
     uint64_t seed = 5;
@@ -253,7 +229,7 @@ static void batches_with_other_dictionaries_become_one_file(void **state)
 
 static void streams_hold_what_files_hold(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     struct dr_err err = { 0 };
     for (uint64_t round = 0; round < 100; round++) {
         uint64_t seed = round * 77;
@@ -269,7 +245,7 @@ static void streams_hold_what_files_hold(void **state)
 /* A first dictionary, in full, before any batch that uses it: what all readers take. */
 static void a_stream_of_batches_with_other_dictionaries_has_one_of_all(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     struct dr_table *parts[3], *t = NULL, *back;
     struct dr_err err = { 0 };
     struct dr_str bytes;
@@ -292,7 +268,7 @@ static void a_stream_of_batches_with_other_dictionaries_has_one_of_all(void **st
 
 static void a_table_outlives_its_file(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     uint64_t seed = 11;
     struct dr_table *t = random_table(&seed, 500);
     write_table(t, f->path);
@@ -305,7 +281,7 @@ static void a_table_outlives_its_file(void **state)
 
 static void values_lie_in_the_mapped_file(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     uint64_t seed = 12;
     struct dr_table *t = random_table(&seed, 500);
     write_table(t, f->path);
@@ -322,7 +298,7 @@ static void values_lie_in_the_mapped_file(void **state)
 
 static void the_same_rows_give_the_same_bytes(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     DR_AUTO_ARENA arena = { 0 };
     static const char *const all[] = { "secret", "b", "a", "b" };
     uint8_t keep = 0x0e;
@@ -346,7 +322,7 @@ static void the_same_rows_give_the_same_bytes(void **state)
 
 static void an_aborted_writer_leaves_nothing(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     DR_AUTO_ARENA arena = { 0 };
     struct dr_writer *w = NULL;
     struct dr_err err = { 0 };
@@ -358,13 +334,13 @@ static void an_aborted_writer_leaves_nothing(void **state)
     must(w->write(w, t, &err), &err);
     w->abort(w);
     dr_table_unref(t);
-    must(dr_list_dir(&arena, f->dir, NULL, &names, &n, &err), &err);
+    must(dr_list_dir(&arena, f->folder, NULL, &names, &n, &err), &err);
     assert_int_equal(n, 0);
 }
 
 static void a_file_without_a_batch_cannot_be_committed(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     struct dr_writer *w = NULL;
     struct dr_err err = { 0 };
     must(dr_arrow_writer(f->path, &w, &err), &err);
@@ -374,7 +350,7 @@ static void a_file_without_a_batch_cannot_be_committed(void **state)
 
 static void a_batch_of_other_columns_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     static const char *const values[] = { "a" };
     struct dr_writer *w = NULL;
     struct dr_err err = { 0 };
@@ -391,7 +367,7 @@ static void a_batch_of_other_columns_is_refused(void **state)
 
 static void a_date_past_the_calendar_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     struct dr_err err = { 0 };
     struct dr_builder *b = dr_builder_new(DR_TYPE_DATE);
     dr_builder_append_int(b, DAY_MAX);
@@ -409,7 +385,7 @@ static void a_date_past_the_calendar_is_refused(void **state)
 
 static void every_truncation_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     DR_AUTO_ARENA arena = { 0 };
     struct dr_str bytes = sample_bytes(&arena, f->path, 40);
     for (size_t n = 1; n < bytes.n; n++) {
@@ -443,7 +419,7 @@ static void try_bytes(const char *p, size_t n)
 
 static void flipped_bytes_never_crash(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     DR_AUTO_ARENA arena = { 0 };
     struct dr_str bytes = sample_bytes(&arena, f->path, 20);
     DR_AUTO_FREE char *copy = dr_malloc(bytes.n);
@@ -458,7 +434,7 @@ static void flipped_bytes_never_crash(void **state)
 
 static void words_of_extreme_numbers_never_crash(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     static const uint32_t words[] = { 0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffc, 0x10000, 64 };
     DR_AUTO_ARENA arena = { 0 };
     struct dr_str bytes = sample_bytes(&arena, f->path, 3);
@@ -474,7 +450,7 @@ static void words_of_extreme_numbers_never_crash(void **state)
 
 /* Replace the only occurrence of a pattern in a file of one text column, and
  * expect a message. */
-static void expect_refusal(struct fixture *f, struct dr_table *t, const void *pattern, const void *other,
+static void expect_refusal(struct temp_file *f, struct dr_table *t, const void *pattern, const void *other,
                            size_t n, const char *message)
 {
     DR_AUTO_ARENA arena = { 0 };
@@ -536,7 +512,7 @@ static void a_negative_code_is_refused(void **state)
  * large one twice: harmless once, but in number a way to take all time there is. */
 static void batches_on_top_of_each_other_are_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     DR_AUTO_ARENA arena = { 0 };
     struct dr_writer *w = NULL;
     struct dr_err err = { 0 };
@@ -581,7 +557,7 @@ static struct dr_str spliced(struct dr_arena *a, struct dr_table *t, const char 
 
 static void a_value_twice_in_a_dictionary_gets_one_code(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     DR_AUTO_ARENA arena = { 0 };
     static const char *const values[] = { "xx", "yy", "zz", "xx" };
     struct dr_table *t = NULL;
@@ -598,7 +574,7 @@ static void a_value_twice_in_a_dictionary_gets_one_code(void **state)
 
 static void what_lies_under_a_null_is_cleared(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     DR_AUTO_ARENA arena = { 0 };
     static const char *const values[] = { "u", NULL, "v", "w", "x", "y" };
     static const int32_t codes[] = { 0, 0, 1, 2, 3, 4 }, junk[] = { 0, 77, 1, 2, 3, 4 };
@@ -614,7 +590,7 @@ static void what_lies_under_a_null_is_cleared(void **state)
 
 static void a_missing_file_is_not_found(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     struct dr_table *t = NULL;
     struct dr_err err = { 0 };
     assert_int_equal(dr_table_read_arrow(f->path, &t, &err), DR_ENOTFOUND);
@@ -622,7 +598,7 @@ static void a_missing_file_is_not_found(void **state)
 
 static void files_of_another_kind_are_told_apart(void **state)
 {
-    struct fixture *f = *state;
+    struct temp_file *f = *state;
     static const struct {
         const char *text, *message;
     } cases[] = { { "PAR1xxxxxxxxPAR1", "Parquet" },
@@ -640,7 +616,7 @@ static void files_of_another_kind_are_told_apart(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, make_temp_file, remove_temp_file)
     const struct CMUnitTest tests[] = {
         T(every_type_survives_at_every_size),
         T(many_random_tables_survive),

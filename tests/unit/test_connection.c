@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include "base/file.h"
 #include "model/connection.h"
+#include "temp_folder.h"
 
 struct fixture {
     struct dr_arena arena;
@@ -21,11 +22,9 @@ static struct fixture *f;
 static int setup(void **state)
 {
     char path[500];
-    const char *tmp = getenv("TMPDIR");
     f = dr_calloc(1, sizeof *f);
     *state = f;
-    snprintf(f->dir, sizeof f->dir, "%s/test_connection_XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(f->dir))
+    if (!make_temp_folder(f->dir, sizeof f->dir))
         return -1;
     snprintf(path, sizeof path, "%s/dags", f->dir);
     if (mkdir(path, 0777))

@@ -1,6 +1,7 @@
 /* test_csv_bad.c - what the user sees when a CSV is not what it should be. */
 #include <stdlib.h>
 #include "test_csv.h"
+#include "temp_folder.h"
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -241,58 +242,33 @@ static void test_a_forgiving_reader_gives_up_a_line_of_a_record_over_the_limit(v
 
 /* ---- files ------------------------------------------------------------------- */
 
-struct folder {
-    char path[64], file[80];
-};
-
-static int make_folder(void **state)
-{
-    struct folder *f = dr_calloc(1, sizeof *f);
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f->path, sizeof f->path, "%.40s/dr_csv_XXXXXX", tmp ? tmp : "/tmp");
-    *state = f;
-    if (!mkdtemp(f->path))
-        return -1;
-    snprintf(f->file, sizeof f->file, "%s/f.csv", f->path);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    struct folder *f = *state;
-    unlink(f->file);
-    rmdir(f->path);
-    free(f);
-    return 0;
-}
-
 static void test_a_missing_file_is_named(void **state)
 {
-    struct folder *f = *state;
+    struct temp_file *f = *state;
     struct dr_table *t = NULL;
     struct dr_err err = { 0 };
-    char expected[200];
-    assert_int_equal(dr_table_read_csv(f->file, NULL, &t, NULL, &err), DR_ENOTFOUND);
-    snprintf(expected, sizeof expected, "cannot open '%s': there is no such file", f->file);
+    char expected[500];
+    assert_int_equal(dr_table_read_csv(f->path, NULL, &t, NULL, &err), DR_ENOTFOUND);
+    snprintf(expected, sizeof expected, "cannot open '%s': there is no such file", f->path);
     assert_string_equal(err.msg, expected);
     assert_null(t);
 }
 
 static void test_a_folder_is_refused(void **state)
 {
-    struct folder *f = *state;
+    struct temp_file *f = *state;
     struct dr_table *t = NULL;
     struct dr_err err = { 0 };
-    assert_int_equal(dr_table_read_csv(f->path, NULL, &t, NULL, &err), DR_EINPUT);
+    assert_int_equal(dr_table_read_csv(f->folder, NULL, &t, NULL, &err), DR_EINPUT);
     assert_non_null(strstr(err.msg, "is a folder; a file is expected"));
 }
 
 static void test_a_huge_line_ends_quickly_with_little_memory(void **state)
 {
-    struct folder *f = *state;
+    struct temp_file *f = *state;
     struct dr_table *t = NULL;
     struct dr_err err = { 0 };
-    FILE *file = fopen(f->file, "we");
+    FILE *file = fopen(f->path, "we");
     assert_non_null(file);
     char block[8192];
     memset(block, 'x', sizeof block);
@@ -300,22 +276,22 @@ static void test_a_huge_line_ends_quickly_with_little_memory(void **state)
     for (int i = 0; i < 10240; i++) /* 80 MiB, past the limit of 64 */
         fwrite(block, sizeof block, 1, file);
     fclose(file);
-    assert_int_equal(dr_table_read_csv(f->file, NULL, &t, NULL, &err), DR_ELIMIT);
+    assert_int_equal(dr_table_read_csv(f->path, NULL, &t, NULL, &err), DR_ELIMIT);
     assert_non_null(
         strstr(err.msg, ":2: a record longer than the limit of 67108864 bytes; is this a CSV file?"));
 }
 
 static void test_rejects_come_back_as_a_table(void **state)
 {
-    struct folder *f = *state;
+    struct temp_file *f = *state;
     struct dr_csv_options opts = options(true);
     struct dr_table *t, *rejects;
     struct dr_err err = { 0 };
-    FILE *file = fopen(f->file, "we");
+    FILE *file = fopen(f->path, "we");
     assert_non_null(file);
     fputs("a,b\n1\n2,3\n", file);
     fclose(file);
-    assert_int_equal(dr_table_read_csv(f->file, &opts, &t, &rejects, &err), DR_OK);
+    assert_int_equal(dr_table_read_csv(f->path, &opts, &t, &rejects, &err), DR_OK);
     DR_AUTO_BUF shown = { 0 };
     show_table(&shown, t);
     show_table(&shown, rejects);
@@ -323,7 +299,7 @@ static void test_rejects_come_back_as_a_table(void **state)
                         "a|b\n2|3\nline|reason|text\n2|record has 1 field, the header has 2|1\n");
     dr_table_unref(t);
     dr_table_unref(rejects);
-    assert_int_equal(dr_table_read_csv(f->file, &opts, &t, NULL, &err), DR_OK);
+    assert_int_equal(dr_table_read_csv(f->path, &opts, &t, NULL, &err), DR_OK);
     dr_table_unref(t);
 }
 
@@ -348,11 +324,11 @@ int main(void)
         cmocka_unit_test(test_a_field_over_the_limit_ends_the_reading),
         cmocka_unit_test(test_a_record_over_the_limit_ends_the_reading),
         cmocka_unit_test(test_a_forgiving_reader_gives_up_a_line_of_a_record_over_the_limit),
-        cmocka_unit_test_setup_teardown(test_a_missing_file_is_named, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(test_a_folder_is_refused, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(test_a_huge_line_ends_quickly_with_little_memory, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(test_rejects_come_back_as_a_table, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_a_missing_file_is_named, make_temp_file, remove_temp_file),
+        cmocka_unit_test_setup_teardown(test_a_folder_is_refused, make_temp_file, remove_temp_file),
+        cmocka_unit_test_setup_teardown(test_a_huge_line_ends_quickly_with_little_memory, make_temp_file,
+                                        remove_temp_file),
+        cmocka_unit_test_setup_teardown(test_rejects_come_back_as_a_table, make_temp_file, remove_temp_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

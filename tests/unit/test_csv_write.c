@@ -2,31 +2,8 @@
 #include <stdlib.h>
 #include "test_csv.h"
 #include "base/file.h"
+#include "temp_folder.h"
 #include <unistd.h>
-
-struct folder {
-    char path[64], file[80];
-};
-
-static int make_folder(void **state)
-{
-    struct folder *f = dr_calloc(1, sizeof *f);
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f->path, sizeof f->path, "%.40s/dr_csvw_XXXXXX", tmp ? tmp : "/tmp");
-    *state = f;
-    if (!mkdtemp(f->path))
-        return -1;
-    snprintf(f->file, sizeof f->file, "%s/out.csv", f->path);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    struct folder *f = *state;
-    assert_int_equal(dr_remove_tree(f->path, NULL), 0);
-    free(f);
-    return 0;
-}
 
 static struct dr_column *text_column(int32_t type, size_t n, const char *const *values)
 {
@@ -60,10 +37,10 @@ static void check_file(const char *path, const char *expected)
 
 static void check_written(void **state, struct dr_table *t, const char *expected)
 {
-    struct folder *f = *state;
+    struct temp_file *f = *state;
     struct dr_err err = { 0 };
-    assert_int_equal(dr_table_write_csv(t, f->file, &err), 0);
-    check_file(f->file, expected);
+    assert_int_equal(dr_table_write_csv(t, f->path, &err), 0);
+    check_file(f->path, expected);
     dr_table_unref(t);
 }
 
@@ -159,7 +136,7 @@ static void test_a_table_without_rows_is_a_header(void **state)
 
 static void test_a_nul_byte_cannot_be_written(void **state)
 {
-    struct folder *f = *state;
+    struct temp_file *f = *state;
     struct dr_err err = { 0 };
     static const char *const names[] = { "a" };
     struct dr_builder *b = dr_builder_new(DR_TYPE_STRING);
@@ -167,31 +144,31 @@ static void test_a_nul_byte_cannot_be_written(void **state)
     dr_builder_append_bytes(b, "x\0y", 3);
     struct dr_column *columns[] = { dr_builder_finish(b) };
     struct dr_table *t = table_of(1, names, columns);
-    assert_int_equal(dr_table_write_csv(t, f->file, &err), DR_EINPUT);
+    assert_int_equal(dr_table_write_csv(t, f->path, &err), DR_EINPUT);
     assert_non_null(strstr(err.msg, "row 2 of column 'a' holds a NUL byte, which CSV cannot"));
-    assert_false(dr_path_exists(f->file));
+    assert_false(dr_path_exists(f->path));
     dr_table_unref(t);
 }
 
 static void test_a_failed_write_leaves_the_old_file(void **state)
 {
-    struct folder *f = *state;
+    struct temp_file *f = *state;
     static const char *const values[] = { "x" };
     static const char *const names[] = { "a" };
     struct dr_column *columns[] = { text_column(DR_TYPE_STRING, 1, values) };
     struct dr_table *t = table_of(1, names, columns);
     struct dr_writer *w;
-    assert_int_equal(dr_write_file(f->file, DR_LIT("old"), NULL), 0);
-    assert_int_equal(dr_csv_writer(f->file, &w, NULL), 0);
+    assert_int_equal(dr_write_file(f->path, DR_LIT("old"), NULL), 0);
+    assert_int_equal(dr_csv_writer(f->path, &w, NULL), 0);
     assert_int_equal(w->write(w, t, NULL), 0);
     w->abort(w);
-    check_file(f->file, "old");
+    check_file(f->path, "old");
     dr_table_unref(t);
 }
 
 static void test_batches_must_agree_on_their_columns(void **state)
 {
-    struct folder *f = *state;
+    struct temp_file *f = *state;
     struct dr_err err = { 0 };
     static const char *const values[] = { "x" };
     static const char *const names[] = { "a" }, *const others[] = { "b" };
@@ -199,7 +176,7 @@ static void test_batches_must_agree_on_their_columns(void **state)
     struct dr_column *two[] = { text_column(DR_TYPE_STRING, 1, values) };
     struct dr_table *first = table_of(1, names, one), *second = table_of(1, others, two);
     struct dr_writer *w;
-    assert_int_equal(dr_csv_writer(f->file, &w, NULL), 0);
+    assert_int_equal(dr_csv_writer(f->path, &w, NULL), 0);
     assert_int_equal(w->write(w, first, &err), 0);
     assert_int_equal(w->write(w, second, &err), DR_EBUG);
     assert_non_null(strstr(err.msg, "column 'b' stands where 'a' stood"));
@@ -210,17 +187,17 @@ static void test_batches_must_agree_on_their_columns(void **state)
 
 static void test_a_writer_without_batches_cannot_be_committed(void **state)
 {
-    struct folder *f = *state;
+    struct temp_file *f = *state;
     struct dr_err err = { 0 };
     struct dr_writer *w;
-    assert_int_equal(dr_csv_writer(f->file, &w, NULL), 0);
+    assert_int_equal(dr_csv_writer(f->path, &w, NULL), 0);
     assert_int_equal(w->commit(w, &err), DR_EBUG);
-    assert_false(dr_path_exists(f->file));
+    assert_false(dr_path_exists(f->path));
 }
 
 static void test_text_larger_than_the_buffer_is_written_whole(void **state)
 {
-    struct folder *f = *state;
+    struct temp_file *f = *state;
     enum { N = 700000 };
     char *big = dr_malloc(N + 1);
     for (int i = 0; i < N; i++)
@@ -231,8 +208,8 @@ static void test_text_larger_than_the_buffer_is_written_whole(void **state)
     struct dr_column *columns[] = { text_column(DR_TYPE_STRING, 3, values) };
     struct dr_table *t = table_of(1, names, columns), *back;
     struct dr_err err = { 0 };
-    assert_int_equal(dr_table_write_csv(t, f->file, &err), 0);
-    assert_int_equal(dr_table_read_csv(f->file, NULL, &back, NULL, &err), 0);
+    assert_int_equal(dr_table_write_csv(t, f->path, &err), 0);
+    assert_int_equal(dr_table_read_csv(f->path, NULL, &back, NULL, &err), 0);
     assert_int_equal(back->rows, 3);
     struct dr_str first = dr_array_str(back->columns[0]->chunk[0], 0);
     assert_int_equal(first.n, N);
@@ -291,7 +268,7 @@ static struct dr_table *random_table(uint64_t *seed)
 
 static void test_what_is_written_reads_back_the_same(void **state)
 {
-    struct folder *f = *state;
+    struct temp_file *f = *state;
     struct dr_csv_options opts = { .size = sizeof opts, .keep_empty = 1 };
     uint64_t seed = 20240301;
     for (int round = 0; round < 200; round++) {
@@ -299,8 +276,8 @@ static void test_what_is_written_reads_back_the_same(void **state)
         struct dr_err err = { 0 };
         DR_AUTO_BUF written = { 0 };
         DR_AUTO_BUF read = { 0 };
-        assert_int_equal(dr_table_write_csv(t, f->file, &err), 0);
-        assert_int_equal(dr_table_read_csv(f->file, &opts, &back, NULL, &err), 0);
+        assert_int_equal(dr_table_write_csv(t, f->path, &err), 0);
+        assert_int_equal(dr_table_read_csv(f->path, &opts, &back, NULL, &err), 0);
         show_table(&written, t);
         show_table(&read, back);
         assert_string_equal(dr_buf_cstr(&read), dr_buf_cstr(&written));
@@ -311,7 +288,7 @@ static void test_what_is_written_reads_back_the_same(void **state)
 
 int main(void)
 {
-#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_temp_file, remove_temp_file)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_text_is_quoted_only_where_it_must_be),
         WITH_FOLDER(test_a_missing_value_is_nothing_and_an_empty_text_two_quotes),

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "base/file.h"
 #include "random_table.h"
+#include "temp_folder.h"
 
 struct fixture {
     char dir[512];
@@ -26,9 +27,7 @@ static void must(int32_t rc, const struct dr_err *err)
 static int setup(void **state)
 {
     struct fixture *f = dr_calloc(1, sizeof *f);
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f->dir, sizeof f->dir, "%s/test_db_sqlite_XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(f->dir))
+    if (!make_temp_folder(f->dir, sizeof f->dir))
         return -1;
     snprintf(f->path, sizeof f->path, "%s/w.db", f->dir);
     *state = f;

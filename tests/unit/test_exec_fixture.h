@@ -21,6 +21,7 @@
 #include "exec/executor.h"
 #include "exec/plugins.h"
 #include "state/state.h"
+#include "temp_folder.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define UNDER_SANITIZER 1
@@ -57,9 +58,7 @@ static inline void link_plugins(const char *from, const char *to)
 static inline int make_home(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof(*f));
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f->folder, sizeof(f->folder), "%s/dagrun-exec-XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(f->folder))
+    if (!make_temp_folder(f->folder, sizeof f->folder))
         return -1;
     static const char *const folders[] = { "dags", "expectations", "data", "build/tasks", "var" };
     for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)

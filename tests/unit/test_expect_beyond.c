@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "base/date.h"
 #include "base/file.h"
+#include "temp_folder.h"
 
 /* ---- identifiers and codes ---- */
 
@@ -67,8 +68,8 @@ static void codes_are_known_by_their_form(void **state)
 
 static const char *temporary(struct fixture *f, const char *name, const char *text)
 {
-    char folder[] = "/tmp/dagrun-test-XXXXXX";
-    assert_non_null(mkdtemp(folder));
+    char folder[400];
+    assert_true(make_temp_folder(folder, sizeof folder));
     const char *path = dr_path_join(&f->a, dr_arena_strdup(&f->a, folder), name);
     assert_int_equal(dr_write_file(path, dr_str_of(text), &f->err), 0);
     return path;

@@ -11,19 +11,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/file.h"
+#include "temp_folder.h"
 
 struct fixture {
     struct dr_arena arena;
     struct dr_err err;
-    char dir[128];
+    char dir[400];
 };
 
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f->dir, sizeof(f->dir), "%.100s/fileXXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(f->dir))
+    if (!make_temp_folder(f->dir, sizeof f->dir))
         return -1;
     *state = f;
     return 0;

@@ -11,30 +11,7 @@
 #include <unistd.h>
 #include "base/file.h"
 #include "data/column.h"
-
-struct folder {
-    char path[64], file[80];
-};
-
-static int make_folder(void **state)
-{
-    struct folder *f = dr_calloc(1, sizeof *f);
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f->path, sizeof f->path, "%.40s/dr_jsonw_XXXXXX", tmp ? tmp : "/tmp");
-    *state = f;
-    if (!mkdtemp(f->path))
-        return -1;
-    snprintf(f->file, sizeof f->file, "%s/out.jsonl", f->path);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    struct folder *f = *state;
-    assert_int_equal(dr_remove_tree(f->path, NULL), 0);
-    free(f);
-    return 0;
-}
+#include "temp_folder.h"
 
 /* A column of three rows: a value, a missing one, another value. */
 static struct dr_column *texts(int32_t type, const char *first, const char *last)
@@ -104,42 +81,42 @@ static struct dr_table *one_of_each(void)
 
 static void every_type_is_written_as_json_says_it(void **state)
 {
-    struct folder *f = *state;
+    struct temp_file *f = *state;
     struct dr_err err = { 0 };
     struct dr_table *t = one_of_each();
-    assert_int_equal(dr_table_write_json(t, f->file, &err), 0);
-    check_file(f->file, WRITTEN);
+    assert_int_equal(dr_table_write_json(t, f->path, &err), 0);
+    check_file(f->path, WRITTEN);
     dr_table_unref(t);
 }
 
 static void what_is_written_reads_back_and_is_written_again_alike(void **state)
 {
-    struct folder *f = *state;
+    struct temp_file *f = *state;
     struct dr_err err = { 0 };
     struct dr_table *t = one_of_each(), *back;
-    assert_int_equal(dr_table_write_json(t, f->file, &err), 0);
+    assert_int_equal(dr_table_write_json(t, f->path, &err), 0);
     dr_table_unref(t);
-    assert_int_equal(dr_table_read_json(f->file, NULL, &back, NULL, &err), 0);
+    assert_int_equal(dr_table_read_json(f->path, NULL, &back, NULL, &err), 0);
     assert_int_equal(dr_table_rows(back), 3);
-    assert_int_equal(dr_table_write_json(back, f->file, &err), 0);
-    check_file(f->file, WRITTEN);
+    assert_int_equal(dr_table_write_json(back, f->path, &err), 0);
+    check_file(f->path, WRITTEN);
     dr_table_unref(back);
 }
 
 static void a_number_that_json_cannot_say_is_refused_and_leaves_the_file(void **state)
 {
-    struct folder *f = *state;
+    struct temp_file *f = *state;
     struct dr_err err = { 0 };
     struct dr_table *t = one_of_each();
-    assert_int_equal(dr_table_write_json(t, f->file, &err), 0);
+    assert_int_equal(dr_table_write_json(t, f->path, &err), 0);
     dr_table_unref(t);
     for (int i = 0; i < 2; i++) {
         t = table_of(1, (const char *const[]){ "share" },
                      (struct dr_column *[]){ floats(1, i ? NAN : -INFINITY) });
-        assert_int_equal(dr_table_write_json(t, f->file, &err), DR_EINPUT);
+        assert_int_equal(dr_table_write_json(t, f->path, &err), DR_EINPUT);
         assert_non_null(strstr(err.msg, "row 3 of column 'share' is"));
         assert_non_null(strstr(err.msg, i ? "not a number" : "infinite"));
-        check_file(f->file, WRITTEN);
+        check_file(f->path, WRITTEN);
         dr_table_unref(t);
     }
 }
@@ -147,11 +124,12 @@ static void a_number_that_json_cannot_say_is_refused_and_leaves_the_file(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(every_type_is_written_as_json_says_it, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(what_is_written_reads_back_and_is_written_again_alike, make_folder,
-                                        remove_folder),
+        cmocka_unit_test_setup_teardown(every_type_is_written_as_json_says_it, make_temp_file,
+                                        remove_temp_file),
+        cmocka_unit_test_setup_teardown(what_is_written_reads_back_and_is_written_again_alike, make_temp_file,
+                                        remove_temp_file),
         cmocka_unit_test_setup_teardown(a_number_that_json_cannot_say_is_refused_and_leaves_the_file,
-                                        make_folder, remove_folder),
+                                        make_temp_file, remove_temp_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 #include "base/date.h"
 #include "base/file.h"
 #include "report/report.h"
+#include "temp_folder.h"
 
 enum {
     VALIDATE_VITALS,
@@ -93,9 +94,7 @@ static inline void make_dag(struct fixture *f)
 static inline int setup(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof(*f));
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f->folder, sizeof(f->folder), "%s/dagrun-report-XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(f->folder) || dr_mkdirs(in_home(f, "dags"), &f->err) ||
+    if (!make_temp_folder(f->folder, sizeof f->folder) || dr_mkdirs(in_home(f, "dags"), &f->err) ||
         dr_mkdirs(in_home(f, "expectations"), &f->err))
         return -1;
     if (write_in_home(

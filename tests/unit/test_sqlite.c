@@ -11,9 +11,10 @@
 #include <unistd.h>
 #include "base/file.h"
 #include "base/sqlite.h"
+#include "temp_folder.h"
 
 struct fixture {
-    char dir[128];
+    char dir[400];
     struct dr_arena arena;
     struct dr_err err;
     struct dr_sql *db;
@@ -22,9 +23,7 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f->dir, sizeof(f->dir), "%.100s/sqliteXXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(f->dir))
+    if (!make_temp_folder(f->dir, sizeof f->dir))
         return -1;
     *state = f;
     if (dr_sql_open(NULL, DR_SQL_MEMORY, 0, &f->db, &f->err))

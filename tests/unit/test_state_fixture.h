@@ -14,6 +14,7 @@
 #include "base/sqlite.h"
 #include "state/state.h"
 #include "state/store.h"
+#include "temp_folder.h"
 
 enum { EXTRACT, VALIDATE, TRANSFORM, REPORT, N_TASKS };
 #define T0 INT64_C(1709260200000000) /* 2024-03-01T02:30:00Z */
@@ -55,9 +56,7 @@ static inline void make_dag(struct fixture *f)
 static inline int make_folder(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof(*f));
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f->folder, sizeof(f->folder), "%s/dagrun-state-XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(f->folder))
+    if (!make_temp_folder(f->folder, sizeof f->folder))
         return -1;
     snprintf(f->var, sizeof(f->var), "%s/var", f->folder);
     snprintf(f->db, sizeof(f->db), "%s/dagrun.db", f->var);

@@ -10,10 +10,11 @@
 #include <unistd.h>
 #include "base/date.h"
 #include "base/file.h"
+#include "temp_folder.h"
 
 struct fixture {
     struct dr_arena arena;
-    char dir[128]; /* what TZDIR says */
+    char dir[400]; /* what TZDIR says */
 };
 
 /* A small TZif file, built as RFC 8536 lays it out. */
@@ -58,7 +59,7 @@ static void make_london(struct dr_buf *b, const char *rule)
 
 static void write_zone(struct fixture *f, const char *name, struct dr_str bytes)
 {
-    char path[256];
+    char path[500];
     snprintf(path, sizeof(path), "%s/%s", f->dir, name);
     assert_int_equal(dr_write_file(path, bytes, NULL), 0);
 }
@@ -66,9 +67,7 @@ static void write_zone(struct fixture *f, const char *name, struct dr_str bytes)
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f->dir, sizeof(f->dir), "%.100s/zoneXXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(f->dir))
+    if (!make_temp_folder(f->dir, sizeof f->dir))
         return -1;
     setenv("TZDIR", f->dir, 1);
     DR_AUTO_BUF b = { 0 };
