@@ -133,14 +133,35 @@ int32_t dr_type_parse(const char *name)
     return -1;
 }
 
-int64_t dr_bits_count(const uint8_t *bits, int64_t n)
+__attribute__((always_inline)) static inline int64_t count_words(const uint8_t *bits, int64_t words)
 {
-    int64_t count = 0, i = 0;
-    for (; i + 64 <= n; i += 64) {
+    int64_t count = 0;
+    for (int64_t w = 0; w < words; w++) {
         uint64_t word;
-        memcpy(&word, bits + i / 8, 8);
+        memcpy(&word, bits + w * 8, sizeof word);
         count += __builtin_popcountll(word);
     }
+    return count;
+}
+
+#if defined(__x86_64__)
+/* One instruction, where a program for any machine has to call a function. */
+__attribute__((target("popcnt"))) static int64_t count_popcnt(const uint8_t *bits, int64_t words)
+{
+    return count_words(bits, words);
+}
+
+static int64_t count_best(const uint8_t *bits, int64_t words)
+{
+    return __builtin_cpu_supports("popcnt") ? count_popcnt(bits, words) : count_words(bits, words);
+}
+#else
+#define count_best count_words
+#endif
+
+int64_t dr_bits_count(const uint8_t *bits, int64_t n)
+{
+    int64_t i = n / 64 * 64, count = count_best(bits, n / 64);
     for (; i + 8 <= n; i += 8)
         count += __builtin_popcount(bits[i / 8]);
     if (i < n)

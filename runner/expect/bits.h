@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include "data/column.h"
 
 static inline int64_t dr_words(int64_t rows)
 {
@@ -23,10 +24,7 @@ static inline void dr_row_set(uint64_t *set, int64_t row)
 
 static inline int64_t dr_rows_count(const uint64_t *set, int64_t rows)
 {
-    int64_t n = 0;
-    for (int64_t w = 0; w < dr_words(rows); w++)
-        n += __builtin_popcountll(set[w]);
-    return n;
+    return dr_bits_count((const uint8_t *)set, rows);
 }
 static inline void dr_rows_and(uint64_t *set, const uint64_t *other, int64_t rows)
 {
