@@ -116,17 +116,26 @@ static const struct {
       "{\"column_list\": [\"many\", \"value\"], \"ignore_row_if\": \"any_value_is_missing\"}" },
 };
 #define CHECKS ((int32_t)(sizeof suite / sizeof suite[0]))
+#define QUARANTINING 9
+
+/* The first of them quarantine. */
+static struct dr_suite all_checks(struct fixture *f)
+{
+    struct dr_suite all = f->suite;
+    all.expectations = dr_arena_array(&f->a, CHECKS, sizeof *all.expectations);
+    for (all.n = 0; all.n < CHECKS; all.n++)
+        all.expectations[all.n] =
+            (struct dr_expectation){ .id = dr_arena_printf(&f->a, "e%d", all.n),
+                                     .type = suite[all.n].type,
+                                     .on_failure = all.n < QUARANTINING ? DR_ON_FAILURE_QUARANTINE : 0,
+                                     .kwargs = json(f, suite[all.n].kwargs) };
+    return all;
+}
 
 static char *results(struct fixture *f, int32_t threads)
 {
-    struct dr_suite all = f->suite;
+    struct dr_suite all = all_checks(f);
     struct dr_buf text = { 0 };
-    all.expectations = dr_arena_array(&f->a, CHECKS, sizeof *all.expectations);
-    all.n = 0;
-    for (int32_t k = 0; k < CHECKS; k++)
-        all.expectations[all.n++] = (struct dr_expectation){ .id = dr_arena_printf(&f->a, "e%d", k),
-                                                             .type = suite[k].type,
-                                                             .kwargs = json(f, suite[k].kwargs) };
     dr_pool_init(threads);
     dr_results_free(f->results);
     f->results = NULL;
@@ -171,6 +180,58 @@ static void threads_do_not_change_results(void **state)
         assert_same("2 threads", alone, results(f, 2));
         assert_same("5 threads", alone, results(f, 5));
     }
+}
+
+/* The codes of a column of texts, which are numbered as they appear, and the texts. */
+static void put_coded(const struct dr_table *t, const char *name, struct dr_buf *out)
+{
+    const struct dr_column *c = dr_table_column(t, dr_table_find(t, name));
+    for (int32_t k = 0; k < c->n; k++)
+        for (int64_t i = 0; i < c->chunk[k]->n; i++)
+            (void)dr_buf_printf(out, "%d ", ((const int32_t *)c->chunk[k]->values)[i]);
+    for (int32_t k = 0; k < c->dict->n; k++)
+        (void)dr_buf_printf(out, "\n%.*s", (int)c->dict->values[k].n, c->dict->values[k].p);
+}
+
+static void put_ids(const struct dr_table *t, struct dr_buf *out)
+{
+    const struct dr_column *c = dr_table_column(t, dr_table_find(t, "id"));
+    for (int32_t k = 0; k < c->n; k++)
+        for (int64_t i = 0; i < c->chunk[k]->n; i++) {
+            dr_array_put_text(c->chunk[k], i, out);
+            (void)dr_buf_putc(out, ' ');
+        }
+}
+
+static const char *parts(struct fixture *f, int32_t threads)
+{
+    struct dr_table *valid, *bad;
+    struct dr_buf text = { 0 };
+    dr_pool_init(threads);
+    assert_int_equal(dr_expect_split(f->results, f->table, &valid, &bad, &f->err), 0);
+    dr_pool_done();
+    assert_true(valid->rows > 1000 && bad->rows > 1000);
+    put_coded(bad, "_reasons", &text);
+    put_coded(bad, "_expectations", &text);
+    put_ids(bad, &text);
+    put_ids(valid, &text);
+    const char *kept = dr_arena_dup(&f->a, dr_buf_cstr(&text), text.n);
+    dr_buf_done(&text);
+    dr_table_unref(valid);
+    dr_table_unref(bad);
+    return kept;
+}
+
+static void threads_do_not_change_what_is_quarantined_nor_why(void **state)
+{
+    struct fixture *f = *state;
+    declare_types(f);
+    tabulate(f, DR_TYPE_STRING);
+    (void)results(f, 2);
+    const char *alone = parts(f, 1);
+    assert_non_null(strstr(alone, "; ")); /* rows that break several */
+    assert_same("2 threads", alone, parts(f, 2));
+    assert_same("5 threads", alone, parts(f, 5));
 }
 
 /* Sums differ in the last digits where few distinct values are added up by
@@ -248,6 +309,7 @@ static void errors_on_any_thread_are_reported(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(threads_do_not_change_results),
+                                        TEST(threads_do_not_change_what_is_quarantined_nor_why),
                                         TEST(storage_does_not_change_which_rows_are_unexpected),
                                         TEST(storage_does_not_change_how_often_unexpected_values_occur),
                                         TEST(errors_on_any_thread_are_reported) };
