@@ -138,7 +138,12 @@ static void say_greater(const struct dr_eval *e, enum dr_say how, struct dr_buf 
 
 /* ---- in set ---- */
 
-/* A pair as text that is equal where both values are: numbers by value. */
+static void put_number(struct dr_buf *out, int64_t i)
+{
+    (void)dr_buf_append(out, &i, sizeof i);
+}
+
+/* A pair as bytes that are equal where both values are: numbers by value. */
 static void put_pair_key(const struct dr_value *a, const struct dr_value *b, struct dr_buf *out)
 {
     const struct dr_value *const v[2] = { a, b };
@@ -149,13 +154,14 @@ static void put_pair_key(const struct dr_value *a, const struct dr_value *b, str
             x = dr_value_of_float(x.f);
         if (x.kind == DR_VALUE_FLOAT && fabs(x.f) < 9e15 && x.f == floor(x.f))
             x = dr_value_of_int((int64_t)x.f);
-        (void)dr_buf_printf(out, "%d:", dr_value_is_time(&x) ? DR_VALUE_TIME : (int)x.kind);
-        if (dr_value_is_time(&x))
-            (void)dr_buf_printf(out, "%lld", (long long)x.i);
-        else if (x.kind == DR_VALUE_TEXT)
-            (void)dr_buf_printf(out, "%zu:", x.s.n);
-        if (!dr_value_is_time(&x))
-            dr_value_put_text(&x, out);
+        put_number(out, dr_value_is_time(&x) ? DR_VALUE_TIME : x.kind);
+        if (dr_value_is_time(&x) || x.kind == DR_VALUE_INT) {
+            put_number(out, x.i);
+            continue;
+        }
+        if (x.kind == DR_VALUE_TEXT)
+            put_number(out, (int64_t)x.s.n);
+        dr_value_put_text(&x, out);
         (void)dr_buf_putc(out, 0);
     }
 }
