@@ -1,7 +1,10 @@
 /* distinct.c - the distinct values of a column with their counts. See plan.h.
  *
  * A column with a dictionary is counted by code; others are sorted by key. */
+#include <math.h>
+#include "expect/order_key.h"
 #include "expect/plan.h"
+#include "expect/radix.h"
 
 #define FEW 4 /* rows per distinct value that make counting by code pay */
 
@@ -11,11 +14,58 @@ static int by_value(const void *a, const void *b)
     return dr_value_order(&x->value, &y->value);
 }
 
+#define DIGIT_BITS 8
+
+/* A number or time, as what sorts like it. */
+struct placed {
+    uint64_t key;
+    int64_t at; /* in the list that is sorted */
+};
+
+/* Whether all values are of one type, but for refused texts, and none is NaN, which has no place. */
+static bool have_keys(const struct dr_view *v)
+{
+    enum dr_class class = v->source->class;
+    if (class != DR_CLASS_NUMBER && class != DR_CLASS_TIME)
+        return false;
+    for (int64_t i = 0; i < v->n_distinct; i++) {
+        const struct dr_value *x = &v->distinct[i].value;
+        if (x->kind == DR_VALUE_NULL || (x->kind == DR_VALUE_FLOAT && isnan(x->f)))
+            return false;
+    }
+    return true;
+}
+
+/* Values by their keys, which takes far less time than comparing them; refused texts last. */
+static void sort_by_keys(struct dr_view *v, struct dr_value_count *sorted)
+{
+    DR_AUTO_FREE struct placed *room = dr_malloc((size_t)v->n_distinct * 2 * sizeof *room);
+    struct placed *placed = room;
+    int64_t n = 0, texts = 0;
+    for (int64_t i = 0; i < v->n_distinct; i++) {
+        const struct dr_value *x = &v->distinct[i].value;
+        if (x->kind != DR_VALUE_TEXT)
+            placed[n++] =
+                (struct placed){ x->kind == DR_VALUE_FLOAT ? dr_key_of_f64(x->f) : dr_key_of_i64(x->i), i };
+    }
+    if (n)
+        placed = dr_radix_sort(placed, placed + n, n, sizeof *placed, DIGIT_BITS);
+    for (int64_t i = 0; i < n; i++)
+        sorted[i] = v->distinct[placed[i].at];
+    for (int64_t i = 0; i < v->n_distinct; i++)
+        if (v->distinct[i].value.kind == DR_VALUE_TEXT)
+            sorted[n + texts++] = v->distinct[i];
+    qsort(sorted + n, (size_t)texts, sizeof *sorted, by_value);
+    v->distinct = sorted;
+}
+
 /* Ascending, and equal values (1 and 1.0, two spellings of a number) made one. */
-static void settle(struct dr_view *v)
+static void settle(struct dr_plan *p, struct dr_view *v)
 {
     int64_t n = 0;
-    if (v->n_distinct > 1)
+    if (have_keys(v))
+        sort_by_keys(v, dr_arena_array(&p->scratch, (size_t)v->n_distinct + 1, sizeof *v->distinct));
+    else if (v->n_distinct > 1)
         qsort(v->distinct, (size_t)v->n_distinct, sizeof *v->distinct, by_value);
     for (int64_t i = 0; i < v->n_distinct; i++)
         if (n && dr_value_equal(&v->distinct[n - 1].value, &v->distinct[i].value))
@@ -67,7 +117,7 @@ static void distinct_codes(struct dr_plan *p, struct dr_view *v)
                 (struct dr_value_count){ first ? dr_source_value(s, first[k], &hint) : dr_codes_value(s, k),
                                          count[k] };
     }
-    settle(v);
+    settle(p, v);
 }
 
 static int64_t sorted_runs(const struct dr_view *v)

@@ -11,6 +11,7 @@
 #include "data/pool.h"
 #include "expect/order_key.h"
 #include "expect/plan.h"
+#include "expect/radix.h"
 
 static struct dr_value value_of_key(const struct dr_source *s, uint64_t k)
 {
@@ -231,41 +232,10 @@ static void key_run(void *ctx, const struct dr_array *a, int64_t i, int m, uint6
 }
 
 #define DIGIT_BITS 11
-#define DIGITS 6
-#define BUCKETS (1 << DIGIT_BITS)
 
-static void count_digits(const uint64_t *k, int64_t n, int64_t count[DIGITS][BUCKETS])
+static uint64_t *sort_keys(uint64_t *k, uint64_t *spare, int64_t n)
 {
-    memset(count, 0, sizeof(int64_t) * DIGITS * BUCKETS);
-    for (int64_t i = 0; i < n; i++)
-        for (int d = 0; d < DIGITS; d++)
-            count[d][k[i] >> (d * DIGIT_BITS) & (BUCKETS - 1)]++;
-}
-
-/* Least significant digit first; digits that all keys share are skipped.
- * Returns the buffer that holds the result. */
-static uint64_t *radix_sort(uint64_t *k, uint64_t *spare, int64_t n)
-{
-    int64_t(*count)[BUCKETS] = dr_malloc(sizeof(int64_t) * DIGITS * BUCKETS);
-    count_digits(k, n, count);
-    for (int d = 0; d < DIGITS; d++) {
-        int64_t at = 0;
-        int shift = d * DIGIT_BITS;
-        if (count[d][k[0] >> shift & (BUCKETS - 1)] == n)
-            continue;
-        for (int b = 0; b < BUCKETS; b++) {
-            int64_t c = count[d][b];
-            count[d][b] = at;
-            at += c;
-        }
-        for (int64_t i = 0; i < n; i++)
-            spare[count[d][k[i] >> shift & (BUCKETS - 1)]++] = k[i];
-        uint64_t *swap = k;
-        k = spare;
-        spare = swap;
-    }
-    free(count);
-    return k;
+    return n ? dr_radix_sort(k, spare, n, sizeof *k, DIGIT_BITS) : k;
 }
 
 void dr_view_sort(struct dr_plan *p, struct dr_view *v)
@@ -280,7 +250,7 @@ void dr_view_sort(struct dr_plan *p, struct dr_view *v)
     if (v->n < 2)
         return;
     uint64_t *spare = dr_malloc((size_t)v->n * sizeof(uint64_t));
-    v->sorted = radix_sort(keys.k, spare, v->n);
+    v->sorted = sort_keys(keys.k, spare, v->n);
     free(v->sorted == spare ? keys.k : spare);
 }
 
@@ -382,7 +352,7 @@ static void order_bucket(const struct dr_view *v, int64_t bucket)
     r->bucket = bucket;
     dr_pool_run(r->slices, rank_slice, &pass);
     free(r->keys);
-    r->keys = radix_sort(keys, spare, n);
+    r->keys = sort_keys(keys, spare, n);
     free(r->keys == spare ? keys : spare);
 }
 
