@@ -112,8 +112,13 @@ struct dr_plan {
     struct dr_mem *tables;            /* owned; see repeats.c */
     struct dr_repeat_answer *answers; /* likewise */
     uint8_t *nothing;                 /* the empty row set of checks that found nothing; in arena */
+    struct dr_counting *countings;    /* see dr_plan_count_values */
+    int32_t n_countings;
 };
 void dr_plan_done(struct dr_plan *p);
+
+/* rows_counts.c: once all checks have been evaluated, fill their lists of unexpected values. */
+void dr_plan_count_values(struct dr_plan *p);
 
 /* ---- blocks.c: passes over rows on all threads ---- */
 #define DR_BLOCK_ROWS 65536

@@ -22,7 +22,8 @@
 #define BITS_PER_ROW 32
 #define TABLE_BITS_MIN (INT64_C(1) << 12)
 #define TABLE_BITS_MAX (INT64_C(1) << 28)
-#define DENSE 12 /* of 64 rows: so many are hashed together, with their neighbours */
+#define DENSE 12         /* of 64 rows: so many are hashed together, with their neighbours */
+#define SHARED_ROWS 1024 /* so many are compared by several threads */
 #define MISSING UINT64_C(0x9d39247e33776d41) /* an arbitrary number */
 
 /* Which rows may repeat in some columns: those that do, and those not looked at. */
@@ -354,9 +355,9 @@ static int64_t filter(struct repeats *r, const uint64_t *in, uint64_t seed, uint
 
 /* ---- what is left, value by value ---- */
 
-struct first_row {
+struct hashed_row {
     uint64_t hash;
-    int64_t row; /* + 1; 0: free */
+    int64_t row;
 };
 
 bool dr_source_same(const struct dr_source *s, int64_t x, int64_t y)
@@ -386,39 +387,94 @@ static bool same_row(const struct repeats *r, int64_t x, int64_t y)
     return true;
 }
 
-static void compare_rows(struct repeats *r, const uint64_t *in, int64_t n, uint64_t *out)
+/* Rows are listed with their hashes by slices; then each thread compares those of its share
+ * of the hashes, so that no two threads compare the same rows. */
+struct comparison {
+    struct repeats *r;
+    int64_t slices, n;
+    int64_t *first; /* by slice: its part of the list; and then n */
+    struct hashed_row *list;
+    int64_t shares;
+    uint64_t *out;
+};
+
+static void list_slice(void *ctx, int64_t slice)
 {
-    uint64_t cap = 64;
-    while (cap < (uint64_t)n * 2)
-        cap *= 2;
-    DR_AUTO_FREE struct first_row *slot = dr_calloc(cap, sizeof *slot);
+    const struct comparison *c = ctx;
+    const struct repeats *r = c->r;
     DR_AUTO_FREE int32_t *hints = dr_calloc((size_t)r->n, sizeof *hints);
-    r->seed = 0;
-    for (int64_t row = dr_rows_next(in, r->rows, 0); row >= 0; row = dr_rows_next(in, r->rows, row + 1)) {
-        uint64_t h, at;
-        hash_run(r, row, 1, hints, &h);
-        at = h & (cap - 1);
-        while (slot[at].row && (slot[at].hash != h || !same_row(r, slot[at].row - 1, row)))
+    struct hashed_row *to = c->list + c->first[slice];
+    int64_t from, end;
+    dr_slice(r->rows, c->slices, slice, &from, &end);
+    for (int64_t row = dr_rows_next(r->in, end, from); row >= 0; row = dr_rows_next(r->in, end, row + 1)) {
+        hash_run(r, row, 1, hints, &to->hash);
+        to++->row = row;
+    }
+}
+
+static void list_rows(struct comparison *c)
+{
+    for (int64_t slice = 0; slice < c->slices; slice++) {
+        int64_t from, to;
+        dr_slice(c->r->rows, c->slices, slice, &from, &to);
+        c->first[slice + 1] = c->first[slice] + dr_rows_count(c->r->in + from / 64, to - from);
+    }
+    dr_pool_run(c->slices, list_slice, c);
+}
+
+static bool in_share(const struct comparison *c, uint64_t hash, int64_t share)
+{
+    return (hash >> 40) % (uint64_t)c->shares == (uint64_t)share;
+}
+
+static void compare_share(void *ctx, int64_t share)
+{
+    const struct comparison *c = ctx;
+    uint64_t cap = 64, n = 0;
+    for (int64_t k = 0; k < c->n; k++)
+        n += in_share(c, c->list[k].hash, share);
+    while (cap < n * 2)
+        cap *= 2;
+    DR_AUTO_FREE const struct hashed_row **slot = dr_calloc(cap, sizeof *slot);
+    for (const struct hashed_row *x = c->list; x < c->list + c->n; x++) {
+        if (!in_share(c, x->hash, share))
+            continue;
+        uint64_t at = x->hash & (cap - 1);
+        while (slot[at] && (slot[at]->hash != x->hash || !same_row(c->r, slot[at]->row, x->row)))
             at = (at + 1) & (cap - 1);
-        if (slot[at].row) {
-            dr_row_set(out, slot[at].row - 1);
-            dr_row_set(out, row);
+        if (slot[at]) { /* a word may have rows of several shares */
+            (void)mark(c->out, (uint64_t)slot[at]->row, c->shares == 1);
+            (void)mark(c->out, (uint64_t)x->row, c->shares == 1);
         } else {
-            slot[at] = (struct first_row){ h, row + 1 };
+            slot[at] = x;
         }
     }
 }
 
-/* How many digits each column needs: its codes and one for missing. */
-static uint64_t *radices(struct dr_plan *p, int32_t n, struct dr_source *const *columns)
+static void compare_rows(struct repeats *r, const uint64_t *in, int64_t n, uint64_t *out)
 {
-    uint64_t *radix = dr_arena_array(&p->scratch, (size_t)n, sizeof *radix), all = 1;
+    struct comparison c = { .r = r, .slices = dr_slices(r->rows), .n = n, .out = out };
+    DR_AUTO_FREE int64_t *first = dr_calloc((size_t)c.slices + 1, sizeof *first);
+    DR_AUTO_FREE struct hashed_row *list = dr_malloc((size_t)n * sizeof *list);
+    c.shares = n >= SHARED_ROWS ? c.slices : 1;
+    c.first = first;
+    c.list = list;
+    r->in = in;
+    r->seed = 0;
+    list_rows(&c);
+    dr_pool_run(c.shares, compare_share, &c);
+}
+
+/* How many digits each column needs: its codes and one for missing. The caller frees them. */
+static uint64_t *radices(int32_t n, struct dr_source *const *columns)
+{
+    uint64_t *radix = dr_calloc((size_t)n + 1, sizeof *radix), all = 1;
     for (int32_t k = 0; k < n; k++) {
-        if (!columns[k]->codes)
+        radix[k] = columns[k]->codes ? (uint64_t)columns[k]->codes->n + 1 : UINT64_MAX;
+        if (__builtin_mul_overflow(all, radix[k], &all) || all > UINT64_C(1) << 62) {
+            free(radix);
             return NULL;
-        radix[k] = (uint64_t)columns[k]->codes->n + 1;
-        if (__builtin_mul_overflow(all, radix[k], &all) || all > UINT64_C(1) << 62)
-            return NULL;
+        }
     }
     return radix;
 }
@@ -446,8 +502,9 @@ void dr_each_hash(struct dr_plan *p, int32_t n, struct dr_source *const *columns
 {
     struct repeats r = { .plan = p, .columns = columns, .n = n, .rows = p->table->rows, .in = in };
     DR_AUTO_FREE int32_t *hints = dr_calloc((size_t)n + 1, sizeof *hints);
+    DR_AUTO_FREE uint64_t *radix = radices(n, columns);
     struct hash_visit v = { { &r, hints }, fn, ctx };
-    r.radix = radices(p, n, columns);
+    r.radix = radix;
     if (r.rows)
         dr_each_run(n ? columns[0]->raw : p->table->columns[0], 0, r.rows, visit_run, &v);
 }
@@ -495,13 +552,14 @@ void dr_scan_repeats(struct dr_plan *p, int32_t n, struct dr_source *const *colu
     int64_t left = dr_rows_count(looked_at, r.rows);
     if (left) {
         hash_texts(n, columns);
-        r.radix = radices(p, n, columns);
+        r.radix = radices(n, columns);
         left = filter(&r, looked_at, 1, maybe);
     }
     if (left)
         left = filter(&r, maybe, 2, likely);
     if (left)
         compare_rows(&r, likely, left, out);
+    free(r.radix);
     keep_answer(p, n, columns, in, out);
     dr_plan_bits_back(p, looked_at);
     dr_plan_bits_back(p, maybe);

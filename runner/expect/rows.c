@@ -164,7 +164,7 @@ static void set_percent(struct dr_eval *e, const char *key, int64_t part, int64_
 static void put_lists(struct dr_eval *e, const uint64_t *unexpected)
 {
     bool complete = e->format.level == DR_RESULT_COMPLETE;
-    dr_eval_set(e, "partial_unexpected_counts", dr_eval_value_counts(e, unexpected));
+    dr_eval_set(e, "partial_unexpected_counts", dr_eval_value_counts(e));
     dr_eval_set(e, "partial_unexpected_index_list", list_of(e, unexpected, LIST_INDEX, e->format.partial));
     if (complete) {
         dr_eval_set(e, "unexpected_list", list_of(e, unexpected, LIST_VALUES, INT64_MAX));

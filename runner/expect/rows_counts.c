@@ -1,5 +1,9 @@
 /* rows_counts.c - partial_unexpected_counts: how often each unexpected value
- * occurs, the most common first. */
+ * occurs, the most common first.
+ *
+ * A check's values are counted on one thread, row by row. So they are counted last, when all
+ * checks have been evaluated, and those of several checks at a time. */
+#include "data/pool.h"
 #include "expect/check.h"
 
 #define PYTHON_SHORT 63         /* entries that Python sorts by insertion alone */
@@ -94,7 +98,7 @@ static void sort_as_python(struct counted *v, int64_t n)
 /* ---- counting ---- */
 
 struct counter {
-    struct dr_eval *e;
+    const struct dr_eval *e;
     struct counted *list;        /* distinct values, by their first row; n of room */
     int64_t n, room, left, lone; /* lone: rows that equal nothing */
     int64_t *slot;               /* open-addressed: index into list + 1, or 0 */
@@ -276,7 +280,7 @@ static int64_t drop_lone(struct counted *list, int64_t n, int64_t keep)
 }
 
 /* Distinct unexpected values, in order of appearance. */
-static int64_t count_values(struct dr_eval *e, const uint64_t *unexpected, struct counted **ret)
+static int64_t count_values(const struct dr_eval *e, const uint64_t *unexpected, struct counted **ret)
 {
     struct counter c = { .e = e, .left = e->check->unexpected_count };
     if (e->format.level != DR_RESULT_COMPLETE && c.left > COUNTED_ROWS_MAX)
@@ -291,25 +295,79 @@ static int64_t count_values(struct dr_eval *e, const uint64_t *unexpected, struc
     return drop_lone(c.list, c.n, e->format.partial);
 }
 
-struct dr_node *dr_eval_value_counts(struct dr_eval *e, const uint64_t *unexpected)
+/* ---- all checks' values, on all threads ---- */
+
+/* What is left to do for a check when all have been evaluated. */
+struct dr_counting {
+    struct dr_counting *next;
+    struct dr_eval e;
+    struct dr_node *out;  /* a list, to be filled */
+    struct counted *list; /* owned: the n entries that are shown, in their order */
+    int64_t n;
+};
+
+static void sort_values(struct counted *list, int64_t n, int64_t shown)
 {
-    struct dr_node *out = dr_node_new(e->arena, DR_NODE_LIST);
-    struct counted *list;
-    int64_t n = count_values(e, unexpected, &list);
     if (n > 1)
         qsort(list, (size_t)n, sizeof *list, most_common);
-    if (n > e->format.partial)
-        n = e->format.partial;
-    if (n <= PYTHON_SHORT)
-        sort_as_python(list, n);
+    if (shown <= PYTHON_SHORT)
+        sort_as_python(list, shown);
     else
-        qsort(list, (size_t)n, sizeof *list, by_count_and_value);
-    for (int64_t i = 0; i < n; i++) {
-        struct dr_node *entry = dr_node_new(e->arena, DR_NODE_MAP);
-        dr_node_set(e->arena, entry, DR_LIT("value"), dr_eval_row_value(e, list[i].row, true));
-        dr_node_set(e->arena, entry, DR_LIT("count"), dr_node_new_int(e->arena, list[i].count));
-        dr_node_add(e->arena, out, entry);
+        qsort(list, (size_t)shown, sizeof *list, by_count_and_value);
+}
+
+static void count_for_check(void *ctx, int64_t k)
+{
+    struct dr_counting *c = ((struct dr_counting **)ctx)[k];
+    int64_t n = count_values(&c->e, (const uint64_t *)(const void *)c->e.check->unexpected, &c->list);
+    c->n = n < c->e.format.partial ? n : c->e.format.partial;
+    sort_values(c->list, n, c->n);
+    c->list = dr_realloc(c->list, (size_t)c->n * sizeof *c->list + 1);
+}
+
+static void show_values(struct dr_counting *c)
+{
+    struct dr_arena *a = c->e.arena;
+    for (int64_t i = 0; i < c->n; i++) {
+        struct dr_node *entry = dr_node_new(a, DR_NODE_MAP);
+        dr_node_set(a, entry, DR_LIT("value"), dr_eval_row_value(&c->e, c->list[i].row, true));
+        dr_node_set(a, entry, DR_LIT("count"), dr_node_new_int(a, c->list[i].count));
+        dr_node_add(a, c->out, entry);
     }
-    free(list);
+    free(c->list);
+}
+
+struct dr_node *dr_eval_value_counts(struct dr_eval *e)
+{
+    struct dr_plan *p = e->plan;
+    struct dr_node *out = dr_node_new(e->arena, DR_NODE_LIST);
+    if (e->check->unexpected_count <= 0 || e->format.partial == 0)
+        return out;
+    struct dr_counting *c = DR_NEW(&p->scratch, struct dr_counting);
+    *c = (struct dr_counting){ .next = p->countings, .e = *e, .out = out };
+    p->countings = c;
+    p->n_countings++;
     return out;
+}
+
+static int most_rows(const void *a, const void *b)
+{
+    const struct dr_counting *const *x = a, *const *y = b;
+    int64_t n = (*x)->e.check->unexpected_count, m = (*y)->e.check->unexpected_count;
+    return (n < m) - (n > m);
+}
+
+void dr_plan_count_values(struct dr_plan *p)
+{
+    struct dr_counting **all = dr_arena_array(&p->scratch, (size_t)p->n_countings + 1, sizeof *all);
+    int32_t n = 0;
+    for (struct dr_counting *c = p->countings; c; c = c->next)
+        all[n++] = c;
+    if (n > 1)
+        qsort(all, (size_t)n, sizeof(struct dr_counting *), most_rows);
+    dr_pool_run(n, count_for_check, all);
+    for (int32_t k = 0; k < n; k++)
+        show_values(all[k]);
+    p->countings = NULL;
+    p->n_countings = 0;
 }

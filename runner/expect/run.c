@@ -213,6 +213,7 @@ int32_t dr_expect_run(const struct dr_suite *suite, const struct dr_table *table
         run_one(&plan, &suite->expectations[k], &r->checks[k]);
         count(r, &r->checks[k]);
     }
+    dr_plan_count_values(&plan);
     dr_plan_done(&plan);
     r->us = dr_monotonic_us() - start;
     *ret = r;
