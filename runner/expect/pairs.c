@@ -55,6 +55,17 @@ static void mark_run(void *ctx, const struct dr_array *array, int64_t i, int m, 
         __atomic_store_n(&p->seen[a[j] * p->width + b[j]], 1, __ATOMIC_RELAXED);
 }
 
+/* Eight at a time: shifts by a constant cost less than the others. */
+static inline uint64_t eight_answers(const struct pairs *p, const int32_t *a, const int32_t *b)
+{
+    const uint8_t *by_pair = p->answers;
+    const int64_t width = p->width;
+    return (uint64_t)(by_pair[a[0] * width + b[0]] | by_pair[a[1] * width + b[1]] << 1 |
+                      by_pair[a[2] * width + b[2]] << 2 | by_pair[a[3] * width + b[3]] << 3 |
+                      by_pair[a[4] * width + b[4]] << 4 | by_pair[a[5] * width + b[5]] << 5 |
+                      by_pair[a[6] * width + b[6]] << 6 | by_pair[a[7] * width + b[7]] << 7);
+}
+
 static void answer_run(void *ctx, const struct dr_array *array, int64_t i, int m, int64_t row)
 {
     struct combo_run *run = ctx;
@@ -65,8 +76,11 @@ static void answer_run(void *ctx, const struct dr_array *array, int64_t i, int m
     uint64_t w = 0;
     (void)array;
     (void)i;
-    for (int j = m; j-- > 0;)
-        w = w << 1 | p->answers[a[j] * p->width + b[j]];
+    int j = 0;
+    for (; j + 8 <= m; j += 8)
+        w |= eight_answers(p, a + j, b + j) << j;
+    for (; j < m; j++)
+        w |= (uint64_t)p->answers[a[j] * p->width + b[j]] << j;
     p->in[row >> 6] |= w << (row & 63);
 }
 
