@@ -1,6 +1,8 @@
 /* radix.h - sorting by order keys (order_key.h), least significant digit first. Layer: expect. */
 #ifndef DR_RADIX_H
 #define DR_RADIX_H
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
 
