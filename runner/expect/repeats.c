@@ -12,8 +12,8 @@
  * so neither does the result.
  *
  * Rows that repeat in some columns repeat in each part of them: the answers are
- * kept, and where columns are asked about with others later, only the rows
- * that repeated are looked at. */
+ * kept, and where columns are asked about with others later, of no other rows, only
+ * those that repeated are looked at. */
 #include "data/kernel.h"
 #include "data/pool.h"
 #include "expect/order_key.h"
@@ -26,12 +26,12 @@
 #define SHARED_ROWS 1024 /* so many are compared by several threads */
 #define MISSING UINT64_C(0x9d39247e33776d41) /* an arbitrary number */
 
-/* Which rows may repeat in some columns: those that do, and those not looked at. */
+/* Which rows repeat in some columns, among those looked at. */
 struct dr_repeat_answer {
     struct dr_repeat_answer *next;
     struct dr_source *const *columns;
     int32_t n;
-    uint64_t *rows;
+    uint64_t *in, *rows; /* those it was asked of; of which those that repeat */
 };
 
 struct repeats {
@@ -519,14 +519,25 @@ static bool holds(int32_t n, struct dr_source *const *columns, const struct dr_s
     return false;
 }
 
-/* Leave out rows that do not repeat in some of the columns. */
-static void use_answers(const struct dr_plan *p, int32_t n, struct dr_source *const *columns, uint64_t *rows)
+/* Whether a set of rows is part of another. */
+static bool is_within(const uint64_t *rows, const uint64_t *others, int64_t n)
+{
+    for (int64_t w = 0; w < dr_words(n); w++)
+        if (rows[w] & ~others[w])
+            return false;
+    return true;
+}
+
+/* Leave out rows that do not repeat in some of the columns: among as many others, or more, as are
+ * looked at now. */
+static void use_answers(const struct dr_plan *p, int32_t n, struct dr_source *const *columns,
+                        const uint64_t *in, uint64_t *rows)
 {
     for (const struct dr_repeat_answer *a = p->answers; a; a = a->next) {
         int32_t found = 0;
         while (found < a->n && holds(n, columns, a->columns[found]))
             found++;
-        if (found == a->n)
+        if (found == a->n && is_within(in, a->in, p->table->rows))
             dr_rows_and(rows, a->rows, p->table->rows);
     }
 }
@@ -535,9 +546,8 @@ static void keep_answer(struct dr_plan *p, int32_t n, struct dr_source *const *c
                         const uint64_t *out)
 {
     struct dr_repeat_answer *a = DR_NEW(&p->scratch, struct dr_repeat_answer);
-    *a = (struct dr_repeat_answer){ p->answers, columns, n, dr_plan_bits(p) };
-    dr_rows_or(a->rows, in, p->table->rows);
-    dr_rows_not(a->rows, p->table->rows);
+    *a = (struct dr_repeat_answer){ p->answers, columns, n, dr_plan_bits(p), dr_plan_bits(p) };
+    dr_rows_or(a->in, in, p->table->rows);
     dr_rows_or(a->rows, out, p->table->rows);
     p->answers = a;
 }
@@ -548,7 +558,7 @@ void dr_scan_repeats(struct dr_plan *p, int32_t n, struct dr_source *const *colu
     struct repeats r = { .plan = p, .columns = columns, .n = n, .rows = p->table->rows };
     uint64_t *looked_at = dr_plan_bits(p), *maybe = dr_plan_bits(p), *likely = dr_plan_bits(p);
     dr_rows_or(looked_at, in, r.rows);
-    use_answers(p, n, columns, looked_at);
+    use_answers(p, n, columns, in, looked_at);
     int64_t left = dr_rows_count(looked_at, r.rows);
     if (left) {
         hash_texts(n, columns);

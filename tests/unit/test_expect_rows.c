@@ -140,6 +140,18 @@ static void many_single_values_do_not_hide_the_one_that_repeats(void **state)
     dr_buf_done(&text);
 }
 
+static void what_repeats_among_some_rows_does_not_tell_of_all(void **state)
+{
+    struct fixture *f = *state;
+    given(f, "{\"x\": [\"a\", \"a\", \"b\"], \"y\": [1, 1, 1], \"n\": [1, 2, 1]}");
+    f->suite.n = 0;
+    expect(f, "expect_column_values_to_be_unique", "{\"column\": \"x\", \"row_condition\": \"n == 1\"}");
+    expect(f, "expect_compound_columns_to_be_unique", "{\"column_list\": [\"x\", \"y\"]}");
+    const struct dr_results *r = run(f);
+    assert_int_equal(0, r->checks[0].unexpected_count);
+    assert_int_equal(2, r->checks[1].unexpected_count);
+}
+
 static void sensitive_values_are_masked_everywhere(void **state)
 {
     static const char *const types[] = { "expect_column_values_to_be_in_set",
@@ -244,6 +256,7 @@ int main(void)
         TEST(value_counts_put_the_most_common_first),
         TEST(only_the_most_common_values_are_counted_out),
         TEST(many_single_values_do_not_hide_the_one_that_repeats),
+        TEST(what_repeats_among_some_rows_does_not_tell_of_all),
         TEST(sensitive_values_are_masked_everywhere),
         TEST(sentences_read_well),
         TEST(what_cannot_be_evaluated_is_a_result_of_its_own),
