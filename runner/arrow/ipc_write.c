@@ -522,17 +522,29 @@ static int32_t writer_commit(struct dr_writer *base, struct dr_err *err)
     return rc;
 }
 
-static int32_t open_writer(const char *path, struct arrow_writer **ret, struct dr_err *err)
+static struct arrow_writer *new_writer(struct dr_out out, const char *path)
 {
-    struct dr_out out;
-    DR_TRY(dr_out_open(&out, path, err));
     struct arrow_writer *w = dr_calloc(1, sizeof *w);
     w->base = (struct dr_writer){ .write = writer_write, .commit = writer_commit, .abort = writer_abort };
     w->out = out;
     w->path = dr_strdup(path);
     w->held = dr_malloc(BUFFER_SIZE);
-    *ret = w;
+    return w;
+}
+
+static int32_t open_writer(const char *path, struct arrow_writer **ret, struct dr_err *err)
+{
+    struct dr_out out;
+    DR_TRY(dr_out_open(&out, path, err));
+    *ret = new_writer(out, path);
     return DR_OK;
+}
+
+struct dr_writer *dr_arrow_writer_to(int fd, const char *name)
+{
+    struct dr_out out;
+    dr_out_take(&out, fd, name);
+    return &new_writer(out, name)->base;
 }
 
 int32_t dr_arrow_writer(const char *path, struct dr_writer **ret, struct dr_err *err)

@@ -269,14 +269,19 @@ int32_t dr_out_open(struct dr_out *o, const char *path, struct dr_err *err)
     return DR_OK;
 }
 
+void dr_out_take(struct dr_out *o, int fd, const char *name)
+{
+    *o = (struct dr_out){ .fd = fd, .path = dr_strdup(name) };
+}
+
 int32_t dr_out_commit(struct dr_out *o, struct dr_err *err)
 {
     int fd = o->fd;
     o->fd = -1;
     int32_t rc = DR_OK;
-    if (close(fd) < 0 || rename(o->tmp, o->path) < 0) /* close tells of a full disk on some file systems */
+    if (close(fd) < 0 || (o->tmp && rename(o->tmp, o->path) < 0)) /* close may tell of a full disk */
         rc = dr_fail_sys(err, "cannot write '%s'", o->path);
-    if (rc)
+    if (rc && o->tmp)
         unlink(o->tmp);
     free(o->tmp);
     free(o->path);
@@ -286,12 +291,13 @@ int32_t dr_out_commit(struct dr_out *o, struct dr_err *err)
 
 void dr_out_abort(struct dr_out *o)
 {
-    if (!o->tmp)
-        return;
     int saved = errno;
+    if (!o->path)
+        return;
     if (o->fd >= 0)
         close(o->fd);
-    unlink(o->tmp);
+    if (o->tmp)
+        unlink(o->tmp);
     free(o->tmp);
     free(o->path);
     *o = (struct dr_out){ .fd = -1 };

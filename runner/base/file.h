@@ -33,9 +33,11 @@ int32_t dr_list_dir(struct dr_arena *a, const char *path, const char *suffix, ch
 /* A file being written under a temporary name; commit renames it into place. */
 struct dr_out {
     int fd;
-    char *tmp, *path; /* owned */
+    char *tmp, *path; /* owned; tmp is NULL where there is nothing to rename */
 };
 int32_t dr_out_open(struct dr_out *o, const char *path, struct dr_err *err);
+/* A file that is open already and has no name to come to; takes fd over. name is for messages. */
+void dr_out_take(struct dr_out *o, int fd, const char *name);
 int32_t dr_out_commit(struct dr_out *o, struct dr_err *err); /* closes, renames, frees */
 void dr_out_abort(struct dr_out *o);                         /* closes, removes, frees; safe on a done one */
 

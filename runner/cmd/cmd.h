@@ -31,7 +31,7 @@ struct dr_args {
     int64_t jobs, threads, limit, attempt, wait_us, query_timeout_us;
     bool json, help, follow, quiet, all, force, plain, list, trace, no_forgiving, user_lines, full, if_due,
         reconcile, suite;
-    const char *explain, *encoding, *delimiter, *as, *connection;
+    const char *explain, *encoding, *delimiter, *as, *connection, *memory;
     bool yes;
 };
 struct dr_cmd {

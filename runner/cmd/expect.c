@@ -3,6 +3,7 @@
 #include "base/date.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "cmd/expect_pass.h"
 #include "cmd/table_file.h"
 #include "data/pool.h"
 #include "exec/plugin_open.h"
@@ -180,8 +181,7 @@ static int exit_code(const struct dr_results *r)
 }
 
 /* What is said of a column that is not there says nothing, which nobody would notice. */
-static void warn_of_absent_columns(const struct dr_suite *suite, const struct dr_table *table,
-                                   const char *file)
+void dr_expect_warn_absent(const struct dr_suite *suite, const struct dr_table *table, const char *file)
 {
     const char *near = NULL;
     for (int32_t k = 0; (k = dr_expect_absent_column(suite, table, k, &near)) >= 0; k++)
@@ -190,16 +190,16 @@ static void warn_of_absent_columns(const struct dr_suite *suite, const struct dr
                 near ? "'?" : "");
 }
 
-static int check_file(struct dr_cmd *c, const struct dr_suite *suite, const struct dr_expect_options *o,
-                      struct dr_checked *ret)
+static int check_whole(struct dr_cmd *c, const struct dr_suite *suite, const struct dr_expect_options *o,
+                       struct dr_checked *ret)
 {
     struct dr_table *table = NULL, *rejects = NULL;
     struct dr_err err = { 0 };
     struct dr_expect_options of_file = *o;
     int rc = dr_cmd_read_table(c, ret->file, suite, &table, &rejects, &of_file.mixed_columns);
     if (!rc) {
-        dr_cmd_say_unread(ret->file, rejects, "checked");
-        warn_of_absent_columns(suite, table, ret->file);
+        dr_cmd_say_unread(ret->file, rejects ? dr_table_rows(rejects) : 0, rejects, "checked");
+        dr_expect_warn_absent(suite, table, ret->file);
     }
     if (!rc && dr_expect_run(suite, table, &of_file, &ret->results, &err))
         rc = dr_cmd_fail(&err);
@@ -208,6 +208,18 @@ static int check_file(struct dr_cmd *c, const struct dr_suite *suite, const stru
     dr_table_unref(table);
     dr_table_unref(rejects);
     return rc;
+}
+
+static int check_file(struct dr_cmd *c, const struct dr_suite *suite, const struct dr_expect_options *o,
+                      struct dr_checked *ret)
+{
+    uint64_t memory;
+    bool asked, gave_up = false;
+    int rc = dr_expect_memory(c, ret->file, &memory, &asked);
+    if (rc || !memory)
+        return rc ? rc : check_whole(c, suite, o, ret);
+    rc = dr_expect_stream(c, suite, o, memory, ret, asked ? NULL : &gave_up);
+    return gave_up ? check_whole(c, suite, o, ret) : rc;
 }
 
 /* Every file, also after one that fails: the exit code is the worst. */

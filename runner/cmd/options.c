@@ -56,6 +56,8 @@ static const struct option options[] = {
     { "delimiter", 0, TEXT, AT(delimiter), "CHAR", "of CSV files, or tab; , without it" },
     { "as", 0, TEXT, AT(as), "FORMAT",
       "csv, tsv, json or arrow, of files whose name does not say it; csv without it" },
+    { "memory", 0, TEXT, AT(memory), "SIZE",
+      "check a file of any size within about so much, e.g. 300MB; 0: hold all of it" },
     { "strict", 0, FLAG, AT(no_forgiving), NULL,
       "refuse a file with unreadable records rather than set them aside" },
     { "user", 0, FLAG, AT(user_lines), NULL, "lines for /etc/cron.d, with a user column" },

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/num.h"
+#include "data/column.h"
 #include "data/pool.h"
 #include "expect/profile.h"
 
@@ -311,7 +312,7 @@ int dr_verb_profile(struct dr_cmd *c)
     if (!rc)
         rc = print_to(c, p);
     if (!rc)
-        dr_cmd_say_unread(c->args.words[0], rejects, "part of the profile");
+        dr_cmd_say_unread(c->args.words[0], rejects ? rejects->rows : 0, rejects, "part of the profile");
     dr_profile_free(p);
     dr_table_unref(table);
     dr_table_unref(rejects);

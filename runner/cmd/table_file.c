@@ -33,15 +33,20 @@ static const char *const *mixed_columns(struct dr_cmd *c, const struct dr_table 
     return n > 0 ? names : NULL;
 }
 
+static struct dr_json_options json_options(const struct dr_cmd *c, const struct dr_suite *suite)
+{
+    return (struct dr_json_options){ .size = sizeof(struct dr_json_options),
+                                     .forgiving = !c->args.no_forgiving,
+                                     .encoding = c->args.encoding,
+                                     .line_column = "_line",
+                                     .hide_text = has_sensitive(suite) };
+}
+
 static int32_t read_json(struct dr_cmd *c, const char *path, const struct dr_suite *suite,
                          struct dr_table **ret, struct dr_table **ret_rejects, const char *const **ret_mixed,
                          struct dr_err *err)
 {
-    struct dr_json_options json = { .size = sizeof json,
-                                    .forgiving = !c->args.no_forgiving,
-                                    .encoding = c->args.encoding,
-                                    .line_column = "_line",
-                                    .hide_text = has_sensitive(suite) };
+    struct dr_json_options json = json_options(c, suite);
     struct dr_json_extras extras = { .size = sizeof extras };
     DR_TRY(dr_table_read_json(path, &json, ret, &extras, err));
     if (ret_mixed)
@@ -65,8 +70,7 @@ static char delimiter_of(const struct dr_cmd *c, bool tabs)
     return given[0] && !given[1] ? given[0] : 0;
 }
 
-/* A header that is one name holding another delimiter: every record is then one text, or unreadable. */
-static void hint_delimiter(const struct dr_table *table, const char *path)
+void dr_cmd_hint_delimiter(const struct dr_table *table, const char *path)
 {
     static const struct {
         char c;
@@ -87,21 +91,27 @@ static void hint_delimiter(const struct dr_table *table, const char *path)
     }
 }
 
-static int32_t read_csv(struct dr_cmd *c, const char *path, bool tabs, const struct dr_suite *suite,
-                        struct dr_table **ret, struct dr_table **ret_rejects, struct dr_err *err)
+static struct dr_csv_options csv_options(struct dr_cmd *c, bool tabs, const struct dr_suite *suite)
 {
     DR_AUTO_BUF nulls = { 0 };
     for (int32_t i = 0; suite && i < suite->n_null_values; i++)
         (void)dr_buf_printf(&nulls, "%s%s", i ? "\n" : "", suite->null_values[i]);
-    struct dr_csv_options csv = { .size = sizeof csv,
-                                  .delimiter = (uint8_t)delimiter_of(c, tabs),
-                                  .forgiving = !c->args.no_forgiving,
-                                  .encoding = c->args.encoding,
-                                  .line_column = "_line",
-                                  .hide_text = has_sensitive(suite),
-                                  .null_values = nulls.n ? dr_buf_cstr(&nulls) : NULL };
+    return (struct dr_csv_options){ .size = sizeof(struct dr_csv_options),
+                                    .delimiter = (uint8_t)delimiter_of(c, tabs),
+                                    .forgiving = !c->args.no_forgiving,
+                                    .encoding = c->args.encoding,
+                                    .line_column = "_line",
+                                    .hide_text = has_sensitive(suite),
+                                    .null_values =
+                                        nulls.n ? dr_arena_dup(&c->arena, nulls.p, nulls.n) : NULL };
+}
+
+static int32_t read_csv(struct dr_cmd *c, const char *path, bool tabs, const struct dr_suite *suite,
+                        struct dr_table **ret, struct dr_table **ret_rejects, struct dr_err *err)
+{
+    struct dr_csv_options csv = csv_options(c, tabs, suite);
     DR_TRY(dr_table_read_csv(path, &csv, ret, ret_rejects, err));
-    hint_delimiter(*ret, path);
+    dr_cmd_hint_delimiter(*ret, path);
     return DR_OK;
 }
 
@@ -141,17 +151,44 @@ int dr_cmd_read_table(struct dr_cmd *c, const char *path, const struct dr_suite 
         rc = read_csv(c, path, format == DR_FORMAT_TSV, suite, ret, ret_rejects, &err);
     if (!rc)
         return 0;
-    rc = dr_cmd_fail(&err);
-    if (format == DR_FORMAT_UNKNOWN && err.rc == DR_EINPUT)
+    return dr_cmd_fail_reading(c, path, &err);
+}
+
+int dr_cmd_fail_reading(struct dr_cmd *c, const char *path, const struct dr_err *err)
+{
+    int rc = dr_cmd_fail(err);
+    if (format_of(c, path) == DR_FORMAT_UNKNOWN && err->rc == DR_EINPUT)
         fprintf(stderr,
                 "  its name does not say what it is, so it was read as CSV; --as json or --as arrow reads it "
                 "as those\n");
     return rc;
 }
 
-void dr_cmd_say_unread(const char *path, const struct dr_table *rejects, const char *what)
+bool dr_cmd_is_json(struct dr_cmd *c, const char *path)
 {
-    int64_t n = rejects ? dr_table_rows(rejects) : 0;
+    return format_of(c, path) == DR_FORMAT_JSON;
+}
+
+int32_t dr_cmd_open_stream(struct dr_cmd *c, const char *path, const struct dr_suite *suite,
+                           struct dr_stream *s, struct dr_err *err)
+{
+    enum dr_file_format format = format_of(c, path);
+    s->rejects.only_first = true;
+    if (format == DR_FORMAT_ARROW)
+        return dr_arrow_open(path, &s->reader, err);
+    if (format == DR_FORMAT_JSON) {
+        struct dr_json_options json = json_options(c, suite);
+        json.infer_bytes = s->infer_bytes;
+        DR_TRY(dr_json_open_sure(path, &json, &s->rejects, &s->reader, err));
+        s->mixed = dr_json_mixed(s->reader, &c->arena);
+        return DR_OK;
+    }
+    struct dr_csv_options csv = csv_options(c, format == DR_FORMAT_TSV, suite);
+    return dr_csv_open(path, &csv, &s->rejects, &s->reader, err);
+}
+
+void dr_cmd_say_unread(const char *path, int64_t n, const struct dr_table *rejects, const char *what)
+{
     if (!n)
         return;
     struct dr_chunk line, reason;

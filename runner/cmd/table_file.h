@@ -2,6 +2,7 @@
 #ifndef DR_TABLE_FILE_H
 #define DR_TABLE_FILE_H
 #include "cmd/cmd.h"
+#include "data/stream.h"
 #include "model/suite.h"
 
 /* --as and --delimiter; 0 or DR_EXIT_USAGE with the message printed. */
@@ -13,9 +14,24 @@ int dr_cmd_check_input(struct dr_cmd *c);
  * several kinds, for struct dr_expect_options. */
 int dr_cmd_read_table(struct dr_cmd *c, const char *path, const struct dr_suite *suite, struct dr_table **ret,
                       struct dr_table **ret_rejects, const char *const **ret_mixed);
-/* On standard error, how many records could not be read, and why the first could not; nothing where all were
- * (rejects may be NULL). what: what they are not ("checked"). */
-void dr_cmd_say_unread(const char *path, const struct dr_table *rejects, const char *what);
+/* The same batch by batch. Set infer_bytes (0: as usual) before; DR_ECANCEL from the reader of a JSON file:
+ * the first infer_bytes do not show all that its columns hold. */
+struct dr_stream {
+    int64_t infer_bytes;
+    struct dr_reader *reader;  /* owned by the caller */
+    struct dr_rejects rejects; /* likewise: the first, and how many */
+    const char *const *mixed;
+};
+DR_CHECK int32_t dr_cmd_open_stream(struct dr_cmd *c, const char *path, const struct dr_suite *suite,
+                                    struct dr_stream *s, struct dr_err *err);
+bool dr_cmd_is_json(struct dr_cmd *c, const char *path);
+/* dr_cmd_fail, and what may help where the name of the file does not say what it holds. */
+int dr_cmd_fail_reading(struct dr_cmd *c, const char *path, const struct dr_err *err);
+/* A header that is one name holding another delimiter: every record is then one text, or unreadable. */
+void dr_cmd_hint_delimiter(const struct dr_table *table, const char *path);
+/* On standard error, that n records could not be read, and why the first of rejects could not; nothing where
+ * n is 0. what: what they are not ("checked"). */
+void dr_cmd_say_unread(const char *path, int64_t n, const struct dr_table *rejects, const char *what);
 /* As many threads as asked for, where the file is large enough for them; dr_pool_done ends them. */
 int dr_cmd_start_threads(struct dr_cmd *c, const char *path);
 #endif

@@ -120,9 +120,8 @@ const struct dr_verb dr_verbs[] = {
       .words = "[SUITE FILE...]",
       .max_words = 16,
       .summary = "Check any CSV, JSON or Arrow file against a suite, without a DAG",
-      .options = "format json result-format row-key encoding delimiter as strict threads output list explain "
-                 "limit other "
-                 "baseline query-timeout",
+      .options = "format json result-format row-key encoding delimiter as strict threads memory output list explain "
+                 "limit other baseline query-timeout",
       .details =
           "SUITE is the name of a suite of the home, or the path of a YAML file.\n"
           "Exit code 1 where a check of severity warning or critical failed or could not be evaluated.\n",
@@ -130,6 +129,7 @@ const struct dr_verb dr_verbs[] = {
                  "dagrun expect checks.yaml data.csv --format junit -o results.xml\n"
                  "dagrun expect vitals today.csv --other hospitals=data/hospitals.csv --baseline "
                  "yesterday.json\n"
+                 "dagrun expect vitals huge.csv.gz --memory 300MB\n"
                  "dagrun expect --explain expect_column_values_to_be_between\n",
       .run = dr_verb_expect },
     { .name = "view",

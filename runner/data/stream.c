@@ -96,12 +96,14 @@ static void start_rejects(struct dr_rejects *r)
 
 void dr_rejects_add(struct dr_rejects *r, int64_t line, const char *reason, struct dr_str text)
 {
+    if (r->only_first && r->n++ > 0)
+        return;
     if (!r->line)
         start_rejects(r);
     dr_builder_append_int(r->line, line);
     dr_builder_append_bytes(r->reason, reason, (int64_t)strlen(reason));
     dr_builder_append_bytes(r->text, text.p, (int64_t)text.n);
-    r->n++;
+    r->n += !r->only_first;
 }
 
 void dr_rejects_clear(struct dr_rejects *r)

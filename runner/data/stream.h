@@ -23,6 +23,7 @@ struct dr_reader {
 struct dr_rejects {
     struct dr_builder *line, *reason, *text; /* owned; NULL until the first */
     int64_t n;
+    bool only_first; /* the others are counted and not kept */
 };
 void dr_rejects_add(struct dr_rejects *r, int64_t line, const char *reason, struct dr_str text);
 void dr_rejects_clear(struct dr_rejects *r);
@@ -38,6 +39,13 @@ int32_t dr_csv_open_hashed(const char *path, const struct dr_csv_options *opts, 
  * the reader. Child tables are passed over: they need dr_table_read_json. */
 int32_t dr_json_open(const char *path, const struct dr_json_options *opts, struct dr_rejects *rejects,
                      struct dr_reader **ret, struct dr_err *err);
+/* The same, where a value of a file that does not fit the columns found in its first infer_bytes is not set
+ * aside: reading ends with DR_ECANCEL, and may be tried again with more of them. */
+int32_t dr_json_open_sure(const char *path, const struct dr_json_options *opts, struct dr_rejects *rejects,
+                          struct dr_reader **ret, struct dr_err *err);
+/* Of a JSON reader: the columns that hold scalars of several kinds, in the arena, NULL-terminated; NULL:
+ * there are none. */
+const char *const *dr_json_mixed(const struct dr_reader *r, struct dr_arena *a);
 /* "-": standard input, copied where it is a pipe. */
 int32_t dr_arrow_open(const char *path, struct dr_reader **ret, struct dr_err *err);
 void dr_reader_close(struct dr_reader *r); /* NULL is fine */
@@ -56,4 +64,6 @@ int32_t dr_writer_finish_with(struct dr_writer *w, const struct dr_table *t, str
 int32_t dr_csv_writer(const char *path, struct dr_writer **ret, struct dr_err *err);
 int32_t dr_json_writer(const char *path, struct dr_writer **ret, struct dr_err *err); /* lines */
 int32_t dr_arrow_writer(const char *path, struct dr_writer **ret, struct dr_err *err);
+/* An Arrow file into one that is open; takes fd over. name is for messages. */
+struct dr_writer *dr_arrow_writer_to(int fd, const char *name);
 #endif

@@ -6,6 +6,7 @@
 #include "expect/batches.h"
 #include "base/date.h"
 #include "expect/check.h"
+#include "expect/needs.h"
 
 enum { SAMPLE_DEFAULT = 20 };
 
@@ -20,6 +21,7 @@ struct worker {
     struct dr_tally *tallies; /* owned, by place among the parts */
     int64_t *sampled;         /* owned, likewise: rows in pieces */
     const char **exceptions;  /* owned, likewise: why it could not be evaluated; in the arena */
+    int64_t *exception_rows;  /* owned, likewise: the first row of the batch that says so */
     struct piece *pieces;     /* owned */
     int32_t n_pieces, cap;
     struct dr_arena arena;
@@ -34,75 +36,11 @@ struct dr_batches {
     int32_t n_key;
     struct worker *workers; /* owned */
     int32_t n_workers;
-    int64_t sample;
+    int64_t sample; /* unexpected rows to keep of each part */
+    bool exact;
 };
 
 /* ---- what the suite asks for ------------------------------------------------------ */
-
-static bool named(const char *type, const char *const *names)
-{
-    while (*names && !dr_streq(*names, type))
-        names++;
-    return *names;
-}
-
-/* A row tells by itself whether it is unexpected. */
-static bool looks_at_single_rows(const char *type)
-{
-    static const char *const names[] = {
-        "expect_column_values_to_be_between",
-        "expect_column_values_to_be_in_set",
-        "expect_column_values_to_not_be_in_set",
-        "expect_column_values_to_be_null",
-        "expect_column_values_to_not_be_null",
-        "expect_column_values_to_match_regex",
-        "expect_column_values_to_not_match_regex",
-        "expect_column_values_to_match_regex_list",
-        "expect_column_values_to_not_match_regex_list",
-        "expect_column_values_to_match_like_pattern",
-        "expect_column_values_to_not_match_like_pattern",
-        "expect_column_values_to_match_like_pattern_list",
-        "expect_column_values_to_not_match_like_pattern_list",
-        "expect_column_values_to_match_strftime_format",
-        "expect_column_values_to_be_dateutil_parseable",
-        "expect_column_values_to_be_json_parseable",
-        "expect_column_values_to_match_json_schema",
-        "expect_column_value_lengths_to_be_between",
-        "expect_column_value_lengths_to_equal",
-        "expect_column_pair_values_a_to_be_greater_than_b",
-        "expect_column_pair_values_to_be_equal",
-        "expect_column_pair_values_to_be_in_set",
-        "expect_multicolumn_sum_to_equal",
-        "expect_select_column_values_to_be_unique_within_record",
-        NULL,
-    };
-    return named(type, names);
-}
-
-/* The sample has the columns of the whole. */
-static bool looks_at_columns(const char *type)
-{
-    static const char *const names[] = { "expect_column_to_exist",
-                                         "expect_table_column_count_to_be_between",
-                                         "expect_table_column_count_to_equal",
-                                         "expect_table_columns_to_match_ordered_list",
-                                         "expect_table_columns_to_match_set",
-                                         NULL };
-    return named(type, names);
-}
-
-static bool counts_rows(const struct dr_expectation *x)
-{
-    return (dr_streq(x->type, "expect_table_row_count_to_be_between") ||
-            dr_streq(x->type, "expect_table_row_count_to_equal")) &&
-           !dr_node_get(x->kwargs, "row_condition");
-}
-
-static bool is_uniqueness(const struct dr_expectation *x)
-{
-    return dr_streq(x->type, "expect_compound_columns_to_be_unique") &&
-           !dr_node_get(x->kwargs, "row_condition");
-}
 
 static bool in_key(const struct dr_batches *b, const char *column)
 {
@@ -130,6 +68,25 @@ static int32_t take_key(struct dr_batches *b, const struct dr_expectation *x, st
                           "%s: in one pass only one set of columns can be checked for uniqueness", x->type);
 }
 
+static int32_t take_expectation(struct dr_batches *b, int32_t i, struct dr_err *err)
+{
+    const struct dr_expectation *x = &b->suite->expectations[i];
+    enum dr_scope scope = dr_expect_scope(x, NULL);
+    bool key = scope == DR_SCOPE_KEY && dr_streq(x->type, "expect_compound_columns_to_be_unique");
+    if (scope == DR_SCOPE_COLUMNS || scope == DR_SCOPE_COUNT)
+        return DR_OK;
+    if (scope == DR_SCOPE_ROW || b->exact) {
+        b->place[b->parts.n] = i;
+        b->parts.expectations[b->parts.n++] = *x;
+        return DR_OK;
+    }
+    return key ? take_key(b, x, err)
+               : dr_fail(err, DR_EDEF,
+                         "%s needs the whole table at once and cannot be checked in one pass: check it "
+                         "with a validate task without `memory`",
+                         x->type);
+}
+
 static int32_t take_expectations(struct dr_batches *b, struct dr_err *err)
 {
     const struct dr_suite *s = b->suite;
@@ -137,33 +94,38 @@ static int32_t take_expectations(struct dr_batches *b, struct dr_err *err)
     b->parts.expectations = dr_calloc((size_t)s->n + 1, sizeof(*b->parts.expectations));
     b->place = dr_calloc((size_t)s->n + 1, sizeof(*b->place));
     b->parts.n = 0;
-    for (int32_t i = 0; i < s->n; i++) {
-        const struct dr_expectation *x = &s->expectations[i];
-        if (looks_at_single_rows(x->type)) {
-            b->place[b->parts.n] = i;
-            b->parts.expectations[b->parts.n++] = *x;
-        } else if (is_uniqueness(x)) {
-            DR_TRY(take_key(b, x, err));
-        } else if (!looks_at_columns(x->type) && !counts_rows(x)) {
-            return dr_fail(err, DR_EDEF,
-                           "%s needs the whole table at once and cannot be checked in one pass: check it "
-                           "with a validate task without `memory`",
-                           x->type);
-        }
-    }
+    for (int32_t i = 0; i < s->n; i++)
+        DR_TRY(take_expectation(b, i, err));
     return DR_OK;
+}
+
+/* How many unexpected rows an exact result lists or counts: of one expectation that asks for
+ * complete results, all. */
+static int64_t exact_sample(const struct dr_suite *s, const struct dr_expect_options *opts)
+{
+    bool complete = opts->result_format == DR_RESULT_COMPLETE;
+    for (int32_t i = 0; i < s->n; i++) {
+        const struct dr_node *asked = dr_node_get(s->expectations[i].kwargs, "result_format");
+        const struct dr_node *level =
+            dr_node_kind(asked) == DR_NODE_MAP ? dr_node_get(asked, "result_format") : asked;
+        bool told = !level || dr_node_kind(level) == DR_NODE_STRING;
+        complete |= !told || dr_streq(dr_node_str(level, ""), "COMPLETE") || dr_node_get(asked, "$PARAMETER");
+    }
+    return complete ? INT64_MAX : DR_COUNTED_ROWS_MAX;
 }
 
 /* ---- life ----------------------------------------------------------------------------- */
 
-int32_t dr_batches_new(const struct dr_suite *suite, const struct dr_expect_options *opts, int32_t workers,
-                       struct dr_batches **ret, struct dr_err *err)
+static int32_t new_batches(const struct dr_suite *suite, const struct dr_expect_options *opts,
+                           int32_t workers, bool exact, struct dr_batches **ret, struct dr_err *err)
 {
     struct dr_batches *b = dr_calloc(1, sizeof(*b));
-    *b = (struct dr_batches){ .suite = suite, .opts = *opts, .n_workers = workers };
+    *b = (struct dr_batches){ .suite = suite, .opts = *opts, .n_workers = workers, .exact = exact };
     if (!b->opts.now_us)
         b->opts.now_us = dr_now_us(); /* one instant for all batches */
-    b->sample = opts->partial_unexpected_count ? opts->partial_unexpected_count : SAMPLE_DEFAULT;
+    b->sample = exact                            ? exact_sample(suite, opts)
+                : opts->partial_unexpected_count ? opts->partial_unexpected_count
+                                                 : SAMPLE_DEFAULT;
     b->workers = dr_calloc((size_t)workers, sizeof(*b->workers));
     int32_t rc = take_expectations(b, err);
     if (rc) {
@@ -175,9 +137,22 @@ int32_t dr_batches_new(const struct dr_suite *suite, const struct dr_expect_opti
         w->tallies = dr_calloc((size_t)b->parts.n + 1, sizeof(*w->tallies));
         w->sampled = dr_calloc((size_t)b->parts.n + 1, sizeof(*w->sampled));
         w->exceptions = dr_calloc((size_t)b->parts.n + 1, sizeof(*w->exceptions));
+        w->exception_rows = dr_calloc((size_t)b->parts.n + 1, sizeof(*w->exception_rows));
     }
     *ret = b;
     return DR_OK;
+}
+
+int32_t dr_batches_new(const struct dr_suite *suite, const struct dr_expect_options *opts, int32_t workers,
+                       struct dr_batches **ret, struct dr_err *err)
+{
+    return new_batches(suite, opts, workers, false, ret, err);
+}
+
+int32_t dr_batches_new_exact(const struct dr_suite *suite, const struct dr_expect_options *opts,
+                             int32_t workers, struct dr_batches **ret, struct dr_err *err)
+{
+    return new_batches(suite, opts, workers, true, ret, err);
 }
 
 static void worker_done(struct worker *w)
@@ -190,6 +165,7 @@ static void worker_done(struct worker *w)
     free(w->tallies);
     free(w->sampled);
     free(w->exceptions);
+    free(w->exception_rows);
     dr_arena_done(&w->arena);
 }
 
@@ -279,8 +255,10 @@ static int32_t take_results(struct dr_batches *b, struct worker *w, int64_t firs
     memset(refused, 0, words * sizeof(*refused));
     for (int32_t i = 0; i < r->n; i++) {
         const struct dr_check *c = &r->checks[i];
-        if (c->exception && !w->exceptions[i])
+        if (c->exception && !w->exceptions[i]) {
             w->exceptions[i] = dr_arena_strdup(&w->arena, c->exception);
+            w->exception_rows[i] = first_row;
+        }
         if (c->exception)
             continue;
         add_tally(&w->tallies[i], c);
@@ -356,15 +334,15 @@ static void sum_tallies(const struct dr_batches *b, int64_t rows, int64_t duplic
                         struct dr_tally *sums)
 {
     for (int32_t i = 0; i < b->suite->n; i++)
-        if (!looks_at_single_rows(b->suite->expectations[i].type))
-            sums[i] = (struct dr_tally){
-                .given = true, .elements = rows, .counted = rows, .unexpected = duplicate_rows
-            };
+        sums[i] = (struct dr_tally){
+            .given = true, .elements = rows, .counted = rows, .unexpected = duplicate_rows
+        };
+    for (int32_t i = 0; i < b->parts.n; i++)
+        sums[b->place[i]] = (struct dr_tally){ .given = true };
     for (int32_t i = 0; i < b->parts.n; i++)
         for (int32_t w = 0; w < b->n_workers; w++) {
             const struct dr_tally *t = &b->workers[w].tallies[i];
             struct dr_tally *sum = &sums[b->place[i]];
-            sum->given = true;
             sum->elements += t->elements;
             sum->missing += t->missing;
             sum->counted += t->counted;
@@ -372,13 +350,19 @@ static void sum_tallies(const struct dr_batches *b, int64_t rows, int64_t duplic
         }
 }
 
-/* An expectation that could not be evaluated on some batch has no result. */
+/* An expectation that could not be evaluated on some batch has no result; the first says why. */
 static void take_exceptions(const struct dr_batches *b, struct dr_results *r)
 {
-    for (int32_t i = 0; i < b->parts.n; i++)
-        for (int32_t w = 0; w < b->n_workers; w++)
-            if (b->workers[w].exceptions[i])
-                dr_results_set_exception(r, b->place[i], b->workers[w].exceptions[i]);
+    for (int32_t i = 0; i < b->parts.n; i++) {
+        const struct worker *first = NULL;
+        for (int32_t k = 0; k < b->n_workers; k++) {
+            const struct worker *w = &b->workers[k];
+            if (w->exceptions[i] && (!first || w->exception_rows[i] < first->exception_rows[i]))
+                first = w;
+        }
+        if (first)
+            dr_results_set_exception(r, b->place[i], first->exceptions[i]);
+    }
 }
 
 int32_t dr_batches_finish(struct dr_batches *b, int64_t duplicate_rows, struct dr_results **ret,

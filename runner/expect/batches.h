@@ -17,6 +17,12 @@ struct dr_batches;
  * are borrowed until free. */
 DR_CHECK int32_t dr_batches_new(const struct dr_suite *suite, const struct dr_expect_options *opts,
                                 int32_t workers, struct dr_batches **ret, struct dr_err *err);
+/* The same for a suite that holds nothing which needs the whole table (DR_SCOPE_WHOLE of needs.h), with
+ * results that are those of dr_expect_run to the last byte: as many unexpected rows are kept as it lists
+ * or counts. Of uniqueness expectations each batch is looked at by itself, so that counts and lists are
+ * right where no key occurs twice in the stream, which the caller finds out. */
+DR_CHECK int32_t dr_batches_new_exact(const struct dr_suite *suite, const struct dr_expect_options *opts,
+                                      int32_t workers, struct dr_batches **ret, struct dr_err *err);
 void dr_batches_free(struct dr_batches *b); /* NULL is fine */
 /* The columns of the suite's uniqueness expectations, which must be one and the same set;
  * *ret_n is 0 where there is none. */

@@ -80,6 +80,7 @@ int32_t dr_eval_rows(struct dr_eval *e, int32_t (*fn)(struct dr_eval *, uint64_t
  * several columns, or, as_list, a list. Sensitive values are masked. */
 struct dr_node *dr_eval_row_value(struct dr_eval *e, int64_t row, bool as_list);
 /* ---- rows_counts.c ---- */
+#define DR_COUNTED_ROWS_MAX 100000 /* unexpected rows that are looked at, except with COMPLETE */
 /* The list of a check's unexpected values with their counts: empty until dr_plan_count_values. */
 struct dr_node *dr_eval_value_counts(struct dr_eval *e);
 

@@ -62,9 +62,10 @@ struct dr_results {
     int32_t n;
     int32_t passed, failed, errors;
     int32_t failed_by_severity[3]; /* enum dr_severity; errors not counted */
-    bool must_fail;   /* a critical or on_failure: fail expectation failed or could not be evaluated */
-    int64_t rows, us; /* microseconds it took */
-    int64_t unread;   /* records that never became rows, where whoever read them says so */
+    bool must_fail;          /* a critical or on_failure: fail expectation failed or could not be evaluated */
+    int64_t rows, us;        /* microseconds it took */
+    int64_t unread;          /* records that never became rows, where whoever read them says so */
+    struct dr_results *next; /* owned: parts whose memory the checks use (dr_results_take); or NULL */
 };
 /* Run every expectation. A failed or unevaluable expectation is a result, not
  * an error; errors are bad options and limits. The caller frees the results. */
@@ -73,6 +74,10 @@ int32_t dr_expect_run(const struct dr_suite *suite, const struct dr_table *table
 void dr_results_free(struct dr_results *r); /* NULL is fine */
 /* Whether it failed, or could not be evaluated, and whoever asked must not go on. */
 bool dr_check_must_fail(const struct dr_check *c);
+/* Results that dr_results_take fills: check i of a part becomes check place[i] of the whole, without its
+ * bits of rows. Takes the part over. */
+struct dr_results *dr_results_new(const struct dr_suite *suite, int64_t rows);
+void dr_results_take(struct dr_results *r, struct dr_results *part, const int32_t *place);
 /* Check i could not be evaluated after all. */
 void dr_results_set_exception(struct dr_results *r, int32_t i, const char *why);
 /* Rows that an expectation with on_failure: quarantine refuses: the others, and

@@ -6,8 +6,7 @@
 #include "data/pool.h"
 #include "expect/check.h"
 
-#define PYTHON_SHORT 63         /* entries that Python sorts by insertion alone */
-#define COUNTED_ROWS_MAX 100000 /* that are looked at, except with COMPLETE */
+#define PYTHON_SHORT 63 /* entries that Python sorts by insertion alone */
 
 /* Columns whose missing values are NaN in Great Expectations rather than None. */
 static bool is_number(const struct dr_source *s)
@@ -283,8 +282,8 @@ static int64_t drop_lone(struct counted *list, int64_t n, int64_t keep)
 static int64_t count_values(const struct dr_eval *e, const uint64_t *unexpected, struct counted **ret)
 {
     struct counter c = { .e = e, .left = e->check->unexpected_count };
-    if (e->format.level != DR_RESULT_COMPLETE && c.left > COUNTED_ROWS_MAX)
-        c.left = COUNTED_ROWS_MAX;
+    if (e->format.level != DR_RESULT_COMPLETE && c.left > DR_COUNTED_ROWS_MAX)
+        c.left = DR_COUNTED_ROWS_MAX;
     int64_t combos = combinations(e);
     if (combos)
         count_by_codes(&c, unexpected, combos);

@@ -193,22 +193,28 @@ static int32_t bad_options(const struct dr_suite *suite, const struct dr_table *
     return DR_OK;
 }
 
+struct dr_results *dr_results_new(const struct dr_suite *suite, int64_t rows)
+{
+    struct dr_results *r = dr_calloc(1, sizeof *r);
+    r->suite = suite;
+    r->n = suite->n;
+    r->rows = rows;
+    r->checks = dr_arena_array(&r->arena, (size_t)suite->n + 1, sizeof *r->checks);
+    return r;
+}
+
 int32_t dr_expect_run(const struct dr_suite *suite, const struct dr_table *table,
                       const struct dr_expect_options *opts, struct dr_results **ret, struct dr_err *err)
 {
     struct dr_expect_options with_clock = { .result_format = DR_RESULT_SUMMARY };
     int64_t start = dr_monotonic_us();
     DR_TRY(bad_options(suite, table, err));
-    struct dr_results *r = dr_calloc(1, sizeof *r);
+    struct dr_results *r = dr_results_new(suite, table->rows);
     if (opts)
         with_clock = *opts;
     if (!with_clock.now_us)
         with_clock.now_us = dr_now_us(); /* one instant for all expectations */
     struct dr_plan plan = { .arena = &r->arena, .suite = suite, .table = table, .opts = &with_clock };
-    r->suite = suite;
-    r->n = suite->n;
-    r->rows = table->rows;
-    r->checks = dr_arena_array(&r->arena, (size_t)suite->n + 1, sizeof *r->checks);
     for (int32_t k = 0; k < suite->n; k++) {
         run_one(&plan, &suite->expectations[k], &r->checks[k]);
         count(r, &r->checks[k]);
@@ -233,6 +239,19 @@ int32_t dr_expect_absent_column(const struct dr_suite *suite, const struct dr_ta
     return -1;
 }
 
+void dr_results_take(struct dr_results *r, struct dr_results *part, const int32_t *place)
+{
+    for (int32_t k = 0; k < part->n; k++) {
+        struct dr_check *c = &r->checks[place[k]];
+        *c = part->checks[k];
+        c->expectation = &r->suite->expectations[place[k]];
+        c->unexpected = NULL;
+        count(r, c);
+    }
+    part->next = r->next;
+    r->next = part;
+}
+
 void dr_results_set_exception(struct dr_results *r, int32_t i, const char *why)
 {
     set_exception(&r->arena, &r->checks[i], why);
@@ -245,8 +264,10 @@ void dr_results_set_exception(struct dr_results *r, int32_t i, const char *why)
 
 void dr_results_free(struct dr_results *r)
 {
-    if (!r)
-        return;
-    dr_arena_done(&r->arena);
-    free(r);
+    while (r) {
+        struct dr_results *next = r->next;
+        dr_arena_done(&r->arena);
+        free(r);
+        r = next;
+    }
 }

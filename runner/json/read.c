@@ -338,7 +338,7 @@ static int32_t begin(struct dr_json_reader *r, struct dr_err *err)
         w->lines = r->opts.line_column != NULL;
         w->memory.large = r->in.size >= DR_BULK_INPUT;
         w->walk.max_record = r->opts.max_record;
-        w->final = all || !r->hold || !r->in.seekable;
+        w->final = all || !(r->hold || r->sure) || !r->in.seekable;
     }
     r->drained = parallel(r) && text_size(r) <= 0;
     return DR_OK;
@@ -398,8 +398,10 @@ static int32_t start_again(struct dr_json_reader *r, struct dr_err *err)
 static int32_t read_some(struct dr_json_reader *r, struct dr_err *err)
 {
     int32_t rc = parallel(r) ? read_round(r, err) : read_in_sequence(r, err);
-    if (rc == DR_ECANCEL)
+    if (rc == DR_ECANCEL && r->hold)
         return start_again(r, err);
+    if (rc == DR_ECANCEL) /* the message is of the record */
+        err->rc = DR_ECANCEL;
     if (!rc && r->drained)
         rc = dr_input_check_size(&r->in, err);
     return rc;
@@ -454,15 +456,16 @@ static void reader_close(struct dr_reader *base)
 }
 
 int32_t dr_json_open_input(struct dr_input *in, const struct dr_json_options *opts,
-                           const struct dr_json_tuning *tuning, bool hold, struct dr_rejects *rejects,
-                           struct dr_json_reader **ret, struct dr_err *err)
+                           const struct dr_json_tuning *tuning, enum dr_json_mode mode,
+                           struct dr_rejects *rejects, struct dr_json_reader **ret, struct dr_err *err)
 {
     struct dr_json_reader *r = dr_calloc(1, sizeof *r);
     r->base = (struct dr_reader){ .next = reader_next, .close = reader_close, .total = in->size };
     r->in = *in;
     dr_json_options_copy(opts, &r->opts);
     r->tuning = *tuning;
-    r->hold = hold;
+    r->hold = mode == DR_JSON_HOLD;
+    r->sure = mode == DR_JSON_SURE;
     r->rejects = rejects;
     r->first = r->source = in->at;
     r->infer = (size_t)r->opts.infer_bytes;
@@ -476,8 +479,8 @@ int32_t dr_json_open_input(struct dr_input *in, const struct dr_json_options *op
     return rc;
 }
 
-int32_t dr_json_open(const char *path, const struct dr_json_options *opts, struct dr_rejects *rejects,
-                     struct dr_reader **ret, struct dr_err *err)
+static int32_t open_stream(const char *path, const struct dr_json_options *opts, enum dr_json_mode mode,
+                           struct dr_rejects *rejects, struct dr_reader **ret, struct dr_err *err)
 {
     struct dr_input in;
     struct dr_json_reader *r;
@@ -485,7 +488,30 @@ int32_t dr_json_open(const char *path, const struct dr_json_options *opts, struc
     struct dr_json_options copy;
     dr_json_options_copy(opts, &copy);
     DR_TRY(dr_input_open(&in, path, copy.encoding, err));
-    DR_TRY(dr_json_open_input(&in, &copy, &tuning, false, rejects, &r, err));
+    DR_TRY(dr_json_open_input(&in, &copy, &tuning, mode, rejects, &r, err));
     *ret = &r->base;
     return DR_OK;
+}
+
+int32_t dr_json_open(const char *path, const struct dr_json_options *opts, struct dr_rejects *rejects,
+                     struct dr_reader **ret, struct dr_err *err)
+{
+    return open_stream(path, opts, DR_JSON_STREAM, rejects, ret, err);
+}
+
+int32_t dr_json_open_sure(const char *path, const struct dr_json_options *opts, struct dr_rejects *rejects,
+                          struct dr_reader **ret, struct dr_err *err)
+{
+    return open_stream(path, opts, DR_JSON_SURE, rejects, ret, err);
+}
+
+const char *const *dr_json_mixed(const struct dr_reader *base, struct dr_arena *a)
+{
+    const struct dr_json_table_plan *t = &((const struct dr_json_reader *)base)->plan.tables[0];
+    const char **names = dr_arena_array(a, (size_t)t->n + 1, sizeof *names);
+    int32_t n = 0;
+    for (int32_t i = 0; i < t->n; i++)
+        if (t->fields[i].mixed)
+            names[n++] = dr_arena_strdup(a, t->fields[i].name);
+    return n > 0 ? names : NULL;
 }

@@ -21,6 +21,7 @@ struct dr_json_reader {
     struct dr_json_plan plan;
     struct dr_rejects *rejects; /* borrowed, may be NULL */
     bool hold;                  /* one batch of all rows, so that reading may start again */
+    bool sure;                  /* a value that does not fit ends the reading */
     bool lines;                 /* one record on each line */
     struct dr_json_place_in place;
 
@@ -52,10 +53,11 @@ struct dr_json_reader {
     struct dr_err failed; /* what ended the reading; again for whoever asks again */
 };
 
+enum dr_json_mode { DR_JSON_HOLD, DR_JSON_STREAM, DR_JSON_SURE };
 /* read.c: takes over the input, also where it fails. opts is copied, what it
- * points to must live as long as the reader. hold: see above. */
+ * points to must live as long as the reader. */
 DR_CHECK int32_t dr_json_open_input(struct dr_input *in, const struct dr_json_options *opts,
-                                    const struct dr_json_tuning *tuning, bool hold,
+                                    const struct dr_json_tuning *tuning, enum dr_json_mode mode,
                                     struct dr_rejects *rejects, struct dr_json_reader **ret,
                                     struct dr_err *err);
 /* dr_table_read_json from an input. */

@@ -98,7 +98,7 @@ int32_t dr_json_read_input(struct dr_input *in, const struct dr_json_options *op
     struct dr_rejects rejects = { 0 };
     struct dr_json_reader *r;
     struct tables t = { 0 };
-    int32_t rc = dr_json_open_input(in, opts, tuning, true, &rejects, &r, err);
+    int32_t rc = dr_json_open_input(in, opts, tuning, DR_JSON_HOLD, &rejects, &r, err);
     if (!rc) {
         rc = read_tables(r, &t, err);
         dr_reader_close(&r->base);

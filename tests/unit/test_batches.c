@@ -1,6 +1,7 @@
 /* A suite over batches against the same suite over the whole table. */
 #include "expect_fixture.h"
 #include "expect/batches.h"
+#include "expect/pass.h"
 #include "random_table.h"
 
 static const char suite_text[] =
@@ -134,6 +135,123 @@ static void batches_give_the_results_of_the_whole(void **state)
     }
 }
 
+/* ---- the whole suite in one pass ---- */
+
+struct slices {
+    struct dr_reader base;
+    struct fixture *f;
+    int64_t at, size;
+    bool given;
+};
+
+static int32_t next_slice(struct dr_reader *base, struct dr_table **ret, struct dr_err *err)
+{
+    struct slices *s = (struct slices *)base;
+    int64_t left = s->f->table->rows - s->at, n = left < s->size ? left : s->size;
+    (void)err;
+    *ret = n > 0 || !s->given ? slice(s->f, s->at, n) : NULL;
+    s->at += n;
+    s->given = true;
+    return DR_OK;
+}
+
+static const char *as_json(struct fixture *f, const struct dr_results *r)
+{
+    DR_AUTO_BUF out = { 0 };
+    dr_results_put_json(r, &out, 2);
+    return dr_arena_strdup(&f->a, dr_buf_cstr(&out));
+}
+
+/* cmocka cuts long texts off before they differ. */
+static void assert_same(const char *whole, const char *passed)
+{
+    size_t i = 0;
+    while (whole[i] && whole[i] == passed[i])
+        i++;
+    if (whole[i] || passed[i])
+        fail_msg("%.400s\n---\n%.200s", whole + (i > 200 ? i - 200 : 0), passed + i);
+}
+
+static void a_pass_gives_the_results_of_the_whole(void **state)
+{
+    struct fixture *f = *state;
+    static const char whole_kinds[] =
+        ",{\"expect_column_values_to_be_unique\": {\"column\": \"id\"}},"
+        "{\"expect_column_values_to_be_unique\": {\"column\": \"text\", \"row_condition\": \"n > 0\"}},"
+        "{\"expect_compound_columns_to_be_unique\": {\"column_list\": [\"id\", \"text\"]}},"
+        "{\"expect_compound_columns_to_be_unique\": {\"column_list\": [\"none\", \"text\"]}},"
+        "{\"expect_column_values_to_be_between\": {\"column\": \"id\", \"min_value\": 30, \"row_condition\": "
+        "\"index > 70 and n < 5\"}},"
+        "{\"expect_column_mean_to_be_between\": {\"column\": \"n\", \"min_value\": 7}},"
+        "{\"expect_column_median_to_be_between\": {\"column\": \"n\", \"min_value\": 7}},"
+        "{\"expect_column_mean_to_be_between\": {\"column\": \"nn\", \"min_value\": 7}},"
+        "{\"expect_column_values_to_be_increasing\": {\"column\": \"id\"}},"
+        "{\"expect_column_distinct_values_to_be_in_set\": {\"column\": \"code\", \"value_set\": [\"a\"]}},"
+        "{\"expect_table_row_count_to_equal\": {\"value\": 7, \"row_condition\": \"n > 0\"}},"
+        "{\"expect_rows_to_satisfy_sql\": {\"condition\": \"n <> id\"}},"
+        "{\"expect_table_schema_to_match\": {\"columns\": {\"id\": \"int64\", \"text\": null}}}]}";
+    const char *text = dr_arena_printf(&f->a, "%.*s%s", (int)strlen(suite_text) - 2, suite_text, whole_kinds);
+    struct dr_suite *s = suite_of(f, text);
+    f->options.now_us = 1;
+    for (uint64_t seed = 1; seed <= 24; seed++) {
+        struct dr_results *whole = NULL, *passed = NULL;
+        struct dr_table *columns = NULL;
+        struct slices slices = { .base = { .next = next_slice }, .f = f, .size = 1 + (int64_t)seed * 29 };
+        struct dr_pass_options o = { .expect = &f->options, .memory = 1 + seed * 1000 };
+        f->options.result_format = (enum dr_result_format)(seed % 4);
+        dr_table_unref(f->table);
+        f->table = make_table(f, seed, seed == 1 ? 0 : seed == 2 ? 1 : (int64_t)seed * 97);
+        assert_int_equal(DR_OK, dr_expect_run(s, f->table, &f->options, &whole, &f->err));
+        if (dr_expect_pass(s, &slices.base, &o, &passed, &columns, &f->err))
+            fail_msg("%s", f->err.msg);
+        assert_same(as_json(f, whole), as_json(f, passed));
+        assert_int_equal(whole->failed, passed->failed);
+        assert_int_equal(whole->errors, passed->errors);
+        assert_int_equal(whole->must_fail, passed->must_fail);
+        assert_string_equal("code", columns->names[3]);
+        dr_table_unref(columns);
+        dr_results_free(whole);
+        dr_results_free(passed);
+    }
+}
+
+static int32_t next_fails(struct dr_reader *base, struct dr_table **ret, struct dr_err *err)
+{
+    struct slices *s = (struct slices *)base;
+    if (s->at < 100)
+        return next_slice(base, ret, err);
+    return dr_fail(err, DR_EINPUT, "the file ends here");
+}
+
+static void a_pass_ends_where_its_reader_fails(void **state)
+{
+    struct fixture *f = *state;
+    struct dr_results *r = NULL;
+    struct dr_table *columns = NULL;
+    struct dr_suite *s = suite_of(f, "{\"suite\": \"s\", \"expectations\": ["
+                                     "{\"expect_column_values_to_be_unique\": {\"column\": \"id\"}}]}");
+    struct slices slices = { .base = { .next = next_fails }, .f = f, .size = 40 };
+    struct dr_pass_options o = { .expect = &f->options, .memory = 1000 };
+    f->table = make_table(f, 3, 500);
+    assert_int_equal(DR_EINPUT, dr_expect_pass(s, &slices.base, &o, &r, &columns, &f->err));
+    assert_string_equal("the file ends here", f->err.msg);
+    o.folder = "/nowhere/at/all";
+    slices = (struct slices){ .base = { .next = next_slice }, .f = f, .size = 40 };
+    assert_int_equal(DR_ESYS, dr_expect_pass(s, &slices.base, &o, &r, &columns, &f->err));
+    assert_null(r);
+    assert_null(columns);
+}
+
+static void a_row_number_in_a_condition_needs_the_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct dr_batches *b = NULL;
+    struct dr_suite *s =
+        suite_of(f, "{\"suite\": \"s\", \"expectations\": [{\"expect_column_values_to_not_be_null\": "
+                    "{\"column\": \"id\", \"row_condition\": \"n > 3 or not index >= 5\"}}]}");
+    assert_int_equal(DR_EDEF, dr_batches_new(s, &f->options, 1, &b, &f->err));
+}
+
 static void uniqueness_is_told(void **state)
 {
     struct fixture *f = *state;
@@ -189,6 +307,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(batches_give_the_results_of_the_whole, fixture_new, fixture_free),
+        cmocka_unit_test_setup_teardown(a_pass_gives_the_results_of_the_whole, fixture_new, fixture_free),
+        cmocka_unit_test_setup_teardown(a_pass_ends_where_its_reader_fails, fixture_new, fixture_free),
+        cmocka_unit_test_setup_teardown(a_row_number_in_a_condition_needs_the_whole, fixture_new,
+                                        fixture_free),
         cmocka_unit_test_setup_teardown(uniqueness_is_told, fixture_new, fixture_free),
         cmocka_unit_test_setup_teardown(what_needs_the_whole_table_is_refused, fixture_new, fixture_free),
         cmocka_unit_test_setup_teardown(text_that_is_looked_at_stays_text, fixture_new, fixture_free),
