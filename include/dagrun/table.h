@@ -328,14 +328,14 @@ struct dr_csv_type {
 };
 
 struct dr_csv_options {
-    uint32_t size;           /* sizeof(struct dr_csv_options) */
-    uint8_t delimiter;       /* 0 means ',' */
-    uint8_t quote;           /* 0 means '"' */
-    uint8_t no_header;       /* 1: columns are named column_1, column_2, ... */
-    uint8_t forgiving;       /* 1: records with too few or many fields, bad UTF-8 and
-                                stray quotes are kept aside (ret_rejects) rather
-                                than refusing the file */
-    const char *encoding;    /* NULL or "utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1", "windows-1252" */
+    uint32_t size;        /* sizeof(struct dr_csv_options) */
+    uint8_t delimiter;    /* 0 means ',' */
+    uint8_t quote;        /* 0 means '"' */
+    uint8_t no_header;    /* 1: columns are named column_1, column_2, ... */
+    uint8_t forgiving;    /* 1: records with too few or many fields, bad UTF-8 and
+                             stray quotes are kept aside (ret_rejects) rather
+                             than refusing the file */
+    const char *encoding; /* NULL or "utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1", "windows-1252" */
     const char *line_column; /* NULL, or the name of an INT64 column to append
                                 that holds each record's first line, from 1 */
     const char *null_values; /* NULL: an empty unquoted or quoted field is missing.
@@ -471,8 +471,8 @@ struct dr_db_load {
 DR_API DR_CHECK int32_t dr_db_load(struct dr_db *db, int32_t n, struct dr_db_load *tables,
                                    int64_t *ret_lock_us, struct dr_err *err);
 /* The same, but where a database has one writer at a time (SQLite), 1,000 rows or more that go into tables
- * that are there, by key, are committed in pieces of some milliseconds each: others read some of them before the
- * others come. The last commit notes the load; one that is killed before it is done by loading the same
+ * that are there, by key, are committed in pieces of some milliseconds each: others read some of them before
+ * the others come. The last commit notes the load; one that is killed before it is done by loading the same
  * again. */
 DR_API DR_CHECK int32_t dr_db_load_in_pieces(struct dr_db *db, int32_t n, struct dr_db_load *tables,
                                              int64_t *ret_lock_us, struct dr_err *err);
@@ -519,8 +519,11 @@ struct dr_json_options {
     const struct dr_json_child *children;
     int32_t n_columns; /* 0: found from the data: every member, objects flattened with '.' */
     int32_t n_children;
-    int64_t max_record;  /* bytes; 0 means 64 MiB, at most 255 MiB */
-    int64_t infer_bytes; /* how much of the text is looked at first to find columns; 0 means 4 MiB */
+    int64_t max_record;      /* bytes; 0 means 64 MiB, at most 255 MiB */
+    int64_t infer_bytes;     /* how much of the text is looked at first to find columns; 0 means 4 MiB */
+    const char *rest_column; /* NULL, or the name of a STRING column to append that holds, as a JSON
+                                object, the members of each record that no column and no child table takes;
+                                missing where there are none. Needs declared columns */
 };
 /* What else comes of a read. Set size before the call; what is not NULL
  * afterwards is the caller's to drop. */

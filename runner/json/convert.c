@@ -7,6 +7,7 @@
 #include "csv/wide.h"
 #include "data/decimal.h"
 #include "json/fill.h"
+#include "json/rest.h"
 #include "data/kernel.h"
 /* ---- records that are refused -------------------------------------------------------------- */
 
@@ -335,6 +336,61 @@ static struct dr_array *line_numbers(struct dr_json_worker *w, const struct dr_j
     return a;
 }
 
+/* A record that cannot be taken apart, as a whole. */
+static void refuse_rest(struct dr_json_worker *w, int32_t record, const char *why)
+{
+    size_t at = w->walk.spans[record].start;
+    if (!w->dead)
+        w->dead = dr_calloc((size_t)w->walk.rows[0].cap, sizeof(char *));
+    if (w->dead[record])
+        return;
+    w->dead[record] = dr_arena_printf(&w->unit->arena, "column '%s': %s", w->rest, why);
+    if (!w->any_dead || at < w->dead_at)
+        w->dead_at = at;
+    w->any_dead = true;
+}
+
+/* What is left of a record, appended to w->scratch; false where nothing is. */
+static bool put_rest_of(struct dr_json_worker *w, int32_t record)
+{
+    struct dr_json_span span = w->walk.spans[record];
+    struct dr_err err = { 0 };
+    if (!w->doc) {
+        w->doc = dr_json_doc_new();
+        dr_json_doc_set_isa(w->doc, w->isa);
+    }
+    if (dr_json_doc_parse(w->doc, "the record", w->walk.tokens.text + span.start, span.end - span.start,
+                          &err)) {
+        refuse_rest(w, record, err.msg);
+        return false;
+    }
+    return dr_json_put_rest(w->plan->tables[0].root, dr_json_root(w->doc), &w->scratch);
+}
+
+static struct dr_array *rest_of_records(struct dr_json_worker *w, int32_t from, int32_t n)
+{
+    void *p;
+    struct dr_array *a = new_array(w, DR_TYPE_STRING, n, &p);
+    int64_t *offsets = p;
+    uint8_t *valid = dr_bulk_take(&w->memory, (size_t)(n + 7) / 8, &a->mem[0]);
+    memset(valid, 0, (size_t)(n + 7) / 8);
+    dr_buf_clear(&w->scratch);
+    offsets[0] = 0;
+    for (int32_t i = 0; i < n; i++) {
+        if (put_rest_of(w, from + i))
+            dr_bit_set(valid, i);
+        offsets[i + 1] = (int64_t)w->scratch.n;
+        if (!dr_buf_ok(&w->scratch))
+            refuse_rest(w, from + i, "the rest of these records is longer than 1 GiB");
+    }
+    char *bytes = dr_bulk_take(&w->memory, w->scratch.n, &a->mem[2]);
+    if (w->scratch.n > 0)
+        memcpy(bytes, w->scratch.p, w->scratch.n);
+    a->bytes = bytes;
+    a->valid = valid;
+    return dr_array_seal(a);
+}
+
 /* Room for one chunk more; returns it. */
 static struct dr_array **next_chunk(struct dr_json_chunks *chunks)
 {
@@ -367,6 +423,7 @@ static void convert_rows(struct dr_json_worker *w, int32_t t, int32_t from, int3
     }
     if (t == 0) {
         to[table->n] = w->lines ? line_numbers(w, w->walk.spans + from, n) : NULL;
+        to[table->n + 1] = w->rest ? rest_of_records(w, from, n) : NULL;
     } else {
         to[table->n] = numbers(w, rows->record + from, n, u->tables[0].rows);
         to[table->n + 1] = numbers(w, rows->position + from, n, 0);

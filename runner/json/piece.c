@@ -13,7 +13,7 @@ struct dr_json_unit *dr_json_unit_new(const struct dr_json_plan *p, int64_t star
     u->n = p->n;
     u->tables = dr_calloc((size_t)p->n, sizeof *u->tables);
     for (int32_t t = 0; t < p->n; t++) {
-        u->tables[t].columns = p->tables[t].n + (t == 0 ? 1 : 2);
+        u->tables[t].columns = p->tables[t].n + 2;
         u->tables[t].zones = dr_calloc((size_t)p->tables[t].n + 1, 1);
         for (int32_t i = 0; i < p->tables[t].n; i++)
             u->tables[t].zones[i] = p->tables[t].fields[i].zone;
@@ -98,6 +98,7 @@ void dr_json_worker_done(struct dr_json_worker *w)
     free(w->values);
     dr_json_walk_done(&w->walk);
     dr_json_direct_done(&w->direct);
+    dr_json_doc_free(w->doc);
     dr_buf_done(&w->scratch);
     dr_bulk_done(&w->memory);
     free(w->dead);

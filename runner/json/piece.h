@@ -12,8 +12,9 @@
 
 enum dr_json_zone { DR_JSON_NO_TIME, DR_JSON_LOCAL, DR_JSON_ZONED };
 
-/* Chunks of one table: after its columns come, in table 0, the line of each row or,
- * where they are not wanted, NULL; in others the number of its record in the unit and its position. */
+/* Chunks of one table: after its columns come, in table 0, the line of each row and the rest of
+ * its record or, where they are not wanted, NULL; in others the number of its record in the unit and its
+ * position. */
 struct dr_json_chunks {
     struct dr_array **arrays; /* owned: n * columns, chunk after chunk */
     uint8_t *zones;           /* owned: enum dr_json_zone of each column */
@@ -59,6 +60,8 @@ struct dr_json_worker {
     struct dr_buf scratch;
     struct dr_bulk memory;     /* that arrays are made of */
     bool lines;                /* the line of each record is wanted */
+    const char *rest;          /* borrowed: the column for what else a record has; NULL: not wanted */
+    struct dr_json_doc *doc;   /* owned: the record whose rest is looked for; NULL until needed */
     struct dr_json_unit *unit; /* being filled */
     const char **dead;         /* owned: of each record of the block, why it is refused */
     bool any_dead, surprised;

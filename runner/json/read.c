@@ -298,6 +298,27 @@ static bool parallel(const struct dr_json_reader *r)
     return r->lines && r->in.seekable;
 }
 
+/* The names of columns that hold no member's value. */
+static int32_t check_more_columns(struct dr_json_reader *r, struct dr_err *err)
+{
+    struct dr_json_table_plan *records = &r->plan.tables[0];
+    const char *lines = r->opts.line_column, *rest = r->opts.rest_column;
+    int32_t n = records->n;
+    if (rest && r->opts.n_columns == 0)
+        return dr_fail(err, DR_EDEF, "column '%s': where no columns are declared nothing is left for it",
+                       rest);
+    if (lines && dr_json_plan_add(&r->plan, records, lines, "") < 0)
+        return dr_fail(err, DR_EINPUT, "%s: there is a column '%s' already, so it cannot hold line numbers",
+                       r->in.name, lines);
+    if (rest && dr_json_plan_add(&r->plan, records, rest, "") < 0)
+        return dr_fail(err, DR_EDEF,
+                       "there is a column '%s' already, so it cannot hold what is left of "
+                       "the records",
+                       rest);
+    records->n = n; /* only the names were to be checked */
+    return DR_OK;
+}
+
 /* Make the plan and whatever depends on it, and go to the start of the text. */
 static int32_t begin(struct dr_json_reader *r, struct dr_err *err)
 {
@@ -322,10 +343,7 @@ static int32_t begin(struct dr_json_reader *r, struct dr_err *err)
             "%s: there is no record from which columns could be found; declare the columns to read "
             "an empty file as an empty table",
             r->in.name);
-    if (r->opts.line_column && dr_json_plan_add(&r->plan, &r->plan.tables[0], r->opts.line_column, "") < 0)
-        return dr_fail(err, DR_EINPUT, "%s: there is a column '%s' already, so it cannot hold line numbers",
-                       r->in.name, r->opts.line_column);
-    r->plan.tables[0].n -= r->opts.line_column != NULL; /* only its name was to be checked */
+    DR_TRY(check_more_columns(r, err));
     rewind_text(r);
     dr_json_settle_init(r);
     r->workers_n = parallel(r) && dr_pool_threads() > 1 ? dr_pool_threads() : 1;
@@ -336,6 +354,7 @@ static int32_t begin(struct dr_json_reader *r, struct dr_err *err)
         w->forgiving = r->opts.forgiving;
         w->hide_text = r->opts.hide_text;
         w->lines = r->opts.line_column != NULL;
+        w->rest = r->opts.rest_column;
         w->memory.large = r->in.size >= DR_BULK_INPUT;
         w->walk.max_record = r->opts.max_record;
         w->final = all || !(r->hold || r->sure) || !r->in.seekable;

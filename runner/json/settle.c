@@ -153,12 +153,13 @@ int32_t dr_json_accept(struct dr_json_reader *r, struct dr_json_unit *u, struct 
 /* ---- tables ---------------------------------------------------------------------------------------------
  */
 
-/* Column i of table t in the first units of the queue. */
+/* Column i of the chunks of table t in the first units of the queue. */
 static struct dr_column *make_column(struct dr_json_reader *r, int32_t t, int32_t i, int32_t units)
 {
     const struct dr_json_table_plan *table = &r->plan.tables[t];
     bool own = i < table->n;
-    int32_t n = 0, type = own ? table->fields[i].type : DR_TYPE_INT64;
+    bool rest = t == 0 && i > table->n;
+    int32_t n = 0, type = own ? table->fields[i].type : rest ? DR_TYPE_STRING : DR_TYPE_INT64;
     for (int32_t k = 0; k < units; k++)
         n += r->queue[k]->tables[t].n;
     struct dr_array **arrays = dr_malloc((size_t)n * sizeof(struct dr_array *));
@@ -180,12 +181,16 @@ static struct dr_column *make_column(struct dr_json_reader *r, int32_t t, int32_
 struct dr_table *dr_json_make_table(struct dr_json_reader *r, int32_t units)
 {
     const struct dr_json_table_plan *table = &r->plan.tables[0];
-    int32_t n = table->n + (r->opts.line_column != NULL);
-    struct dr_column **columns = dr_malloc((size_t)n * sizeof(struct dr_column *));
-    const char **names = dr_malloc((size_t)n * sizeof(char *));
-    for (int32_t i = 0; i < n; i++) {
-        columns[i] = make_column(r, 0, i, units);
-        names[i] = i < table->n ? table->fields[i].name : r->opts.line_column;
+    const char *const more[] = { r->opts.line_column, r->opts.rest_column };
+    struct dr_column **columns = dr_malloc(((size_t)table->n + 2) * sizeof(struct dr_column *));
+    const char **names = dr_malloc(((size_t)table->n + 2) * sizeof(char *));
+    int32_t n = 0;
+    for (int32_t i = 0; i < table->n + 2; i++) {
+        const char *name = i < table->n ? table->fields[i].name : more[i - table->n];
+        if (name) {
+            names[n] = name;
+            columns[n++] = make_column(r, 0, i, units);
+        }
     }
     struct dr_table *t = dr_table_adopt(n, names, columns);
     free(columns);
