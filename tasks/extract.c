@@ -10,7 +10,7 @@ static const struct dr_param params[] = {
       "Columns to keep, in this order: {name: type}; all without it" },
     { "csv", DR_PARAM_MAP, 0, NULL, NULL, "How to read CSV: {delimiter, encoding, missing}" },
     { "json", DR_PARAM_MAP, 0, NULL, NULL,
-      "JSON: {records, paths, children}; children and paths also of api" },
+      "JSON: {records, paths, optional, children, rest}; all but records also of api" },
     { "xml", DR_PARAM_MAP, 0, NULL, NULL, "How to read XML: {row, columns}" },
     { "folder", DR_PARAM_MAP, 0, NULL, NULL,
       "Files: {path, pattern, format, order, ledger, settle, bad_files}" },
@@ -77,6 +77,48 @@ static int32_t extract(struct dr_task *t)
     return 0;
 }
 
+/* ---- before a run ---- */
+
+/* Says what columns the table will have: the declared ones, the rest of the records, the file's name. */
+static void promise_columns(struct dr_task *t, const char *rest, bool folder)
+{
+    const struct dr_node *columns = dr_task_param(t, "columns");
+    int64_t n = dr_node_size(columns);
+    const char **names = calloc((size_t)n + 2, sizeof *names);
+    if (!names)
+        abort();
+    for (int64_t i = 0; i < n; i++)
+        names[i] = dr_node_key(columns, i);
+    if (rest)
+        names[n++] = rest;
+    if (folder)
+        names[n++] = "_file";
+    if (dr_node_size(columns) > 0)
+        dr_task_promise(t, "table", names, (int32_t)n);
+    free(names);
+}
+
+static int32_t check_types(struct dr_task *t)
+{
+    const struct dr_node *columns = dr_task_param(t, "columns");
+    int32_t type;
+    for (int64_t i = 0; i < dr_node_size(columns); i++)
+        DR_TRY(rows_type(t, dr_node_at(columns, i), &type));
+    return 0;
+}
+
+/* The types, and of the settings those of JSON, can be told wrong before the source is seen. */
+static int32_t check(struct dr_task *t)
+{
+    const char *source = dr_node_str(dr_task_param(t, "source"), ""), *rest = NULL;
+    bool folder = strcmp(source, "folder") == 0;
+    const struct dr_node *format = dr_node_get(dr_task_param(t, "folder"), "format");
+    bool json = is_in_list("json|jsonl|api", folder ? dr_node_str(format, "") : source);
+    DR_TRY(json ? check_json(t, &rest) : check_types(t));
+    promise_columns(t, rest, folder);
+    return 0;
+}
+
 DR_PLUGIN(.name = "extract", .summary = "Rows from files and HTTP interfaces",
           .doc = "See docs/extract.md. Secrets come from environment variables or files, never from the DAG.",
-          .params = params, .inputs = inputs, .outputs = outputs, .run = extract);
+          .params = params, .inputs = inputs, .outputs = outputs, .run = extract, .check = check);

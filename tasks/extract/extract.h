@@ -230,6 +230,7 @@ struct extracted {
     int64_t declared;          /* rows, as the source says; -1: it does not */
     const char *counted_by;    /* who says so, for messages */
     bool has_columns;          /* the declared ones already */
+    const char *rest;          /* the column beside them with what else the records have, or NULL */
     struct progress *progress; /* forgotten where the rows do not fit the count; NULL: none */
 };
 DR_CHECK int32_t extract_api(struct dr_task *t, struct extracted *ret);
@@ -252,6 +253,8 @@ char *file_problem(const char *name, const char *path, const struct dr_err *err)
 /* layout: enum dr_json_layout. */
 DR_CHECK int32_t read_json(struct dr_task *t, const char *path, uint8_t layout, struct extracted *ret,
                            struct dr_err *err);
+/* What is wrong with the settings of JSON, before a run; see the plugin's check. */
+DR_CHECK int32_t check_json(struct dr_task *t, const char **ret_rest);
 DR_CHECK int32_t read_xml(struct dr_task *t, const char *path, struct dr_table **ret, struct dr_err *err);
 
 /* rows.c: the declared columns in their types, errors as above; and, of the whole, rows that came
@@ -259,6 +262,6 @@ DR_CHECK int32_t read_xml(struct dr_task *t, const char *path, struct dr_table *
 /* The type that a DAG names; the columns of a table, ", " between (caller frees). */
 DR_CHECK int32_t rows_type(struct dr_task *t, const struct dr_node *n, int32_t *ret);
 char *rows_names(const struct dr_table *table);
-DR_CHECK int32_t declare_columns(struct dr_task *t, struct dr_table **table, struct dr_err *err);
+DR_CHECK int32_t declare_columns(struct dr_task *t, struct extracted *x, struct dr_err *err);
 DR_CHECK int32_t rows_finish(struct dr_task *t, struct extracted *x);
 #endif

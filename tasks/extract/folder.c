@@ -282,7 +282,7 @@ static int32_t read_file(struct folder *f, struct found *x, struct extracted *re
     struct dr_err err = { 0 };
     int32_t rc = read_format(f->t, f->format, x->path, ret, &err);
     if (!rc)
-        rc = declare_columns(f->t, &ret->table, &err);
+        rc = declare_columns(f->t, ret, &err);
     if (!rc) {
         x->rows = dr_table_rows(ret->table);
         for (int32_t i = 0; i < ret->n_children && !rc; i++)
@@ -359,7 +359,7 @@ static int32_t no_rows(struct folder *f, struct extracted *ret)
     } else {
         DR_TRY(dr_table_new(0, NULL, NULL, &ret->table, dr_task_err(f->t)));
     }
-    DR_TRY(declare_columns(f->t, &ret->table, &err));
+    DR_TRY(declare_columns(f->t, ret, &err));
     for (int32_t i = 0; i < ret->n_children; i++)
         DR_TRY(add_name(f->t, &ret->children[i], ""));
     return add_name(f->t, &ret->table, "");

@@ -102,15 +102,29 @@ static int32_t read_optional(const struct settings *s, struct shape *ret)
     return 0;
 }
 
+/* The column for what else the records have. */
+static int32_t read_rest(const struct settings *s, struct shape *ret)
+{
+    DR_TRY(settings_text(s, "rest", NULL, &ret->options.rest_column));
+    const char *rest = ret->options.rest_column;
+    if (rest && ret->columns.n == 0)
+        return settings_refuse(s, "rest", "without 'columns' every member is a column, and nothing is left");
+    for (int32_t i = 0; rest && i < ret->columns.n; i++)
+        if (strcmp(ret->columns.of[i].name, rest) == 0)
+            return settings_refuse(s, "rest", "'%.80s' is one of the columns", rest);
+    return 0;
+}
+
 static int32_t read_shape(struct dr_task *t, uint8_t layout, struct shape *ret)
 {
     struct settings s, children;
     *ret = (struct shape){ .t = t, .options = { .size = sizeof ret->options, .layout = layout } };
-    DR_TRY(settings_of_task(t, "json", "records|paths|optional|children", &s));
+    DR_TRY(settings_of_task(t, "json", "records|paths|optional|children|rest", &s));
     if (layout == DR_JSON_DOCUMENT)
         DR_TRY(settings_text(&s, "records", NULL, &ret->options.records));
     DR_TRY(read_columns(&s, dr_task_param(t, "columns"), &ret->columns));
     DR_TRY(read_optional(&s, ret));
+    DR_TRY(read_rest(&s, ret));
     DR_TRY(settings_below(&s, "children", NULL, &children));
     int64_t n = dr_node_size(children.map);
     if (n > CHILDREN_MAX)
@@ -147,6 +161,7 @@ static int32_t look_for(const struct shape *s, const char *path, const struct dr
     struct dr_table *found = NULL;
     int32_t rc = 0;
     all.columns = NULL;
+    all.rest_column = NULL;
     all.n_columns = all.n_children = 0;
     for (int32_t i = 0; i < s->columns.n && !rc; i++) {
         const struct dr_column *c = dr_table_column(table, dr_table_find(table, s->columns.of[i].name));
@@ -162,6 +177,19 @@ static int32_t look_for(const struct shape *s, const char *path, const struct dr
         }
     }
     dr_table_unref(found);
+    return rc;
+}
+
+/* ---- before a run ---- */
+
+int32_t check_json(struct dr_task *t, const char **ret_rest)
+{
+    struct shape *s = calloc(1, sizeof *s);
+    if (!s)
+        abort();
+    int32_t rc = read_shape(t, DR_JSON_DOCUMENT, s);
+    *ret_rest = s->options.rest_column;
+    free(s);
     return rc;
 }
 
@@ -181,6 +209,7 @@ int32_t read_json(struct dr_task *t, const char *path, uint8_t layout, struct ex
     dr_table_unref(extras.rejects);
     dr_table_unref(extras.columns);
     if (!rc) {
+        ret->rest = s->options.rest_column;
         ret->n_children = s->n_children;
         for (int32_t i = 0; i < s->n_children; i++)
             ret->child_names[i] = s->children[i].name;

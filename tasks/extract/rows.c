@@ -18,16 +18,18 @@ int32_t rows_type(struct dr_task *t, const struct dr_node *n, int32_t *ret)
                   { "date", DR_TYPE_DATE },          { "decimal", DR_TYPE_DECIMAL },
                   { "timestamp", DR_TYPE_TIMESTAMP } };
     const char *name = dr_node_str(n, "");
+    *ret = DR_TYPE_STRING;
+    if (strstr(name, "${")) /* not known before a run */
+        return 0;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (strcmp(types[i].name, name) == 0) {
             *ret = types[i].type;
             return 0;
         }
-    return dr_task_fail_final(
-        t,
-        "%s: columns: '%s' is not a type; there are string, int64, float64, bool, date, "
-        "decimal, timestamp",
-        dr_node_where(t, n), name);
+    return dr_task_problem(t, n,
+                           "columns: '%s' is not a type; there are string, int64, float64, bool, date, "
+                           "decimal, timestamp",
+                           name);
 }
 
 static int32_t refuse(struct dr_err *err, const char *fmt, ...) DR_PRINTF(2, 3);
@@ -113,20 +115,24 @@ static int32_t declared_column(struct dr_task *t, const struct dr_table *table, 
     return rc;
 }
 
-int32_t declare_columns(struct dr_task *t, struct dr_table **table, struct dr_err *err)
+int32_t declare_columns(struct dr_task *t, struct extracted *x, struct dr_err *err)
 {
     const struct dr_node *columns = dr_task_param(t, "columns");
     int32_t n = (int32_t)dr_node_size(columns);
     if (n == 0)
         return 0;
-    const char **names = calloc((size_t)n, sizeof *names);
-    struct dr_column **made = calloc((size_t)n, sizeof *made);
+    const char **names = calloc((size_t)n + 1, sizeof *names);
+    struct dr_column **made = calloc((size_t)n + 1, sizeof *made);
     if (!names || !made)
         abort();
     int32_t rc = 0;
     for (int32_t i = 0; i < n && !rc; i++) {
         names[i] = dr_node_key(columns, i);
-        rc = declared_column(t, *table, names[i], dr_node_at(columns, i), &made[i], err);
+        rc = declared_column(t, x->table, names[i], dr_node_at(columns, i), &made[i], err);
+    }
+    if (x->rest && !rc) {
+        names[n] = x->rest;
+        made[n++] = dr_column_ref(dr_table_column(x->table, dr_table_find(x->table, x->rest)));
     }
     struct dr_table *declared = NULL;
     if (!rc)
@@ -137,8 +143,8 @@ int32_t declare_columns(struct dr_task *t, struct dr_table **table, struct dr_er
     free(names);
     if (rc)
         return rc;
-    dr_table_unref(*table);
-    *table = declared;
+    dr_table_unref(x->table);
+    x->table = declared;
     return 0;
 }
 
@@ -231,7 +237,7 @@ int32_t rows_finish(struct dr_task *t, struct extracted *x)
 {
     int64_t received = dr_table_rows(x->table), distinct = received;
     struct dr_err err = { 0 };
-    if (!x->has_columns && declare_columns(t, &x->table, &err))
+    if (!x->has_columns && declare_columns(t, x, &err))
         return err.rc ? dr_task_fail_final(t, "%s", err.msg) : DR_EDEF;
     int32_t rc = unite(t, x, &distinct);
     if (!rc && x->key)

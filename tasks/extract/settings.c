@@ -1,8 +1,9 @@
 /* settings.c - the maps below the parameters of the extract plugin.
  *
- * `dagrun check` knows a plugin's parameters, not what is inside a map. So each map
+ * The declaration of a plugin's parameters does not say what is inside a map. So each map
  * is held against a list of its keys here, and each value is checked where it is
- * read, with file, line and column in the message. */
+ * read, with file, line and column in the message: in a run, and of some maps already by
+ * `dagrun check`. */
 #include "extract.h"
 #include <ctype.h>
 #include <errno.h>
@@ -44,8 +45,8 @@ int32_t settings_refuse(const struct settings *s, const char *key, const char *f
     char *text = text_of_args(fmt, ap);
     va_end(ap);
     const struct dr_node *at = key ? dr_node_get(s->map, key) : NULL;
-    int32_t rc = dr_task_fail_final(s->t, "%s: %s%s%s: %s", dr_node_where(s->t, at ? at : s->map), s->what,
-                                    key ? "." : "", key ? key : "", text);
+    int32_t rc =
+        dr_task_problem(s->t, at ? at : s->map, "%s%s%s: %s", s->what, key ? "." : "", key ? key : "", text);
     free(text);
     return rc;
 }

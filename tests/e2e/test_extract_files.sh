@@ -190,6 +190,45 @@ is "records" "$(out_of_x rows.csv)" "id,family a,Ash b,Elm c, "
 is "phones" "$(out_of_x phones.csv)" "id,nr,use,number a,0,home,1 a,1,,2 c,0,work,03 "
 is "tags" "$(out_of_x tags.csv)" "id,position,value a,0,x a,1,y "
 
+it "what no column and no child table takes is the rest"
+cp dags/x.yaml before.yaml
+sed -e 's/      json:/&\n        rest: more/' -e 's/{id: string, family: string}/{id: string}/' -e '/paths:/d' -i dags/x.yaml
+run_x 0
+cat >wanted.csv <<'END'
+id,more
+a,"{""name"":{""family"": ""Ash""}}"
+b,"{""name"":{""family"": ""Elm""}}"
+c,"{""name"":null}"
+END
+rows >got.csv
+same_file wanted.csv got.csv
+
+it "check knows what is wrong with it, and what the table will have"
+checked() { # MESSAGE
+    expect_exit 3 dagrun check x
+    err_has "$1"
+}
+sed -i 's/rest: more/rest: id/' dags/x.yaml
+checked "dags/x.yaml:11:15: error: json.rest: 'id' is one of the columns"
+sed -i 's/rest: id/rest: [a]/' dags/x.yaml
+checked "dags/x.yaml:11:15: error: json.rest: must be a text that is not empty"
+sed -i 's/rest: \[a\]/remainder: a/' dags/x.yaml
+checked "dags/x.yaml:11:20: error: json.remainder: unknown key; known are: records|paths|optional|children|rest"
+sed -i -e 's/remainder: a/rest: more/' -e 's/ columns: {id: string}$/ columns: {id: text}/' dags/x.yaml
+checked "columns: 'text' is not a type"
+sed -i '/ columns: {id: text}$/d' dags/x.yaml
+checked "json.rest: without 'columns' every member is a column, and nothing is left"
+sed -i 's/      source: json$/&\n      columns: {id: string, family: string}/' dags/x.yaml
+cat >>dags/x.yaml <<'END'
+  trim:
+    plugin: transform
+    inputs: {table: rows.csv}
+    outputs: {clean: trimmed}
+    with: {steps: [{trim: {columns: [more, name]}}]}
+END
+checked "step trim: the table has no column 'name'; it has id, family, more"
+mv before.yaml dags/x.yaml
+
 it "a child table that nobody asked for, and one that is not declared"
 sed -i 's/\[tags.csv, phones.csv\]/[tags.csv]/' dags/x.yaml
 run_x 1
@@ -311,14 +350,16 @@ tasks:
     with:
       source: folder
       columns: {id: int64}
-      json: {children: {phones.csv: {array: phones, key: [id], columns: {n: string}}}}
+      json: {rest: more, children: {phones.csv: {array: phones, key: [id], columns: {n: string}}}}
       folder: {path: data/people, format: json, ledger: people}
   done: {plugin: ledger, inputs: {files: files.csv}, with: {ledger: people}}
 END
 run_x 0
 phones() { tr '\n' ' ' <"$(ls -td var/runs/x/*/x/out/phones.csv | head -n 1)"; }
 is "phones" "$(phones)" "id,position,n,_file 1,0,11,1.json 2,0,22,2.json "
+is "rows" "$(rows | tr '\n' ' ')" "id,more,_file 1,,1.json 2,,2.json "
 run_x 0
+is "no rows" "$(rows | tr '\n' ' ')" "id,more,_file "
 is "no phones" "$(phones)" "id,position,n,_file "
 mv dags.x.keep dags/x.yaml
 
