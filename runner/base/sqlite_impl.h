@@ -1,5 +1,5 @@
-/* sqlite_impl.h - what the files of the SQLite module share: sqlite.c, sqlite_table.c and
- * sqlite_wait.c, the only ones that include sqlite3.h. Layer: base. */
+/* sqlite_impl.h - what the files of the SQLite module share: sqlite.c, sqlite_function.c,
+ * sqlite_table.c and sqlite_wait.c, the only ones that include sqlite3.h. Layer: base. */
 #ifndef DR_SQLITE_IMPL_H
 #define DR_SQLITE_IMPL_H
 #include <sqlite3.h>
@@ -26,6 +26,9 @@ struct dr_sql {
     int log_fd;                       /* owned: the write-ahead log; -1: not opened */
     struct dr_sql_attached *attached; /* owned: what sqlite_table.c lends to SQLite */
 };
+/* ---- sqlite_table.c ---- */
+struct dr_sql_cell;
+void dr_sql_give(sqlite3_context *out, const struct dr_sql_cell *v);
 void dr_sql_free_attached(struct dr_sql *db); /* after the connection is closed */
 /* ---- sqlite_wait.c ---- */
 void dr_sql_wait_up_to(struct dr_sql *db, int timeout_ms);

@@ -453,26 +453,31 @@ static int on_eof(sqlite3_vtab_cursor *base)
     return c->row >= c->end;
 }
 
+void dr_sql_give(sqlite3_context *out, const struct dr_sql_cell *v)
+{
+    switch (v->type) {
+    case DR_SQL_INT:
+        sqlite3_result_int64(out, v->i);
+        break;
+    case DR_SQL_FLOAT:
+        sqlite3_result_double(out, v->f);
+        break;
+    case DR_SQL_TEXT:
+        sqlite3_result_text64(out, v->s.n ? v->s.p : "", v->s.n,
+                              v->passing ? SQLITE_TRANSIENT : SQLITE_STATIC, SQLITE_UTF8);
+        break;
+    default:
+        break; /* NULL */
+    }
+}
+
 static int on_column(sqlite3_vtab_cursor *base, sqlite3_context *out, int column)
 {
     const struct cursor *c = (const struct cursor *)base;
     const struct dr_sql_attached *t = c->table;
     struct dr_sql_cell v = { .type = DR_SQL_NULL };
     t->rows.get(t->rows.ctx, column, c->row, &v);
-    switch (v.type) {
-    case DR_SQL_INT:
-        sqlite3_result_int64(out, v.i);
-        break;
-    case DR_SQL_FLOAT:
-        sqlite3_result_double(out, v.f);
-        break;
-    case DR_SQL_TEXT:
-        sqlite3_result_text64(out, v.s.n ? v.s.p : "", v.s.n, v.passing ? SQLITE_TRANSIENT : SQLITE_STATIC,
-                              SQLITE_UTF8);
-        break;
-    default:
-        break; /* NULL */
-    }
+    dr_sql_give(out, &v);
     return SQLITE_OK;
 }
 

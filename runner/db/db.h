@@ -115,6 +115,8 @@ struct dr_db {
 /* Room for one more column at the end of a list that begins as NULL and 0. */
 struct dr_db_column *dr_db_next_column(struct dr_arena *a, struct dr_db_column **list, int32_t *n);
 extern const struct dr_db_driver dr_db_sqlite, dr_db_postgresql;
+/* The functions of dagrun's own that SQLite's statements have. */
+int32_t dr_db_add_functions(struct dr_sql *sql, struct dr_err *err);
 int32_t dr_db_sqlite_open(const char *path, struct dr_db **ret, struct dr_err *err);
 int32_t dr_db_postgresql_open(const struct dr_db_target *where, struct dr_db **ret, struct dr_err *err);
 

@@ -125,6 +125,8 @@ int32_t dr_db_sqlite_open(const char *path, struct dr_db **ret, struct dr_err *e
     struct dr_sql *sql;
     DR_TRY(dr_sql_open(path, 0, BUSY_TIMEOUT_MS, &sql, err));
     int32_t rc = dr_sql_exec(sql, PAGE_CACHE, err);
+    if (!rc)
+        rc = dr_db_add_functions(sql, err);
     if (rc) {
         dr_sql_close(sql);
         return rc;

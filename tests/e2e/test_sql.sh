@@ -29,6 +29,45 @@ is early "$(result several early.csv)" "id,name
 is names "$(result several names.csv)" "n,all; of them
 3,Ann;Bob;O'Hara; --"
 
+it "json_arrays gives the items of all arrays of a text, also of a column's texts"
+printf 'id,doc\n1,"{""a"": [1.50, ""x"", null, true, {""b"": [2]}], ""c"": {""d e"": [], ""f.g"": [[3]]}}"\n2,no JSON\n3,\n4,[5]\n' >data/docs.csv
+one_task arrays <<'Y'
+inputs: {tables: [data/docs.csv]}
+outputs: {result: [items.csv, under.csv, constant.csv]}
+with:
+  query: |
+    SELECT d.id, a.* FROM "data/docs.csv" d, json_arrays(d.doc) a ORDER BY d.id, a.path, a.position;
+    SELECT d.id, a.path, count(a.position) AS items
+      FROM "data/docs.csv" d LEFT JOIN json_arrays(d.doc, 'doc' || d.id) a GROUP BY 1, 2 ORDER BY 1, 2;
+    SELECT value FROM json_arrays('[1, 2, 3]') WHERE position > 0 AND kind = 'number';
+Y
+expect_exit 0 dagrun run arrays
+is items "$(result arrays items.csv)" 'id,path,position,kind,value,item
+1,a,0,number,1.50,1.50
+1,a,1,string,x,"""x"""
+1,a,2,null,,null
+1,a,3,boolean,true,true
+1,a,4,object,,"{""b"": [2]}"
+1,c.d e,,,,
+1,"c[""f.g""]",0,array,,[3]
+4,"",0,number,5,5'
+is under "$(result arrays under.csv)" 'id,path,items
+1,doc1.a,5
+1,doc1.c.d e,0
+1,"doc1.c[""f.g""]",1
+2,,0
+3,,0
+4,doc4,1'
+is constant "$(result arrays constant.csv)" 'value
+2
+3'
+one_task no_arrays <<'Y'
+with: {query: SELECT * FROM json_arrays()}
+outputs: {result: none.csv}
+Y
+expect_exit 0 dagrun run no_arrays
+is none "$(result no_arrays none.csv)" "path,position,kind,value,item"
+
 it "values are bound and never pasted"
 one_task bound <<'Y'
 inputs: {tables: [data/people.csv]}
