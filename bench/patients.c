@@ -2,7 +2,7 @@
  * ones. The same options and seed give the same bytes everywhere. Nobody in it exists.
  *
  *     FOLDER/patients.csv    as exported
- *     FOLDER/cases.ndjson    a case on each line, with its notes and tags
+ *     FOLDER/cases.ndjson    a case on each line, with its notes and tags, and some with more arrays
  *
  * A patient or a case is drawn by a generator of its own, seeded by its number, so that each
  * of its versions can be written wherever the shuffled order of the file has it. */
@@ -44,7 +44,7 @@ static void begin(struct rng *r, uint64_t seed, uint64_t what, uint64_t number)
 {
     rng_init(r, seed * UINT64_C(0x9E3779B97F4A7C15) + what * UINT64_C(0xD1B54A32D192ED03) + number);
 }
-enum what { PATIENT = 1, PATIENT_VERSION, PATIENT_ORDER, CASE, CASE_VERSION, CASE_ORDER };
+enum what { PATIENT = 1, PATIENT_VERSION, PATIENT_ORDER, CASE, CASE_VERSION, CASE_ORDER, CASE_MORE };
 
 /* ---- values ---- */
 
@@ -249,6 +249,27 @@ static void put_arrays(struct rng *r, FILE *out, struct moment m, enum damage da
     putc(']', out);
 }
 
+/* Arrays that no one declared, in three of sixteen versions. */
+static void put_undeclared(struct rng *r, FILE *out)
+{
+    static const char *const sides[] = { "left", "right", "upper" };
+    uint32_t kind = below(r, 16), n = below(r, 3), pages = 1 + below(r, 9);
+    if (kind == 0) {
+        fputs(", \"attachments\": [", out);
+        for (uint32_t i = 0; i <= n; i++)
+            fprintf(out, "%s{\"file\": \"scan-%u.pdf\", \"pages\": %u, \"marks\": [\"%s\"]}", i ? ", " : "",
+                    i + 1, pages + i, sides[i]);
+        putc(']', out);
+    } else if (kind == 1) {
+        fputs(", \"contact\": {\"preferred\": \"phone\", \"phones\": [", out);
+        for (uint32_t i = 0; i < n; i++)
+            fprintf(out, "%s\"+1-555-%04u\"", i ? ", " : "", pages * 100 + i);
+        fputs("]}", out);
+    } else if (kind == 2) {
+        fprintf(out, ", \"scores\": [%u, %u.50, null, [%u, %u]]", pages, n, n, pages);
+    }
+}
+
 static void put_case_head(const struct options *o, FILE *out, struct line line, enum damage damage,
                           uint32_t type)
 {
@@ -266,9 +287,11 @@ static void put_case_head(const struct options *o, FILE *out, struct line line, 
 /* Later versions are closed more often, and have other notes and tags. */
 static void put_case(const struct options *o, FILE *out, struct line line)
 {
-    struct rng r, changed;
+    struct rng r, changed, more;
+    uint64_t version = (uint64_t)line.number * VERSIONS + line.version;
     begin(&r, o->seed, CASE, line.number);
-    begin(&changed, o->seed, CASE_VERSION, (uint64_t)line.number * VERSIONS + line.version);
+    begin(&changed, o->seed, CASE_VERSION, version);
+    begin(&more, o->seed, CASE_MORE, version);
     struct moment m = draw_moment(&r);
     enum damage damage = chance(&r, o->dirt) ? (enum damage)(1 + below(&r, DAMAGES - 1)) : DAMAGE_NONE;
     put_case_head(o, out, line, damage, below(&r, 3));
@@ -289,6 +312,7 @@ static void put_case(const struct options *o, FILE *out, struct line line)
         putc('"', out);
     }
     put_arrays(&changed, out, m, damage);
+    put_undeclared(&more, out);
     fputs("}\n", out);
 }
 

@@ -71,3 +71,27 @@ FROM cases_clean c,
                     WHEN json_type(tags) = 'array' THEN tags ELSE json_array(json(tags)) END) t
 WHERE t.value IS NOT NULL
 ORDER BY 1, 2;
+
+-- case_arrays and case_items: every other array of a case, wherever in its record it lies: beside the columns, in
+-- place of the one value of a column, or within a note. The items of notes and tags themselves are above.
+CREATE TABLE found AS
+  SELECT c.case_id, a.* FROM cases_clean c, json_arrays(c.rest) a
+  UNION ALL
+  SELECT c.case_id, a.*
+  FROM cases_clean c,
+       json_each(json_object('case_type', case_type, 'patient_id', patient_id, 'case_datetime', case_datetime,
+                             'case_closed', case_closed, 'case_closed_datetime', case_closed_datetime,
+                             'case_closed_reason', case_closed_reason)) m,
+       json_arrays(m.value, m.key) a
+  WHERE m.value GLOB '[[{]*'
+  UNION ALL
+  SELECT c.case_id, a.* FROM cases_clean c, json_arrays(c.notes, 'notes') a
+  WHERE c.notes GLOB '{*' AND a.path <> 'notes'
+  UNION ALL
+  SELECT c.case_id, a.*
+  FROM cases_clean c, json_arrays(c.notes) n, json_arrays(n.item, 'notes[' || n.position || ']') a
+  WHERE c.notes GLOB '[[]*[[]*' AND n.path = '' AND n.kind = 'object';
+
+SELECT case_id, path, count(position) AS items FROM found GROUP BY 1, 2 ORDER BY 1, 2;
+
+SELECT case_id, path, position, kind, value, item FROM found WHERE position IS NOT NULL ORDER BY 1, 2, 3;

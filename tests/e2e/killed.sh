@@ -47,9 +47,9 @@ kill_while_writing() { # TABLE DAG ARGUMENT...
             --param warehouse=$database "${@:2}"
     ) >"$out" 2>"$err" &
     local pid=$!
-    await 30 writing "$table" || { note "the load did not begin to write" && show "$out" "$err"; }
+    await 120 writing "$table" || { note "the load did not begin to write" && show "$out" "$err"; }
     kill -KILL $pid 2>/dev/null
     wait $pid 2>/dev/null
     is "exit code of the killed one" $? 137
-    await 10 nobody_writes || note "the server goes on with the load of a client that is gone"
+    await 60 nobody_writes || note "the server goes on with the load of a client that is gone"
 }

@@ -89,6 +89,16 @@ agrees_on_cases() {
          UNION ALL SELECT newest_case.id, 0, NULL, j ->> 'notes' FROM newest_case WHERE json_type(j, '\$.notes') = 'text' ORDER BY 1, 2"
     agree "SELECT case_id, position, tag FROM case_tags ORDER BY 1, 2" \
         "SELECT newest_case.id, t.key, t.value FROM newest_case, json_each(j, '\$.tags') t ORDER BY 1, 2"
+    agree "SELECT case_id, path, items FROM case_arrays ORDER BY 1, 2" \
+        "SELECT newest_case.id, substr(t.fullkey, 3) AS p, json_array_length(t.value) FROM newest_case, json_tree(j) t
+         WHERE t.type = 'array' AND t.fullkey NOT LIKE '%[%' AND p NOT IN ('notes', 'tags') ORDER BY 1, 2"
+    agree "SELECT case_id, path, position, kind, CASE kind WHEN 'number' THEN value * 1.0 ELSE value END, json(item)
+           FROM case_items ORDER BY 1, 2, 3" \
+        "SELECT newest_case.id, substr(t.path, 3) AS p, t.key,
+                CASE t.type WHEN 'text' THEN 'string' WHEN 'integer' THEN 'number' WHEN 'real' THEN 'number' ELSE t.type END,
+                CASE t.type WHEN 'integer' THEN t.value * 1.0 ELSE t.atom END, j -> t.fullkey
+         FROM newest_case, json_tree(j) t
+         WHERE typeof(t.key) = 'integer' AND t.path NOT LIKE '%[%' AND p NOT IN ('notes', 'tags') ORDER BY 1, 2, 3"
 }
 # Queries that both databases understand and answer alike.
 tables=(
@@ -100,6 +110,9 @@ tables=(
             case_closed_reason, problems, updated_at FROM cases ORDER BY 1"
     "SELECT case_id, position, noted_at, author, note FROM case_notes ORDER BY 1, 2"
     "SELECT case_id, position, tag FROM case_tags ORDER BY 1, 2"
+    "SELECT case_id, path, items FROM case_arrays ORDER BY case_id, path"
+    "SELECT case_id, path, position, kind, value, item FROM case_items ORDER BY case_id, path, position"
+    "SELECT path, cases, items, cases_empty FROM case_array_paths ORDER BY path"
     "SELECT case_id, patient_status FROM orphan_cases ORDER BY 1"
     "SELECT case_id, case_type_name, patient_status, patient_name FROM open_cases ORDER BY 1"
     "SELECT case_id, minutes_to_close FROM time_to_close ORDER BY 1"
@@ -200,7 +213,7 @@ uri=$postgres_uri
 contents >"$scratch/undisturbed"
 for database in warehouse ${postgres_runs:+postgres}; do
     it "$database: kill -9 in the middle of the load, and a run again: the database of one undisturbed run"
-    for place in patients:whole cases:pieces case_notes:whole case_notes:pieces; do
+    for place in patients:whole cases:pieces case_notes:whole case_notes:pieces case_items:pieces; do
         table=${place%:*} commit=${place#*:}
         [ $database:$commit = postgres:pieces ] && continue
         empty $database
@@ -285,6 +298,97 @@ deliver data/z.csv data/new.ndjson
 sql_is var/warehouse.db "SELECT count(*) FROM case_notes WHERE case_id = '1'" 0
 sql_is var/warehouse.db "SELECT count(*) FROM case_tags WHERE case_id = '1'" 0
 sql_is var/warehouse.db "SELECT case_type, case_closed FROM cases WHERE case_id = '1'" "2|0"
+
+# ---- arrays that nobody declared ----
+
+array_case() { # ID UPDATED MEMBERS
+    case_line "$1" 1 '"A"' '"2023-01-01 10:00:00"' false null "$2" ",$3"
+}
+# Where they are in the record, what they are called, what is in them.
+hostile_arrays() {
+    local at="2023-01-01 12:00:00" deep='' close='' i
+    for i in $(seq 200); do deep+='{"o":' close+='}'; done
+    array_case places "$at" '"a":[1],"b":{"c":{"d":["x"]}},"notes":[{"text":"n","files":[{"f":[1]}]},"t"],"tags":[["u"]]'
+    array_case object "$at" '"notes":{"text":"one","files":["p","q"]},"tags":["v"]'
+    echo '{"case_id":"columns","case_type":[2,3],"patient_id":{"ids":["A"]},"case_datetime":["2023-01-01"],"case_closed":[],"updated_at":"2023-01-01 12:00:00"}'
+    array_case names "$at" '"a.b":[1],"a":{"b":[2]},"case_id2":[3],"\"":[4],"":[5],"\u0000":[6],"notes[0]":[7],"\u00e9":[8],"'"'"';--":[9],"tags.x":[10]'
+    array_case twice "$at" '"x":[1,2],"x":[3],"y":[],"y":[4]'
+    array_case kinds "$at" '"k":["", "a\nb", 1.50, -0, 1e400, 12345678901234567890123, true, false, null, {}, [], {"z": [ 1 ]}, "\u0000", "<script>alert(3)</script>", "'"'"'); DROP TABLE case_items;--"]'
+    array_case scalar "$at" '"s":5,"t":"[1]","u":null,"v":{},"w":{"x":"[2]"}'
+    array_case empty "$at" '"e":[],"f":{"g":[ ]}'
+    array_case deep "$at" "\"d\":$deep[7]$close"
+    array_case many "$at" "\"m\":[$(seq -s, 0 20000)]"
+    array_case long "$at" "\"$(printf 'n%.0s' {1..4000})\":[1],\"$(printf 'n%.0s' {1..4001})\":[2]"
+}
+it "every array of a case lands in a table, wherever it is and whatever it is called"
+hostile_arrays >data/arrays.ndjson
+rm var/warehouse.db*
+deliver data/p.csv data/arrays.ndjson
+arrays_of() { # CASE
+    sql var/warehouse.db "SELECT coalesce(group_concat(a, ' '), '') FROM (SELECT r.path || '@' || coalesce(i.position || '=' || i.item, '') AS a
+        FROM case_arrays r LEFT JOIN case_items i USING (case_id, path) WHERE r.case_id = '$1' ORDER BY r.path, i.position)"
+}
+is places "$(arrays_of places)" 'a@0=1 b.c.d@0="x" notes[0].files@0={"f":[1]}'
+is object "$(arrays_of object)" 'notes.files@0="p" notes.files@1="q"'
+is columns "$(arrays_of columns)" 'case_closed@ case_datetime@0="2023-01-01" case_type@0=2 case_type@1=3 patient_id.ids@0="A"'
+is names "$(arrays_of names)" '"@0=4 '"'"';--@0=9 [""]@0=5 ["\u0000"]@0=6 ["a.b"]@0=1 ["notes[0]"]@0=7 ["tags.x"]@0=10 a.b@0=2 case_id2@0=3 é@0=8'
+is twice "$(arrays_of twice)" 'x@0=1 x@1=2 x@2=3 y@0=4'
+is scalar "$(arrays_of scalar)" ''
+is empty "$(arrays_of empty)" 'e@ f.g@'
+sql_is var/warehouse.db "SELECT group_concat(kind || ':' || coalesce(value, '-'), ' ') FROM (SELECT * FROM case_items WHERE case_id = 'kinds' ORDER BY position)" \
+    "string: string:a
+b number:1.50 number:-0 number:1e400 number:12345678901234567890123 boolean:true boolean:false null:- object:- array:- object:- string:- string:<script>alert(3)</script> string:'); DROP TABLE case_items;--"
+sql_is var/warehouse.db "SELECT item FROM case_items WHERE case_id = 'kinds' AND position IN (11, 12) ORDER BY position" '{"z": [ 1 ]}
+"\u0000"'
+sql_is var/warehouse.db "SELECT length(path), substr(path, 1, 6), position, item FROM case_items WHERE case_id = 'deep'" '401|d.o.o.|0|7'
+sql_is var/warehouse.db "SELECT items FROM case_arrays WHERE case_id = 'many'" 20001
+sql_is var/warehouse.db "SELECT count(*), count(DISTINCT path), max(length(path)), sum(items) FROM case_arrays WHERE case_id = 'long'" "2|2|512|2"
+sql_is var/warehouse.db "SELECT count(*) FROM case_arrays r WHERE items <> (SELECT count(*) FROM case_items i WHERE (i.case_id, i.path) = (r.case_id, r.path))" 0
+! grep -q '<script>alert' reports/patient_cases/latest/index.html || note "the report has a script of the data"
+sql var/warehouse.db .dump | sha256sum >"$scratch/before"
+deliver data/p.csv data/arrays.ndjson
+sql var/warehouse.db .dump | sha256sum >"$scratch/after"
+same_file "$scratch/before" "$scratch/after"
+
+it "PostgreSQL gets the same of them"
+if [ -n "$postgres_runs" ]; then
+    empty postgres
+    run 0 warehouse=postgres patients=data/p.csv cases=data/arrays.ndjson
+    contents >"$scratch/wanted"
+    contents_of_postgres >"$scratch/got"
+    same_file "$scratch/wanted" "$scratch/got"
+else
+    skip "PostgreSQL is not installed"
+fi
+
+for database in warehouse ${postgres_runs:+postgres}; do
+    it "$database: a newer version takes the place of all arrays, an older one of none"
+    array_case places "2024-01-01 12:00:00" '"a":[2,1],"notes":[]' >data/new.ndjson
+    array_case places "2022-01-01 12:00:00" '"a":[9],"old":[1]' >data/old.ndjson
+    array_case empty "2024-01-01 12:00:00" '"e":[1]' >>data/new.ndjson
+    array_case many "2024-01-01 12:00:00" '"other":1' >>data/new.ndjson
+    for file in new old new; do
+        run 0 warehouse=$database patients=data/p.csv cases=data/$file.ndjson
+    done
+    chosen="case_id IN ('places', 'empty', 'many')"
+    is "the arrays" "$(ask "SELECT case_id, path, items FROM case_arrays WHERE $chosen ORDER BY 1, 2")" "empty|e|1
+places|a|2"
+    is "the items" "$(ask "SELECT case_id, path, position, item FROM case_items WHERE $chosen ORDER BY 1, 3")" "empty|e|0|1
+places|a|0|2
+places|a|1|1"
+    is "others" "$(ask "SELECT count(*) FROM case_arrays WHERE case_id = 'names'")" 10
+done
+
+it "equal versions that differ in such an array only: the same one counts, whatever the order"
+array_case eq "2024-01-01 12:00:00" '"a":[1]' >data/one.ndjson
+array_case eq "2024-01-01 12:00:00" '"a":[2]' >data/two.ndjson
+for order in "one two" "two one"; do
+    rm var/warehouse.db*
+    cat "data/${order% *}.ndjson" "data/${order#* }.ndjson" >data/both.ndjson
+    deliver data/p.csv data/both.ndjson
+    is "$order" "$(arrays_of eq)" "a@0=2"
+done
+deliver data/p.csv data/c.ndjson
 
 # ---- broken inputs ----
 
