@@ -20,7 +20,7 @@ static const struct dr_param params[] = {
       "Child rows to delete where their parent came without them: {names: [patient_id]} by dataset, or "
       "{names: {by: [patient_id], of: patients}}" },
     { "commit", DR_PARAM_STRING, 0, "whole", "whole|pieces",
-      "SQLite: all in one transaction, or many rows in pieces, between which others write and read" },
+      "All in one transaction, or many rows in pieces, between which others write and read" },
     { "ledger", DR_PARAM_BOOL, 0, "true", NULL, "Do nothing where the same rows were loaded before" },
     { 0 },
 };

@@ -470,10 +470,9 @@ struct dr_db_load {
  * NULL): how long other writers may have had to wait. Outside of a transaction. */
 DR_API DR_CHECK int32_t dr_db_load(struct dr_db *db, int32_t n, struct dr_db_load *tables,
                                    int64_t *ret_lock_us, struct dr_err *err);
-/* The same, but where a database has one writer at a time (SQLite), 1,000 rows or more that go into tables
- * that are there, by key, are committed in pieces of some milliseconds each: others read some of them before
- * the others come. The last commit notes the load; one that is killed before it is done by loading the same
- * again. */
+/* The same, but 1,000 rows or more that go into tables that are there, by key, are committed in pieces of some
+ * milliseconds each: others read some of them before the others come, but rows that belong to a parent (scope_of)
+ * with it. The last commit notes the load; one that is killed before it is done by loading the same again. */
 DR_API DR_CHECK int32_t dr_db_load_in_pieces(struct dr_db *db, int32_t n, struct dr_db_load *tables,
                                              int64_t *ret_lock_us, struct dr_err *err);
 /* ---- JSON -------------------------------------------------------------------- */

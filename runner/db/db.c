@@ -95,6 +95,15 @@ void dr_db_tell(const struct dr_db *db, const char *format, ...)
         db->tell(db->tell_ctx, dr_buf_cstr(&text));
 }
 
+const char *dr_db_placeholders(const struct dr_db *db, struct dr_buf *b, const char *sql)
+{
+    dr_buf_puts(b, sql);
+    for (size_t i = 0; i < b->n; i++)
+        if (b->p[i] == '?')
+            b->p[i] = db->driver->dialect->placeholder;
+    return dr_buf_cstr(b);
+}
+
 int32_t dr_db_run(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
                   int64_t *ret_changed, struct dr_err *err)
 {

@@ -53,8 +53,14 @@ struct dr_dialect {
     /* Of a load; NULL where tables are not filled beside. How many tables are named ?1 and made by the
      * statement ?2, with nothing hanging on them; the names of those that are filled beside. */
     const char *alone_sql, *beside_sql;
-    bool fills_beside; /* writers wait for each other, so that large tables are filled piece by piece; */
-    const char *before_pieces, *between_pieces, *after_pieces; /* statements around these */
+    bool fills_beside; /* writers wait for each other, so that large tables are filled piece by piece, */
+    int64_t piece_us;  /* each of about so long; */
+    const char *before_load, *after_load;                      /* queries around a load, or NULL */
+    const char *before_pieces, *between_pieces, *after_pieces; /* statements around these, or NULL */
+    /* Whether the load of token ?1 lives on another connection (a number), and a sign of it that ends with
+     * this one; NULL: what base/sqlite.h has for that. */
+    const char *other_lives_sql, *show_life_sql;
+    bool staging_copies; /* what is attached is a copy, which stays when a transaction is rolled back */
     /* Give a table another name, and the index of its primary key with it. */
     void (*put_rename)(struct dr_buf *b, const char *from, const char *to, bool keyed);
     const char *(*column_type)(const struct dr_column *c);
@@ -127,6 +133,8 @@ void dr_db_limit_time(struct dr_db *db, int64_t us);
 void dr_db_on_wait(struct dr_db *db, void (*tell)(void *ctx, const char *text), void *ctx);
 void dr_db_tell(const struct dr_db *db, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* "... ?1 ..." with the placeholders of the database; it must have no other question marks. */
+const char *dr_db_placeholders(const struct dr_db *db, struct dr_buf *b, const char *sql);
 /* Shorter ways to driver->run. */
 int32_t dr_db_run(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
                   int64_t *ret_changed, struct dr_err *err);

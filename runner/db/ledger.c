@@ -41,28 +41,18 @@ int32_t dr_ledger_make(struct dr_db *db, struct dr_err *err)
     return db->driver->exec(db, dr_buf_cstr(&sql), err);
 }
 
-/* "... ?1 ..." with the placeholders of the dialect. */
-static const char *with_placeholders(const struct dr_db *db, struct dr_buf *b, const char *sql)
-{
-    dr_buf_puts(b, sql);
-    for (size_t i = 0; i < b->n; i++)
-        if (b->p[i] == '?')
-            b->p[i] = db->driver->dialect->placeholder;
-    return dr_buf_cstr(b);
-}
-
 static int32_t run(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
                    struct dr_err *err)
 {
     DR_AUTO_BUF b = { 0 };
-    return dr_db_run(db, with_placeholders(db, &b, sql), n, values, NULL, err);
+    return dr_db_run(db, dr_db_placeholders(db, &b, sql), n, values, NULL, err);
 }
 
 static int32_t number(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
                       int64_t *ret, struct dr_err *err)
 {
     DR_AUTO_BUF b = { 0 };
-    return dr_db_number(db, with_placeholders(db, &b, sql), n, values, ret, err);
+    return dr_db_number(db, dr_db_placeholders(db, &b, sql), n, values, ret, err);
 }
 
 int32_t dr_ledger_last(struct dr_db *db, const struct dr_load_table *t, int64_t *ret, struct dr_err *err)
@@ -91,9 +81,9 @@ static int32_t read_refusals(struct dr_db *db, struct dr_load_table *t, int64_t 
     struct dr_table *rows = NULL;
     struct dr_db_value values[] = { dr_db_int(load) };
     DR_TRY(db->driver->run(db,
-                           with_placeholders(db, &b,
-                                             "SELECT row_number, reason FROM dagrun_refused"
-                                             " WHERE load_number = ?1 ORDER BY row_number"),
+                           dr_db_placeholders(db, &b,
+                                              "SELECT row_number, reason FROM dagrun_refused"
+                                              " WHERE load_number = ?1 ORDER BY row_number"),
                            1, values, &rows, NULL, err));
     t->n_refusals = 0;
     for (int32_t k = 0; rows->rows && k < rows->columns[0]->n; k++) {
@@ -143,7 +133,7 @@ int32_t dr_ledger_made(struct dr_db *db, const char *table, struct dr_arena *a, 
         return DR_OK;
     struct dr_db_value values[] = { dr_db_text(table) };
     DR_TRY(db->driver->run(
-        db, with_placeholders(db, &b, "SELECT made_by FROM dagrun_table WHERE table_name = ?1"), 1, values,
+        db, dr_db_placeholders(db, &b, "SELECT made_by FROM dagrun_table WHERE table_name = ?1"), 1, values,
         &rows, NULL, err));
     if (rows->rows) {
         struct dr_str made_by = dr_array_str(rows->columns[0]->chunk[0], 0);

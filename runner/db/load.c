@@ -32,11 +32,13 @@ int32_t dr_load_in_table(const struct dr_load_table *t, int32_t rc, struct dr_er
 static int32_t stage(struct dr_load *l, struct dr_load_table *t, struct dr_err *err)
 {
     char name[32];
-    if (t->skip)
+    if (t->skip || t->staged)
         return DR_OK;
     DR_TRY(dr_load_settle_rows(l->db->driver->dialect, t, err));
     dr_load_temp_name(t, DR_LOAD_STAGE, name);
-    return l->db->driver->attach(l->db, name, t->rows, t->row_name, err);
+    DR_TRY(l->db->driver->attach(l->db, name, t->rows, t->row_name, err));
+    t->staged = l->db->driver->dialect->staging_copies;
+    return DR_OK;
 }
 
 /* What a connection that goes on should not carry along, and a database not keep. */
@@ -126,7 +128,7 @@ static void forget_beside(struct dr_load *l, bool done)
 static bool wants_pieces(const struct dr_load *l)
 {
     int64_t rows = 0;
-    if (!l->may_use_pieces || l->pieces_written || l->inside || !l->db->driver->dialect->fills_beside)
+    if (!l->may_use_pieces || l->pieces_written || l->inside)
         return false;
     for (int32_t i = 0; i < l->n; i++)
         rows += dr_load_rows_for_pieces(&l->tables[i]);
@@ -156,18 +158,6 @@ static int32_t mark_unfinished(struct dr_load *l, struct dr_err *err)
     return rc;
 }
 
-static int32_t write_pieces(struct dr_load *l, struct dr_err *err)
-{
-    for (int32_t i = 0; i < l->n; i++)
-        DR_TRY(dr_load_in_table(&l->tables[i],
-                                dr_load_apply_in_pieces(l->db, &l->tables[i], &l->lock_us, err), err));
-    for (int32_t i = l->n - 1; i >= 0; i--)
-        DR_TRY(dr_load_in_table(&l->tables[i],
-                                dr_load_delete_in_pieces(l->db, &l->tables[i], &l->lock_us, err), err));
-    l->pieces_written = true;
-    return DR_OK;
-}
-
 /* How many rows were written shows when they are compared again. */
 static void count_pieces(struct dr_load *l, int sign)
 {
@@ -187,7 +177,8 @@ static int32_t commit_in_pieces(struct dr_load *l, struct dr_err *err)
     int32_t rc = mark_unfinished(l, err);
     if (!rc) {
         count_pieces(l, 1);
-        rc = write_pieces(l, err);
+        rc = dr_load_write_in_pieces(l, err);
+        l->pieces_written = !rc;
     }
     return rc == DR_EBUSY && ++l->overtaken < OVERTAKEN_MAX ? DR_OK : rc;
 }
@@ -343,6 +334,11 @@ static void load_done(struct dr_load *l)
     dr_arena_done(&l->arena);
 }
 
+static int32_t query(struct dr_db *db, const char *sql, struct dr_err *err)
+{
+    return sql ? dr_db_run(db, sql, 0, NULL, NULL, err) : DR_OK;
+}
+
 static int32_t load(struct dr_db *db, int32_t n, struct dr_db_load *tables, bool may_use_pieces,
                     int64_t *ret_lock_us, struct dr_err *err)
 {
@@ -356,9 +352,11 @@ static int32_t load(struct dr_db *db, int32_t n, struct dr_db_load *tables, bool
     if (db->driver->in_transaction(db))
         return dr_fail(err, DR_EINPUT,
                        "a load is a transaction of its own; commit the one that is open first");
+    DR_TRY(query(db, db->driver->dialect->before_load, err));
     int32_t rc = load_all(&l, tables, err);
     unstage(&l);
     load_done(&l);
+    (void)query(db, db->driver->dialect->after_load, NULL);
     if (!rc && ret_lock_us)
         *ret_lock_us = l.lock_us;
     return rc;

@@ -1,7 +1,8 @@
 /* load.h - what the files of the loader share: load.c (the phases), load_plan.c (what is to be done
  * with each table), load_rows.c (which rows), load_sql.c (which statements), load_compare.c (what is
  * new, differs, is gone), load_beside.c (new tables), load_pieces.c (rows committed in pieces),
- * load_write.c (the transaction), ledger.c (what was loaded before). Layer: db. */
+ * load_sql_pieces.c (their statements), load_write.c (the transaction), ledger.c (what was loaded before).
+ * Layer: db. */
 #ifndef DR_DB_LOAD_H
 #define DR_DB_LOAD_H
 #include "base/hash.h"
@@ -45,6 +46,8 @@ struct dr_load_table {
         int64_t inserted, updated, deleted; /* rows, in pieces before the load's own transaction */
     } done;
     bool keyless_gone; /* rows that are there without a whole key are to go */
+    bool in_family;    /* its rows are committed with their parents */
+    bool staged;       /* as they are now */
     bool skip;
 };
 
@@ -86,6 +89,8 @@ int32_t dr_load_fail_refused(const struct dr_load *l, int32_t rc, struct dr_err 
 /* Compare the rows with those that are there: what is new, differs, is to go; the spec's counts. A row
  * that is refused here ends the pass: what follows could not read it either. */
 int32_t dr_load_compare(struct dr_load *l, struct dr_load_table *t, struct dr_err *err);
+/* Have the database count one of the temporary tables, where it needs that to join them well. */
+int32_t dr_load_analyze(struct dr_load *l, const struct dr_load_table *t, int which, struct dr_err *err);
 /* Of the rows that are to go, all or those without a whole key. */
 int32_t dr_load_count_gone(struct dr_load *l, const struct dr_load_table *t, bool keyless, int64_t *ret,
                            struct dr_err *err);
@@ -117,7 +122,15 @@ int32_t dr_load_give_refused(struct dr_load_table *t, struct dr_err *err);
 void dr_load_hash(const struct dr_load_table *t, char ret[DR_HASH_HEX]);
 
 /* ---- load_sql.c: the statements; ?1 and ?2 are the first and last staged row ---- */
-enum { DR_LOAD_STAGE, DR_LOAD_TODO, DR_LOAD_PARENTS, DR_LOAD_GONE };
+enum {
+    DR_LOAD_STAGE,
+    DR_LOAD_TODO,
+    DR_LOAD_PARENTS,
+    DR_LOAD_GONE,
+    DR_LOAD_FAMILIES,
+    DR_LOAD_WORK,
+    DR_LOAD_LEAVE
+};
 void dr_load_temp_name(const struct dr_load_table *t, int which, char ret[32]);
 bool dr_load_keyed(const struct dr_load_table *t);          /* rows are matched by key */
 bool dr_load_deletes_by_key(const struct dr_load_table *t); /* some of what is there may go */
@@ -131,17 +144,40 @@ void dr_load_sql_create(const struct dr_dialect *d, const struct dr_load_table *
                         const char *name, struct dr_buf *b);
 void dr_load_sql_make_todo(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_make_parents(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
-void dr_load_sql_index_parents(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+/* An index of n columns called c0, c1, ... of one of the temporary tables. */
+void dr_load_sql_index(const struct dr_dialect *d, const struct dr_load_table *t, int which, int32_t n,
+                       struct dr_buf *b);
 void dr_load_sql_classify(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_make_gone(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 /* How many rows are to go, and how many of them have no whole key. */
 void dr_load_sql_count_gone(const struct dr_dialect *d, const struct dr_load_table *t, bool keyless,
                             struct dr_buf *b);
-void dr_load_sql_apply(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+/* Insert or update rows to do; DR_LOAD_WORK: those of the families ?1 to ?2. */
+void dr_load_sql_apply(const struct dr_dialect *d, const struct dr_load_table *t, int which,
+                       struct dr_buf *b);
 void dr_load_sql_delete(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+/* What these statements are made of, with the aliases t for the target, s for staged rows. */
+void dr_load_sql_put_temp(const struct dr_dialect *d, const struct dr_load_table *t, int which,
+                          struct dr_buf *b);
+void dr_load_sql_put_target(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+void dr_load_sql_put_column(struct dr_buf *b, const char *alias, const char *name);
+void dr_load_sql_put_staged(const struct dr_dialect *d, const struct dr_load_table *t, const char *column,
+                            struct dr_buf *b);
+void dr_load_sql_put_numbered(int32_t n, const char *prefix, struct dr_buf *b); /* c0, c1, ... */
+
+/* ---- load_sql_pieces.c ---- */
 /* The last of the next ?2 rows to do from row ?1 on. */
 void dr_load_sql_next_todo(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
-/* Of the rows that are to go, those that have a whole key, from number ?1 to ?2. */
+/* Number what there is to do for a parent (the first of n tables) and for what belongs to it (the others). */
+void dr_load_sql_make_families(const struct dr_dialect *d, int32_t n, const struct dr_load_table *tables,
+                               struct dr_buf *b);
+/* A table's rows to do, by the families of the table `of`. */
+void dr_load_sql_make_work(const struct dr_dialect *d, const struct dr_load_table *t,
+                           const struct dr_load_table *of, struct dr_buf *b);
+/* Its rows that are to go, likewise; `of` NULL: numbered one by one. */
+void dr_load_sql_make_leave(const struct dr_dialect *d, const struct dr_load_table *t,
+                            const struct dr_load_table *of, struct dr_buf *b);
+/* Delete them, those that have a whole key, of the numbers ?1 to ?2. */
 void dr_load_sql_delete_range(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 
 /* ---- load_beside.c ---- */
@@ -164,12 +200,8 @@ void dr_load_remove_replaced(struct dr_db *db, const struct dr_load_table *t, in
 /* How many rows of a table, which is classified, could be written in pieces; and whether so many should. */
 int64_t dr_load_rows_for_pieces(const struct dr_load_table *t);
 bool dr_load_worth_pieces(int64_t rows);
-/* Those that there are to do, or to go. Rows that the database refuses stay as they are. *longest_us is
- * raised to how long the lock was held. */
-int32_t dr_load_apply_in_pieces(struct dr_db *db, const struct dr_load_table *t, int64_t *longest_us,
-                                struct dr_err *err);
-int32_t dr_load_delete_in_pieces(struct dr_db *db, struct dr_load_table *t, int64_t *longest_us,
-                                 struct dr_err *err);
+/* All of them, of all tables, as far as the database does not refuse them. */
+int32_t dr_load_write_in_pieces(struct dr_load *l, struct dr_err *err);
 
 /* ---- ledger.c ---- */
 /* Whether the ledger has this load already; then its refusals are read back. */

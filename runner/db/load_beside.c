@@ -94,7 +94,7 @@ void dr_load_stay_in_place(struct dr_db *db, struct dr_load_table *t, int64_t *l
 static int32_t write_rows(struct dr_pieces *p, const struct dr_load_table *t, struct dr_err *err)
 {
     DR_AUTO_BUF sql = { 0 };
-    dr_load_sql_apply(p->db->driver->dialect, t, &sql);
+    dr_load_sql_apply(p->db->driver->dialect, t, DR_LOAD_TODO, &sql);
     for (int64_t first = 1, next; first <= t->rows->rows; first = next) {
         next = first + p->rows;
         struct dr_db_value range[] = { dr_db_int(first), dr_db_int(next - 1) };

@@ -75,7 +75,7 @@ static int32_t exec_made(struct dr_load *l, const struct dr_load_table *t,
     return sql.n ? l->db->driver->exec(l->db, dr_buf_cstr(&sql), err) : DR_OK;
 }
 
-static int32_t analyze(struct dr_load *l, const struct dr_load_table *t, int which, struct dr_err *err)
+int32_t dr_load_analyze(struct dr_load *l, const struct dr_load_table *t, int which, struct dr_err *err)
 {
     const struct dr_dialect *d = l->db->driver->dialect;
     DR_AUTO_BUF sql = { 0 };
@@ -93,8 +93,10 @@ static int32_t find_parents(struct dr_load *l, struct dr_load_table *t, struct d
         return DR_OK;
     t->shares->parents_known = true;
     DR_TRY(exec_made(l, t, dr_load_sql_make_parents, err));
-    DR_TRY(exec_made(l, t, dr_load_sql_index_parents, err));
-    return analyze(l, t, DR_LOAD_PARENTS, err);
+    DR_AUTO_BUF index = { 0 };
+    dr_load_sql_index(l->db->driver->dialect, t, DR_LOAD_PARENTS, t->spec->n_scope, &index);
+    DR_TRY(l->db->driver->exec(l->db, dr_buf_cstr(&index), err));
+    return dr_load_analyze(l, t, DR_LOAD_PARENTS, err);
 }
 
 static int32_t count_todo(struct dr_load *l, struct dr_load_table *t, struct dr_err *err)
@@ -126,7 +128,7 @@ static int32_t find_gone(struct dr_load *l, struct dr_load_table *t, struct dr_e
 {
     int64_t keyless;
     DR_TRY(exec_made(l, t, dr_load_sql_make_gone, err));
-    DR_TRY(analyze(l, t, DR_LOAD_GONE, err));
+    DR_TRY(dr_load_analyze(l, t, DR_LOAD_GONE, err));
     DR_TRY(dr_load_count_gone(l, t, true, &keyless, err));
     t->keyless_gone = keyless > 0;
     return dr_load_count_gone(l, t, false, &t->gone, err);
@@ -143,7 +145,7 @@ int32_t dr_load_compare(struct dr_load *l, struct dr_load_table *t, struct dr_er
     DR_TRY(dr_load_run_rows(l, t, dr_buf_cstr(&sql), 1, t->rows->rows, err));
     if (t->n_refusals > before)
         return DR_OK;
-    DR_TRY(analyze(l, t, DR_LOAD_TODO, err));
+    DR_TRY(dr_load_analyze(l, t, DR_LOAD_TODO, err));
     DR_TRY(count_todo(l, t, err));
     if (t->spec->n_scope && !t->parent)
         DR_TRY(find_parents(l, t, err));

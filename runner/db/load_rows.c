@@ -33,6 +33,7 @@ static int32_t keep_rows(struct dr_load_table *t, const uint8_t *bits, struct dr
     t->source = rows;
     dr_table_unref(t->rows);
     t->rows = kept;
+    t->staged = false;
     return DR_OK;
 }
 

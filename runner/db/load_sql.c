@@ -8,26 +8,27 @@
 
 void dr_load_temp_name(const struct dr_load_table *t, int which, char ret[32])
 {
-    static const char *const words[] = { "stage", "todo", "parents", "gone" };
+    static const char *const words[] = { "stage", "todo", "parents", "gone", "families", "work", "leave" };
     snprintf(ret, 32, "dagrun_%s_%d", words[which],
              (int)(which == DR_LOAD_PARENTS ? t->shares->number : t->number));
 }
 
 /* temp.dagrun_stage_0 */
-static void put_temp(const struct dr_dialect *d, const struct dr_load_table *t, int which, struct dr_buf *b)
+void dr_load_sql_put_temp(const struct dr_dialect *d, const struct dr_load_table *t, int which,
+                          struct dr_buf *b)
 {
     char name[32];
     dr_load_temp_name(t, which, name);
     dr_buf_printf(b, "%s.%s", d->temp_schema, name);
 }
 
-static void put_target(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+void dr_load_sql_put_target(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
 {
     dr_buf_puts(b, d->main_schema);
     dr_buf_put_sql_ident(b, dr_str_of(t->beside ? t->beside : t->spec->name));
 }
 
-static void put_column(struct dr_buf *b, const char *alias, const char *name)
+void dr_load_sql_put_column(struct dr_buf *b, const char *alias, const char *name)
 {
     dr_buf_printf(b, "%s.", alias);
     dr_buf_put_sql_ident(b, dr_str_of(name));
@@ -114,10 +115,10 @@ const char *dr_load_target_type(const struct dr_load_table *t, const char *colum
     return c ? c->type : NULL;
 }
 
-static void put_staged(const struct dr_dialect *d, const struct dr_load_table *t, const char *alias,
-                       const char *column, struct dr_buf *b)
+void dr_load_sql_put_staged(const struct dr_dialect *d, const struct dr_load_table *t, const char *column,
+                            struct dr_buf *b)
 {
-    d->put_staged(b, alias, column, dr_load_target_type(t, column));
+    d->put_staged(b, "s", column, dr_load_target_type(t, column));
 }
 
 /* t.k = s.k AND ... */
@@ -125,9 +126,9 @@ static void put_same_key(const struct dr_dialect *d, const struct dr_load_table 
 {
     for (int32_t k = 0; k < t->n_keys; k++) {
         dr_buf_puts(b, k ? " AND " : "");
-        put_column(b, "t", t->keys[k]);
+        dr_load_sql_put_column(b, "t", t->keys[k]);
         dr_buf_puts(b, " = ");
-        put_staged(d, t, "s", t->keys[k], b);
+        dr_load_sql_put_staged(d, t, t->keys[k], b);
     }
 }
 
@@ -144,11 +145,11 @@ static void put_differs(const struct dr_dialect *d, const struct dr_load_table *
         dr_buf_puts(b, n++ ? " OR " : "(");
         DR_AUTO_BUF left = { 0 };
         DR_AUTO_BUF right = { 0 };
-        put_column(&left, "t", name);
+        dr_load_sql_put_column(&left, "t", name);
         if (dr_streq(alias, "s"))
-            put_staged(d, t, "s", name, &right);
+            dr_load_sql_put_staged(d, t, name, &right);
         else
-            put_column(&right, alias, name);
+            dr_load_sql_put_column(&right, alias, name);
         d->put_distinct(b, dr_buf_cstr(&left), dr_buf_cstr(&right), type);
     }
     dr_buf_puts(b, n ? ")" : "1 = 0");
@@ -162,7 +163,7 @@ static void put_newer(const struct dr_dialect *d, const struct dr_load_table *t,
     if (!column || t->spec->mode != DR_LOAD_UPSERT)
         return;
     dr_buf_puts(b, "(");
-    put_column(b, "t", column);
+    dr_load_sql_put_column(b, "t", column);
     dr_buf_puts(b, " IS NULL OR ");
     d->put_ordered(b, alias, column, dr_load_target_type(t, column));
     dr_buf_puts(b, " > ");
@@ -175,29 +176,30 @@ static void put_newer(const struct dr_dialect *d, const struct dr_load_table *t,
 void dr_load_sql_make_todo(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
 {
     dr_buf_puts(b, "DROP TABLE IF EXISTS ");
-    put_temp(d, t, DR_LOAD_TODO, b);
+    dr_load_sql_put_temp(d, t, DR_LOAD_TODO, b);
     dr_buf_puts(b, "; CREATE TABLE ");
-    put_temp(d, t, DR_LOAD_TODO, b);
+    dr_load_sql_put_temp(d, t, DR_LOAD_TODO, b);
     dr_buf_printf(b, " (row_number %s PRIMARY KEY, is_new %s NOT NULL)", d->int_type, d->int_type);
 }
 
 /* c0, c1, ...: the columns of the tables of parents and of what is gone */
-static void put_numbered(int32_t n, struct dr_buf *b)
+void dr_load_sql_put_numbered(int32_t n, const char *prefix, struct dr_buf *b)
 {
     for (int32_t i = 0; i < n; i++)
-        dr_buf_printf(b, "%sc%d", i ? ", " : "", (int)i);
+        dr_buf_printf(b, "%s%sc%d", i ? ", " : "", prefix, (int)i);
 }
 
 /* Without it, SQLite would read all parents once for each row that is asked for one. */
-void dr_load_sql_index_parents(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+void dr_load_sql_index(const struct dr_dialect *d, const struct dr_load_table *t, int which, int32_t n,
+                       struct dr_buf *b)
 {
     char name[32];
-    dr_load_temp_name(t, DR_LOAD_PARENTS, name);
+    dr_load_temp_name(t, which, name);
     if (d->index_has_schema)
         dr_buf_printf(b, "CREATE INDEX %s.%s_index ON %s (", d->temp_schema, name, name);
     else
         dr_buf_printf(b, "CREATE INDEX %s_index ON %s.%s (", name, d->temp_schema, name);
-    put_numbered(t->spec->n_scope, b);
+    dr_load_sql_put_numbered(n, "", b);
     dr_buf_puts(b, ")");
 }
 
@@ -207,27 +209,27 @@ void dr_load_sql_make_parents(const struct dr_dialect *d, const struct dr_load_t
 {
     const struct dr_load_table *from = t->parent ? t->parent : t;
     dr_buf_puts(b, "DROP TABLE IF EXISTS ");
-    put_temp(d, t, DR_LOAD_PARENTS, b);
+    dr_load_sql_put_temp(d, t, DR_LOAD_PARENTS, b);
     dr_buf_puts(b, "; CREATE TABLE ");
-    put_temp(d, t, DR_LOAD_PARENTS, b);
+    dr_load_sql_put_temp(d, t, DR_LOAD_PARENTS, b);
     dr_buf_puts(b, " AS SELECT DISTINCT ");
     for (int32_t i = 0; i < t->spec->n_scope; i++) {
         dr_buf_puts(b, i ? ", " : "");
-        put_staged(d, from, "s", t->spec->scope[i], b);
+        dr_load_sql_put_staged(d, from, t->spec->scope[i], b);
         dr_buf_printf(b, " AS c%d", (int)i);
     }
     dr_buf_puts(b, " FROM ");
-    put_temp(d, from, DR_LOAD_STAGE, b);
+    dr_load_sql_put_temp(d, from, DR_LOAD_STAGE, b);
     dr_buf_puts(b, " AS s");
     const char *newer = from->spec->newer_wins;
     if (!t->parent || !newer || !dr_load_keyed(from) || from->make || from->n_target == 0)
         return;
     dr_buf_puts(b, " LEFT JOIN ");
-    put_target(d, from, b);
+    dr_load_sql_put_target(d, from, b);
     dr_buf_puts(b, " AS t ON ");
     put_same_key(d, from, b);
     dr_buf_puts(b, " WHERE ");
-    put_column(b, "t", newer);
+    dr_load_sql_put_column(b, "t", newer);
     dr_buf_puts(b, " IS NULL OR ");
     d->put_ordered(b, "s", newer, dr_load_target_type(from, newer));
     dr_buf_puts(b, " >= ");
@@ -242,14 +244,14 @@ static void put_has_parent(const struct dr_dialect *d, const struct dr_load_tabl
     for (int32_t i = 0; i < t->spec->n_scope; i++) {
         dr_buf_puts(b, i ? ", " : "(");
         if (dr_streq(alias, "s"))
-            put_staged(d, t, "s", t->spec->scope[i], b);
+            dr_load_sql_put_staged(d, t, t->spec->scope[i], b);
         else
-            put_column(b, alias, t->spec->scope[i]);
+            dr_load_sql_put_column(b, alias, t->spec->scope[i]);
     }
     dr_buf_puts(b, ") IN (SELECT ");
-    put_numbered(t->spec->n_scope, b);
+    dr_load_sql_put_numbered(t->spec->n_scope, "", b);
     dr_buf_puts(b, " FROM ");
-    put_temp(d, t, DR_LOAD_PARENTS, b);
+    dr_load_sql_put_temp(d, t, DR_LOAD_PARENTS, b);
     dr_buf_puts(b, ")");
 }
 
@@ -263,21 +265,21 @@ void dr_load_sql_classify(const struct dr_dialect *d, const struct dr_load_table
 {
     bool compare = dr_load_keyed(t) && t->n_target > 0 && !t->make;
     dr_buf_puts(b, "INSERT INTO ");
-    put_temp(d, t, DR_LOAD_TODO, b);
+    dr_load_sql_put_temp(d, t, DR_LOAD_TODO, b);
     dr_buf_printf(b, " SELECT s.%s, ", t->row_name);
     if (compare) {
         dr_buf_puts(b, "CASE WHEN ");
-        put_column(b, "t", t->keys[0]);
+        dr_load_sql_put_column(b, "t", t->keys[0]);
         dr_buf_puts(b, " IS NULL THEN 1 ELSE 0 END");
     } else {
         dr_buf_puts(b, "1");
     }
     dr_buf_puts(b, " FROM ");
-    put_temp(d, t, DR_LOAD_STAGE, b);
+    dr_load_sql_put_temp(d, t, DR_LOAD_STAGE, b);
     dr_buf_puts(b, " AS s");
     if (compare) {
         dr_buf_puts(b, " LEFT JOIN ");
-        put_target(d, t, b);
+        dr_load_sql_put_target(d, t, b);
         dr_buf_puts(b, " AS t ON ");
         put_same_key(d, t, b);
     }
@@ -290,7 +292,7 @@ void dr_load_sql_classify(const struct dr_dialect *d, const struct dr_load_table
     if (!compare)
         return;
     dr_buf_puts(b, " AND (");
-    put_column(b, "t", t->keys[0]);
+    dr_load_sql_put_column(b, "t", t->keys[0]);
     dr_buf_puts(b, " IS NULL");
     if (!t->spec->insert_only) {
         dr_buf_puts(b, " OR (");
@@ -318,7 +320,7 @@ static void put_update(const struct dr_dialect *d, const struct dr_load_table *t
         dr_buf_puts(b, n++ ? ", " : "UPDATE SET ");
         dr_buf_put_sql_ident(b, dr_str_of(t->rows->names[i]));
         dr_buf_puts(b, " = ");
-        put_column(b, "excluded", t->rows->names[i]);
+        dr_load_sql_put_column(b, "excluded", t->rows->names[i]);
     }
     if (n == 0) {
         dr_buf_puts(b, "NOTHING");
@@ -330,10 +332,10 @@ static void put_update(const struct dr_dialect *d, const struct dr_load_table *t
     put_differs(d, t, "excluded", b);
 }
 
-void dr_load_sql_apply(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+void dr_load_sql_apply(const struct dr_dialect *d, const struct dr_load_table *t, int which, struct dr_buf *b)
 {
     dr_buf_puts(b, "INSERT INTO ");
-    put_target(d, t, b);
+    dr_load_sql_put_target(d, t, b);
     dr_buf_puts(b, " AS t (");
     for (int32_t i = 0; i < t->rows->n; i++) {
         dr_buf_puts(b, i ? ", " : "");
@@ -342,41 +344,46 @@ void dr_load_sql_apply(const struct dr_dialect *d, const struct dr_load_table *t
     dr_buf_puts(b, ") SELECT ");
     for (int32_t i = 0; i < t->rows->n; i++) {
         dr_buf_puts(b, i ? ", " : "");
-        put_staged(d, t, "s", t->rows->names[i], b);
+        dr_load_sql_put_staged(d, t, t->rows->names[i], b);
     }
     dr_buf_puts(b, " FROM ");
-    put_temp(d, t, DR_LOAD_TODO, b);
+    dr_load_sql_put_temp(d, t, which, b);
     dr_buf_puts(b, " AS d JOIN ");
-    put_temp(d, t, DR_LOAD_STAGE, b);
+    dr_load_sql_put_temp(d, t, DR_LOAD_STAGE, b);
     dr_buf_printf(b, " AS s ON s.%s = d.row_number WHERE ", t->row_name);
-    put_range(d, "d", "row_number", b);
+    put_range(d, "d", which == DR_LOAD_WORK ? "family" : "row_number", b);
     dr_buf_puts(b, " ORDER BY d.row_number");
     if (dr_load_keyed(t))
         put_update(d, t, b);
 }
 
-/* The keys of the rows that the table should no longer hold. */
+/* The keys of the rows that the table should no longer hold, and whose they are. */
 void dr_load_sql_make_gone(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
 {
     dr_buf_puts(b, "DROP TABLE IF EXISTS ");
-    put_temp(d, t, DR_LOAD_GONE, b);
+    dr_load_sql_put_temp(d, t, DR_LOAD_GONE, b);
     dr_buf_puts(b, "; CREATE TABLE ");
-    put_temp(d, t, DR_LOAD_GONE, b);
+    dr_load_sql_put_temp(d, t, DR_LOAD_GONE, b);
     dr_buf_puts(b, " AS SELECT ");
     for (int32_t k = 0; k < t->n_keys; k++) {
         dr_buf_puts(b, k ? ", " : "");
-        put_column(b, "t", t->keys[k]);
+        dr_load_sql_put_column(b, "t", t->keys[k]);
         dr_buf_printf(b, " AS c%d", (int)k);
     }
+    for (int32_t i = 0; i < t->spec->n_scope; i++) {
+        dr_buf_puts(b, ", ");
+        dr_load_sql_put_column(b, "t", t->spec->scope[i]);
+        dr_buf_printf(b, " AS of_c%d", (int)i);
+    }
     dr_buf_puts(b, " FROM ");
-    put_target(d, t, b);
+    dr_load_sql_put_target(d, t, b);
     dr_buf_puts(b, " AS t WHERE ");
     if (t->spec->n_scope) {
         put_has_parent(d, t, "t", b);
         dr_buf_puts(b, " AND ");
     }
     dr_buf_puts(b, "NOT EXISTS (SELECT 1 FROM ");
-    put_temp(d, t, DR_LOAD_STAGE, b);
+    dr_load_sql_put_temp(d, t, DR_LOAD_STAGE, b);
     dr_buf_puts(b, " AS s WHERE ");
     put_same_key(d, t, b);
     dr_buf_puts(b, ")");
@@ -388,9 +395,9 @@ void dr_load_sql_count_gone(const struct dr_dialect *d, const struct dr_load_tab
 {
     dr_buf_puts(b, "SELECT count(*) FROM ");
     if (dr_load_keyed(t))
-        put_temp(d, t, DR_LOAD_GONE, b);
+        dr_load_sql_put_temp(d, t, DR_LOAD_GONE, b);
     else
-        put_target(d, t, b);
+        dr_load_sql_put_target(d, t, b);
     for (int32_t k = 0; k < t->n_keys && keyless; k++)
         dr_buf_printf(b, "%s c%d IS NULL", k ? " OR" : " WHERE", (int)k);
 }
@@ -400,16 +407,16 @@ static void put_is_gone(const struct dr_dialect *d, const struct dr_load_table *
 {
     for (int32_t k = 0; k < t->n_keys; k++) {
         dr_buf_puts(b, k ? ", " : "(");
-        put_column(b, "t", t->keys[k]);
+        dr_load_sql_put_column(b, "t", t->keys[k]);
     }
     dr_buf_puts(b, ") IN (SELECT ");
-    put_numbered(t->n_keys, b);
+    dr_load_sql_put_numbered(t->n_keys, "", b);
     dr_buf_puts(b, " FROM ");
-    put_temp(d, t, DR_LOAD_GONE, b);
+    dr_load_sql_put_temp(d, t, DR_LOAD_GONE, b);
     dr_buf_puts(b, ")");
     for (int32_t k = 0; k < t->n_keys && t->keyless_gone; k++) {
         dr_buf_puts(b, " OR ");
-        put_column(b, "t", t->keys[k]);
+        dr_load_sql_put_column(b, "t", t->keys[k]);
         dr_buf_puts(b, " IS NULL");
     }
 }
@@ -421,7 +428,7 @@ void dr_load_sql_delete(const struct dr_dialect *d, const struct dr_load_table *
     if (!by_key && (dr_load_keyed(t) || t->make || (t->spec->mode != DR_LOAD_REPLACE && !scoped)))
         return;
     dr_buf_puts(b, "DELETE FROM ");
-    put_target(d, t, b);
+    dr_load_sql_put_target(d, t, b);
     dr_buf_puts(b, " AS t");
     if (by_key) {
         dr_buf_puts(b, " WHERE (");
@@ -432,32 +439,4 @@ void dr_load_sql_delete(const struct dr_dialect *d, const struct dr_load_table *
         dr_buf_puts(b, by_key ? " AND " : " WHERE ");
         put_has_parent(d, t, "t", b);
     }
-}
-
-/* ---- in pieces ------------------------------------------------------------------------- */
-
-void dr_load_sql_next_todo(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
-{
-    dr_buf_puts(b, "SELECT max(row_number) FROM (SELECT row_number FROM ");
-    put_temp(d, t, DR_LOAD_TODO, b);
-    dr_buf_printf(b, " WHERE row_number >= %c1 ORDER BY row_number LIMIT %c2) AS d", d->placeholder,
-                  d->placeholder);
-}
-
-void dr_load_sql_delete_range(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
-{
-    dr_buf_puts(b, "DELETE FROM ");
-    put_target(d, t, b);
-    dr_buf_puts(b, " AS t WHERE ");
-    for (int32_t k = 0; k < t->n_keys; k++) {
-        dr_buf_puts(b, k ? ", " : "(");
-        put_column(b, "t", t->keys[k]);
-    }
-    dr_buf_puts(b, ") IN (SELECT ");
-    put_numbered(t->n_keys, b);
-    dr_buf_puts(b, " FROM ");
-    put_temp(d, t, DR_LOAD_GONE, b);
-    dr_buf_puts(b, " AS g WHERE ");
-    put_range(d, "g", d->row_names[0], b);
-    dr_buf_puts(b, ")");
 }

@@ -54,7 +54,7 @@ static int32_t apply(struct dr_load *l, struct dr_load_table *t, struct dr_err *
         DR_TRY(delete_rows(l, t, err));
     if (t->spec->inserted + t->spec->updated == 0)
         return DR_OK;
-    dr_load_sql_apply(l->db->driver->dialect, t, &sql);
+    dr_load_sql_apply(l->db->driver->dialect, t, DR_LOAD_TODO, &sql);
     return dr_load_run_rows(l, t, dr_buf_cstr(&sql), 1, t->rows->rows, err);
 }
 
@@ -67,7 +67,7 @@ static int32_t apply_refused(struct dr_load *l, struct dr_load_table *t, int32_t
     for (int32_t i = 0; i < n; i++)
         rows[i] = t->refusals[before + i].staged + 1;
     t->n_refusals = before;
-    dr_load_sql_apply(l->db->driver->dialect, t, &sql);
+    dr_load_sql_apply(l->db->driver->dialect, t, DR_LOAD_TODO, &sql);
     for (int32_t i = 0; i < n; i++)
         DR_TRY(dr_load_run_rows(l, t, dr_buf_cstr(&sql), rows[i], rows[i], err));
     return DR_OK;

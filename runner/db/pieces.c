@@ -10,19 +10,24 @@ enum {
     DELETED_US = 5000,
 };
 
+static int32_t exec(struct dr_db *db, const char *sql, struct dr_err *err)
+{
+    return sql ? db->driver->exec(db, sql, err) : DR_OK;
+}
+
 int32_t dr_pieces_begin(struct dr_pieces *p, struct dr_db *db, int64_t first_rows, int64_t us,
                         struct dr_err *err)
 {
     *p = (struct dr_pieces){ .db = db, .rows = first_rows, .us = us };
-    return db->driver->exec(db, db->driver->dialect->before_pieces, err);
+    return exec(db, db->driver->dialect->before_pieces, err);
 }
 
 int32_t dr_pieces_end(struct dr_pieces *p, int32_t rc, int64_t *longest_us, struct dr_err *err)
 {
     *longest_us = p->longest_us > *longest_us ? p->longest_us : *longest_us;
     if (!rc && p->n > 0) /* or the next commit would, and seem to hold the lock meanwhile */
-        rc = p->db->driver->exec(p->db, p->db->driver->dialect->between_pieces, err);
-    int32_t ended = p->db->driver->exec(p->db, p->db->driver->dialect->after_pieces, rc ? NULL : err);
+        rc = exec(p->db, p->db->driver->dialect->between_pieces, err);
+    int32_t ended = exec(p->db, p->db->driver->dialect->after_pieces, rc ? NULL : err);
     return rc ? rc : ended;
 }
 
@@ -36,24 +41,27 @@ static void let_others_in(int64_t held_us)
 
 static int32_t between_pieces(struct dr_pieces *p, int64_t held_us, struct dr_err *err)
 {
-    const struct dr_db_driver *driver = p->db->driver;
+    const struct dr_dialect *d = p->db->driver->dialect;
     if (held_us > p->us)
         p->rows = p->rows / 2 + 1;
     else if (held_us < p->us / 2)
         p->rows *= 2;
     if (++p->n % PIECES_IN_LOG == 0)
-        DR_TRY(driver->exec(p->db, driver->dialect->between_pieces, err));
-    let_others_in(held_us);
+        DR_TRY(exec(p->db, d->between_pieces, err));
+    if (d->fills_beside)
+        let_others_in(held_us);
     return DR_OK;
 }
 
-int32_t dr_pieces_write(struct dr_pieces *p, const char *sql, int32_t n, const struct dr_db_value *values,
-                        int64_t *ret_changed, struct dr_err *err)
+int32_t dr_pieces_write_all(struct dr_pieces *p, int32_t n_statements, const char *const *sql, int32_t n,
+                            const struct dr_db_value *values, int64_t *ret_changed, struct dr_err *err)
 {
     const struct dr_db_driver *driver = p->db->driver;
+    int32_t rc = DR_OK;
     DR_TRY(driver->begin(p->db, true, err));
     int64_t start = dr_monotonic_us();
-    int32_t rc = driver->run(p->db, sql, n, values, NULL, ret_changed, err);
+    for (int32_t i = 0; i < n_statements && !rc; i++)
+        rc = driver->run(p->db, sql[i], n, values, NULL, &ret_changed[i], err);
     if (!rc)
         rc = driver->commit(p->db, err);
     if (rc)
@@ -61,6 +69,16 @@ int32_t dr_pieces_write(struct dr_pieces *p, const char *sql, int32_t n, const s
     int64_t held_us = dr_monotonic_us() - start;
     p->longest_us = held_us > p->longest_us ? held_us : p->longest_us;
     return rc ? rc : between_pieces(p, held_us, err);
+}
+
+int32_t dr_pieces_write(struct dr_pieces *p, const char *sql, int32_t n, const struct dr_db_value *values,
+                        int64_t *ret_changed, struct dr_err *err)
+{
+    int64_t changed = 0;
+    int32_t rc = dr_pieces_write_all(p, 1, &sql, n, values, &changed, err);
+    if (ret_changed)
+        *ret_changed = changed;
+    return rc;
 }
 
 /* ---- removing a table ------------------------------------------------------------------------ */

@@ -107,6 +107,7 @@ static const struct dr_dialect dialect = {
     .alone_sql = alone_sql,
     .beside_sql = beside_sql,
     .fills_beside = true,
+    .piece_us = 20000,                                /* shorter ones write the pages of indexes more often */
     .before_pieces = "PRAGMA wal_autocheckpoint = 0", /* a commit would do it, and seem to hold the lock */
     .between_pieces = "PRAGMA wal_checkpoint(PASSIVE)",
     .after_pieces = "PRAGMA wal_autocheckpoint = 1000",

@@ -1,4 +1,5 @@
-/* unfinished.c - see unfinished.h. PostgreSQL has none of this: a load there is one transaction. */
+/* unfinished.c - see unfinished.h. On PostgreSQL a sign of life is an advisory lock of the connection;
+ * nothing is filled beside there but within a transaction. */
 #include "db/unfinished.h"
 #include <unistd.h>
 #include "base/date.h"
@@ -10,11 +11,6 @@
 static const char beside_prefix[] = "dagrun_new_";
 enum { PREFIX = sizeof beside_prefix - 1, TOKEN_DIGITS = 8 };
 
-static bool has_marks(const struct dr_db *db)
-{
-    return db->driver->dialect->fills_beside;
-}
-
 /* ---- tokens ------------------------------------------------------------------------------ */
 
 static uint32_t new_token(void)
@@ -24,13 +20,33 @@ static uint32_t new_token(void)
     return (uint32_t)dr_hash(of, sizeof of);
 }
 
+/* Where it cannot be told, the load counts as alive: its tables are left alone. */
+static bool other_lives(struct dr_db *db, uint32_t token)
+{
+    const char *sql = db->driver->dialect->other_lives_sql;
+    struct dr_db_value values[] = { dr_db_int(token) };
+    int64_t n = 0;
+    if (!sql)
+        return dr_sql_other_lives(db->sql, token);
+    return dr_db_number(db, sql, 1, values, &n, NULL) || n > 0;
+}
+
+static void show_life(struct dr_db *db, uint32_t token)
+{
+    const char *sql = db->driver->dialect->show_life_sql;
+    struct dr_db_value values[] = { dr_db_int((int32_t)token) };
+    if (sql)
+        (void)dr_db_run(db, sql, 1, values, NULL, NULL); /* without a connection nothing is written either */
+    else
+        (void)dr_sql_show_life(db->sql, token); /* without a log, nobody else is there to see it */
+}
+
 uint32_t dr_unfinished_token(struct dr_db *db)
 {
     uint32_t token = new_token();
-    while (db->sql && dr_sql_other_lives(db->sql, token))
+    for (int tries = 0; tries < 10 && other_lives(db, token); tries++)
         token = new_token();
-    if (db->sql)
-        (void)dr_sql_show_life(db->sql, token); /* without a log, nobody else is there to see it */
+    show_life(db, token);
     return token;
 }
 
@@ -38,10 +54,9 @@ uint32_t dr_unfinished_token(struct dr_db *db)
  * it keeps 63 bytes, and nobody ever sees it. */
 const char *dr_unfinished_beside(struct dr_db *db, struct dr_arena *a, const char *table)
 {
-    const struct dr_dialect *d = db->driver->dialect;
-    unsigned token = dr_unfinished_token(db);
-    return d->fills_beside ? dr_arena_printf(a, "%s%08x_%s", beside_prefix, token, table)
-                           : dr_arena_printf(a, "%s%08x", beside_prefix, token);
+    return db->driver->dialect->fills_beside
+               ? dr_arena_printf(a, "%s%08x_%s", beside_prefix, (unsigned)dr_unfinished_token(db), table)
+               : dr_arena_printf(a, "%s%08x", beside_prefix, (unsigned)new_token());
 }
 
 /* dagrun_new_TOKEN_NAME */
@@ -86,9 +101,9 @@ static uint32_t token_at(const struct dr_table *t, int32_t column, int64_t row)
     return chunk->type == DR_TYPE_INT64 ? (uint32_t)((const int64_t *)chunk->values)[i] : 0;
 }
 
-static void add(struct dr_unfinished_list *list, const struct dr_db *db, struct dr_unfinished one)
+static void add(struct dr_unfinished_list *list, struct dr_db *db, struct dr_unfinished one)
 {
-    one.runs = db->sql && dr_sql_other_lives(db->sql, one.token);
+    one.runs = other_lives(db, one.token);
     list->items[list->n++] = one;
 }
 
@@ -120,9 +135,8 @@ int32_t dr_unfinished_find(struct dr_db *db, struct dr_arena *a, struct dr_unfin
 {
     bool there;
     *ret = (struct dr_unfinished_list){ 0 };
-    if (!has_marks(db))
-        return DR_OK;
-    DR_TRY(read_list(db, a, db->driver->dialect->beside_sql, true, ret, err));
+    if (db->driver->dialect->beside_sql)
+        DR_TRY(read_list(db, a, db->driver->dialect->beside_sql, true, ret, err));
     DR_TRY(dr_db_has_table(db, "dagrun_unfinished", &there, err));
     return there
                ? read_list(db, a, "SELECT table_name, load_token, begun_at FROM dagrun_unfinished ORDER BY 1",
@@ -135,21 +149,21 @@ int32_t dr_unfinished_of(struct dr_db *db, struct dr_arena *a, const char *table
 {
     struct dr_table *rows = NULL;
     struct dr_db_value values[] = { dr_db_text(table), dr_db_int(own) };
-    bool there = false;
+    DR_AUTO_BUF sql = { 0 };
+    bool there;
     *ret = (struct dr_unfinished){ 0 };
-    if (has_marks(db))
-        DR_TRY(dr_db_has_table(db, "dagrun_unfinished", &there, err));
+    DR_TRY(dr_db_has_table(db, "dagrun_unfinished", &there, err));
     if (!there)
         return DR_OK;
-    DR_TRY(db->driver->run(db,
-                           "SELECT load_token, begun_at FROM dagrun_unfinished"
-                           " WHERE table_name = ?1 AND load_token <> ?2",
-                           2, values, &rows, NULL, err));
+    dr_db_placeholders(db, &sql,
+                       "SELECT load_token, begun_at FROM dagrun_unfinished"
+                       " WHERE table_name = ?1 AND load_token <> ?2");
+    DR_TRY(db->driver->run(db, dr_buf_cstr(&sql), 2, values, &rows, NULL, err));
     if (rows->rows) {
         *ret = (struct dr_unfinished){ .table = table,
                                        .token = token_at(rows, 0, 0),
                                        .begun_at = text_at(rows, 1, 0, a) };
-        ret->runs = db->sql && dr_sql_other_lives(db->sql, ret->token);
+        ret->runs = other_lives(db, ret->token);
     }
     dr_table_unref(rows);
     return DR_OK;
@@ -160,26 +174,44 @@ int32_t dr_unfinished_of(struct dr_db *db, struct dr_arena *a, const char *table
 int32_t dr_unfinished_end(struct dr_db *db, const char *table, struct dr_err *err)
 {
     struct dr_db_value values[] = { dr_db_text(table) };
-    bool there = false;
-    if (has_marks(db))
-        DR_TRY(dr_db_has_table(db, "dagrun_unfinished", &there, err));
-    return there ? dr_db_run(db, "DELETE FROM dagrun_unfinished WHERE table_name = ?1", 1, values, NULL, err)
-                 : DR_OK;
+    DR_AUTO_BUF sql = { 0 };
+    bool there;
+    DR_TRY(dr_db_has_table(db, "dagrun_unfinished", &there, err));
+    if (!there)
+        return DR_OK;
+    dr_db_placeholders(db, &sql, "DELETE FROM dagrun_unfinished WHERE table_name = ?1");
+    return dr_db_run(db, dr_buf_cstr(&sql), 1, values, NULL, err);
+}
+
+/* The table, where absent: of two who find that at once, the second one waits. */
+static int32_t make_table(struct dr_db *db, struct dr_err *err)
+{
+    const struct dr_dialect *d = db->driver->dialect;
+    DR_AUTO_BUF sql = { 0 };
+    bool there;
+    DR_TRY(dr_db_has_table(db, "dagrun_unfinished", &there, err));
+    if (there)
+        return DR_OK;
+    if (d->lock_sql)
+        DR_TRY(dr_db_run(db, d->lock_sql, 0, NULL, NULL, err));
+    dr_buf_printf(&sql,
+                  "CREATE TABLE IF NOT EXISTS dagrun_unfinished (table_name TEXT NOT NULL PRIMARY KEY,"
+                  " load_token %s NOT NULL, begun_at TEXT NOT NULL)%s",
+                  d->int_type, d->table_suffix);
+    return db->driver->exec(db, dr_buf_cstr(&sql), err);
 }
 
 int32_t dr_unfinished_begin(struct dr_db *db, const char *table, uint32_t token, struct dr_err *err)
 {
     char now[DR_TIME_TEXT];
+    DR_AUTO_BUF sql = { 0 };
     dr_format_timestamp(dr_now_us(), true, now);
     struct dr_db_value values[] = { dr_db_text(table), dr_db_int(token), dr_db_text(now) };
-    DR_TRY(db->driver->exec(db,
-                            "CREATE TABLE IF NOT EXISTS dagrun_unfinished (table_name TEXT NOT NULL PRIMARY"
-                            " KEY, load_token INTEGER NOT NULL, begun_at TEXT NOT NULL) STRICT",
-                            err));
+    DR_TRY(make_table(db, err));
     DR_TRY(dr_unfinished_end(db, table, err));
-    return dr_db_run(db,
-                     "INSERT INTO dagrun_unfinished (table_name, load_token, begun_at) VALUES (?1, ?2, ?3)",
-                     3, values, NULL, err);
+    dr_db_placeholders(
+        db, &sql, "INSERT INTO dagrun_unfinished (table_name, load_token, begun_at) VALUES (?1, ?2, ?3)");
+    return dr_db_run(db, dr_buf_cstr(&sql), 3, values, NULL, err);
 }
 
 /* ---- removing ------------------------------------------------------------------------------ */

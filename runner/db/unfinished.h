@@ -1,11 +1,12 @@
-/* unfinished.h - loads into an SQLite database that take more than one transaction: those that are
- * under way, and what those left that were killed. Layer: db.
+/* unfinished.h - loads that take more than one transaction: those that are under way, and what those left
+ * that were killed. Layer: db.
  *
  * A table that is filled beside says so by its name, dagrun_new_TOKEN_NAME. Of a load that commits in pieces,
  *
  *     dagrun_unfinished   one row for each table, from before the first piece to the last commit
  *
- * tells the token. It is a sign of life (base/sqlite.h): whoever has it is still at work. */
+ * tells the token. It is a sign of life (base/sqlite.h; PostgreSQL: an advisory lock): whoever has it is
+ * still at work. */
 #ifndef DR_DB_UNFINISHED_H
 #define DR_DB_UNFINISHED_H
 #include "db/db.h"
