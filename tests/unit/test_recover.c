@@ -134,14 +134,14 @@ static void what_a_dead_worker_started_is_killed(void **state)
     usleep(10000);
     kill(pid, SIGKILL);
     (void)wait_runner(pid);
-    for (int i = 0; i < 200 && n == 0; i++, usleep(5000))
+    for (int i = 0; i < 6000 && n == 0; i++, usleep(5000))
         assert_int_equal(DR_OK, dr_exec_recover(&f->home, &n, &f->err));
     int64_t sleeper = 0;
     assert_true(dr_parse_i64(dr_str_trim(dr_str_of(read_text(f, "sleeper"))), &sleeper));
     struct dr_str text;
     bool gone = false;
     char *stat_file = dr_arena_printf(&f->arena, "/proc/%d/stat", (int)sleeper);
-    for (int i = 0; i < 200 && !gone; i++, usleep(5000))
+    for (int i = 0; i < 6000 && !gone; i++, usleep(5000))
         gone = dr_read_file(&f->arena, stat_file, 4096, &text, NULL) != DR_OK || strstr(text.p, ") Z ");
     assert_true(gone);
 }
