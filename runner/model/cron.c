@@ -402,21 +402,37 @@ static bool prev_fixed(const struct dr_cron *c, const struct dr_zone *z, int64_t
     return false;
 }
 
+/* The instants that can be written, without the first day: a zone may be a day before UTC. */
+static const int64_t first_instant = INT64_C(-719161) * DR_US_PER_DAY,
+                     last_instant = INT64_C(2932897) * DR_US_PER_DAY - 1;
+
 /* Instants outside the calendar (INT64_MIN as "no start") are moved to its edge. */
 static int64_t clamp_instant(int64_t us)
 {
-    static const int64_t first = INT64_C(-719000) * DR_US_PER_DAY, last = INT64_C(2932000) * DR_US_PER_DAY;
-    return us < first ? first : us > last ? last : us;
+    return us < first_instant ? first_instant : us > last_instant ? last_instant : us;
+}
+
+static bool can_be_written(int64_t us)
+{
+    return us >= first_instant && us <= last_instant;
 }
 
 bool dr_cron_next(const struct dr_cron *c, const struct dr_zone *z, int64_t after_us, int64_t *ret_us)
 {
-    int64_t after = clamp_instant(after_us);
-    return c->wild_time ? next_by_clock(c, z, after + 1, ret_us) : next_fixed(c, z, after, ret_us);
+    int64_t us, after = clamp_instant(after_us);
+    bool found = c->wild_time ? next_by_clock(c, z, after + 1, &us) : next_fixed(c, z, after, &us);
+    if (!found || !can_be_written(us))
+        return false;
+    *ret_us = us;
+    return true;
 }
 
 bool dr_cron_prev(const struct dr_cron *c, const struct dr_zone *z, int64_t at_us, int64_t *ret_us)
 {
-    int64_t at = clamp_instant(at_us);
-    return c->wild_time ? prev_by_clock(c, z, at, ret_us) : prev_fixed(c, z, at, ret_us);
+    int64_t us, at = clamp_instant(at_us);
+    bool found = c->wild_time ? prev_by_clock(c, z, at, &us) : prev_fixed(c, z, at, &us);
+    if (!found || !can_be_written(us))
+        return false;
+    *ret_us = us;
+    return true;
 }

@@ -19,7 +19,7 @@ struct dr_cron {
  * @monthly @yearly @annually. err says which field and what was expected. */
 int32_t dr_cron_parse(struct dr_str text, struct dr_cron *ret, struct dr_err *err);
 /* The first fire time strictly after / at or before an instant; false where
- * there is none within 8 years (31 February). */
+ * there is none within 8 years (31 February), or in the years 1 to 9999. */
 bool dr_cron_next(const struct dr_cron *c, const struct dr_zone *z, int64_t after_us, int64_t *ret_us);
 bool dr_cron_prev(const struct dr_cron *c, const struct dr_zone *z, int64_t at_us, int64_t *ret_us);
 /* "at 02:30 every day", in English. */

@@ -268,6 +268,21 @@ static void schedules_read_as_english(void **state)
     }
 }
 
+static void the_last_year_is_no_earlier_one(void **state)
+{
+    struct fixture *f = *state;
+    assert_next(f, "30 2 * * *", "UTC", "9999-03-01T02:30:00Z", "9999-03-02T02:30:00Z");
+    assert_next(f, "0 0 1 1 *", "UTC", "9997-06-01T00:00:00Z", "9998-01-01T00:00:00Z");
+    assert_next(f, "0 0 1 1 *", "UTC", "9999-06-01T00:00:00Z", "never");
+    assert_next(f, "59 23 31 12 *", "UTC", "9999-06-01T00:00:00Z", "9999-12-31T23:59:00Z");
+    assert_next(f, "59 23 31 12 *", "UTC", "9999-12-31T23:59:00Z", "never");
+    assert_next(f, "59 23 31 12 *", "America/New_York", "9999-06-01T00:00:00Z",
+                "never"); /* in 10000 of UTC */
+    assert_next(f, "*/5 * * * *", "America/New_York", "9999-12-31T23:54:00Z", "9999-12-31T23:55:00Z");
+    assert_next(f, "*/5 * * * *", "Asia/Tokyo", "9999-12-31T23:54:00Z", "never");
+    assert_next(f, "*/5 * * * *", "America/New_York", "9999-12-31T23:55:00Z", "never");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +297,7 @@ int main(void)
         TEST(times_agree_with_a_search_of_every_minute),
         TEST(a_search_over_years_is_quick),
         TEST(the_ends_of_time_are_no_trap),
+        TEST(the_last_year_is_no_earlier_one),
         TEST(schedules_read_as_english),
     };
     return cmocka_run_group_tests_name("cron", tests, NULL, NULL);
