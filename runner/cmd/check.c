@@ -36,7 +36,7 @@ static int32_t check_everything(struct checking *k, struct dr_err *err)
         DR_TRY(check_dag(k, ids[i], err));
     DR_TRY(dr_home_suites(&c->arena, &c->home, &ids, &n, err));
     for (size_t i = 0; i < n; i++) {
-        (void)dr_suite_load(&c->arena, &c->home, ids[i], dr_expect_source(), &k->all);
+        dr_cmd_check_suite(c, ids[i], &k->all);
         k->suites++;
     }
     return DR_OK;

@@ -116,6 +116,8 @@ int dr_cmd_no_such_dag(struct dr_cmd *c, const char *dag_id);
 /* Check the suites that a DAG's tasks name, each once: a run that could only fail
  * at its third task is not begun. */
 void dr_cmd_check_suites(struct dr_cmd *c, const struct dr_dag *dag, struct dr_diags *d);
+/* A suite of the home, and whether the plugins that its expectations name lie beside it. */
+void dr_cmd_check_suite(struct dr_cmd *c, const char *name, struct dr_diags *d);
 /* The state database, read-only; a home without one gives *ret NULL and 0. */
 int dr_cmd_open_state(struct dr_cmd *c, struct dr_state **ret);
 /* The run that words say: [DAG] [RUN_ID], by default the latest. */

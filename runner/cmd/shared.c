@@ -130,6 +130,29 @@ int dr_cmd_load_dag(struct dr_cmd *c, const char *dag_id, const struct dr_dag **
     return 0;
 }
 
+static void check_plugin_of(struct dr_cmd *c, const struct dr_expectation *x, struct dr_diags *d)
+{
+    const struct dr_node *plugin = dr_node_get(x->kwargs, "plugin");
+    const char *name = dr_node_str(plugin, NULL); /* NULL: a parameter, not known yet */
+    if (!dr_streq(x->type, "expect_rows_to_satisfy_plugin") || !name)
+        return;
+    const char *path = dr_arena_printf(&c->arena, "%s/%s.so", c->home.expectations, name);
+    if (dr_name_ok(name) && dr_path_exists(path))
+        return;
+    dr_diag_add(d, DR_DIAG_WARNING, plugin->mark,
+                "Build it with `cc -shared -fPIC` (docs/plugins.md); until then the expectation cannot be "
+                "evaluated.",
+                "expect_rows_to_satisfy_plugin: there is no plugin '%s': %s/%s.so is not there", name,
+                dr_path_base(c->home.expectations), name);
+}
+
+void dr_cmd_check_suite(struct dr_cmd *c, const char *name, struct dr_diags *d)
+{
+    const struct dr_suite *s = dr_suite_load(&c->arena, &c->home, name, dr_expect_source(), d);
+    for (int32_t i = 0; s && i < s->n; i++)
+        check_plugin_of(c, &s->expectations[i], d);
+}
+
 static void check_suites_of(struct dr_cmd *c, const struct dr_task_def *t, struct dr_node *seen,
                             struct dr_diags *d)
 {
@@ -139,7 +162,7 @@ static void check_suites_of(struct dr_cmd *c, const struct dr_task_def *t, struc
         if (p->type != DR_PARAM_SUITE || !dr_name_ok(name) || dr_node_index(seen, name) >= 0)
             continue;
         dr_node_set(&c->arena, seen, dr_str_of(name), dr_node_new(&c->arena, DR_NODE_NULL));
-        (void)dr_suite_load(&c->arena, &c->home, name, dr_expect_source(), d);
+        dr_cmd_check_suite(c, name, d);
     }
 }
 

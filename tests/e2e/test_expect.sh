@@ -195,14 +195,19 @@ expectations:
 Y
 expect_exit 1 dagrun expect bp data/bp.csv
 out_has "there is no plugin 'plausible_bp'"
+expect_exit 0 dagrun check
+err_has "bp.yaml:4:45: warning: expect_rows_to_satisfy_plugin: there is no plugin 'plausible_bp': expectations/plausible_bp.so is not there"
+err_has "until then the expectation cannot be evaluated"
 cp "$build/tests/fixtures/plugins/plausible_bp.so" expectations/
+expect_exit 0 dagrun check
+err_empty
 expect_exit 1 dagrun expect bp data/bp.csv --json --result-format COMPLETE
 json_is "$out" '$.results[0].result.unexpected_list' '["b"]'
 json_is "$out" '$.results[0].sentence' '1 of 3 rows breaks plausible_bp (a row has a plausible pressure).'
 sed 's/columns: {high.*/columns: {high: float64}/' expectations/bp.yaml >bp.yaml
 cp expectations/plausible_bp.so .
 expect_exit 1 dagrun expect bp.yaml data/bp.csv
-out_has "plugin 'plausible_bp': two columns of numbers are needed"
+out_has "plugin 'plausible_bp': the column 'low' holds no numbers; declare its type in the suite (columns: {low: float64})"
 cp plausible_bp.so other.so
 sed 's/plugin: plausible_bp/plugin: other/' expectations/bp.yaml >bp2.yaml
 expect_exit 1 dagrun expect bp2.yaml data/bp.csv
@@ -254,6 +259,23 @@ expectations:
 Y
 expect_exit 1 dagrun expect doubling.yaml data/visits.csv --query-timeout 30s
 out_has "string or blob too big"
+
+cat >printf.yaml <<'Y'
+suite: printf
+expectations:
+  - unexpected_rows_expectation:
+      unexpected_rows_query: >
+        SELECT * FROM {batch} WHERE length(WHAT) > 0
+Y
+for wide in "printf('%.1000000000c', 'x')" "format('%d %-.*c', 7, 1000000000, 'x')" "printf('%%%.*c', -1000000000, 'x')"; do
+    sed "s/WHAT/$wide/" printf.yaml >wide.yaml
+    expect_exit 1 dagrun expect wide.yaml data/visits.csv --query-timeout 30s
+    out_has "string or blob too big"
+done
+sed "s/length(WHAT) > 0/printf('%05.1f|%s|%.3c|%d%%|%*d', 2.25, clinic, 'x', 7, 4, 12) <> '002.3|north|xxx|7%|  12' AND printf() IS NULL/" \
+    printf.yaml >usual.yaml
+expect_exit 1 dagrun expect usual.yaml data/visits.csv --json
+json_is "$out" '$.results[0].result.observed_value' '3 unexpected rows'
 
 it "mistakes in a suite are told with their place and what to write instead"
 cat >wrong.yaml <<'Y'
