@@ -196,6 +196,7 @@ void dr_sql_limit_time(struct dr_sql *db, int64_t us)
     db->end_us = dr_monotonic_us() + us;
     sqlite3_progress_handler(db->handle, STEPS, is_too_late, db);
     sqlite3_limit(db->handle, SQLITE_LIMIT_LENGTH, VALUE_MAX);
+    dr_sql_bound_formats(db, VALUE_MAX);
 }
 
 static void stmt_free(struct dr_sql_stmt *s)

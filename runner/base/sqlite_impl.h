@@ -1,4 +1,4 @@
-/* sqlite_impl.h - what the files of the SQLite module share: sqlite.c, sqlite_function.c,
+/* sqlite_impl.h - what the files of the SQLite module share: sqlite.c, sqlite_format.c, sqlite_function.c,
  * sqlite_table.c and sqlite_wait.c, the only ones that include sqlite3.h. Layer: base. */
 #ifndef DR_SQLITE_IMPL_H
 #define DR_SQLITE_IMPL_H
@@ -30,6 +30,9 @@ struct dr_sql {
 struct dr_sql_cell;
 void dr_sql_give(sqlite3_context *out, const struct dr_sql_cell *v);
 void dr_sql_free_attached(struct dr_sql *db); /* after the connection is closed */
+/* ---- sqlite_format.c ---- */
+/* From here on printf() and format() end within a second or so. */
+void dr_sql_bound_formats(struct dr_sql *db, int longest);
 /* ---- sqlite_wait.c ---- */
 void dr_sql_wait_up_to(struct dr_sql *db, int timeout_ms);
 void dr_sql_end_life(struct dr_sql *db); /* no sign of it is left */
