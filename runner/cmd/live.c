@@ -50,6 +50,14 @@ static int64_t elapsed(const struct dr_exec_task_view *t)
     return (t->ended_us ? t->ended_us : dr_now_us()) - t->started_us;
 }
 
+/* The time that `dagrun status` shows: without the report, which is written after the end. */
+static int64_t run_elapsed(const struct dr_exec_view *v)
+{
+    if (!v->started_us)
+        return 0;
+    return (v->ended_us ? v->ended_us : dr_now_us()) - v->started_us;
+}
+
 static const char *bar(struct dr_live *l, const struct dr_exec_task_view *t)
 {
     enum { WIDTH = 16 };
@@ -95,7 +103,7 @@ static void put_run(struct dr_live *l, const struct dr_exec_view *v, int width, 
     (void)dr_buf_printf(&line, "%s%s%s %s  %s%s%s  %s", dr_tint_on(l->color, DR_TINT_BOLD), l->dag->dag_id,
                         dr_tint_off(l->color, DR_TINT_BOLD), v->run_id, dr_tint_on(l->color, tint),
                         dr_run_state_name(v->state), dr_tint_off(l->color, tint),
-                        dr_show_span(&l->arena, v->started_us ? dr_now_us() - v->started_us : 0));
+                        dr_show_span(&l->arena, run_elapsed(v)));
     dr_text_cut(&line, width);
     (void)dr_buf_printf(out, "%s\x1b[K\n", dr_buf_cstr(&line));
 }
@@ -152,7 +160,7 @@ static void say_run(struct dr_live *l, const struct dr_exec_view *v)
     enum dr_tint tint = dr_run_tint(v->state);
     printf("%s  %s%-15s%s %s %s%s%s\n", now, dr_tint_on(l->color, tint), dr_run_state_name(v->state),
            dr_tint_off(l->color, tint), l->dag->dag_id, v->run_id, ended ? "  " : "",
-           ended ? dr_show_span(&l->arena, dr_now_us() - v->started_us) : "");
+           ended ? dr_show_span(&l->arena, run_elapsed(v)) : "");
     fflush(stdout);
     dr_arena_done(&l->arena);
 }

@@ -369,9 +369,10 @@ static int32_t record_end(struct dr_runner *r, struct dr_exec_outcome *ret, stru
     count_ends(r, &o);
     o.state = r->signal ? DR_RUN_CANCELLED : o.failed > 0 ? DR_RUN_FAILED : DR_RUN_SUCCESS;
     DR_TRY(dr_runner_write(r, err));
-    DR_TRY(dr_state_move_run(r->state, r->run, DR_RUN_RUNNING, o.state, end_reason(r, &o), NULL, dr_now_us(),
-                             err));
+    int64_t now = dr_now_us();
+    DR_TRY(dr_state_move_run(r->state, r->run, DR_RUN_RUNNING, o.state, end_reason(r, &o), NULL, now, err));
     DR_TRY(dr_runner_commit(r, err));
+    r->view.ended_us = now;
     r->view.state = o.state;
     *ret = o;
     return DR_OK;

@@ -84,10 +84,10 @@ same_in_pass data.csv
 is "a check of each kind gave a verdict" "$(json "$out" '$.statistics.evaluated_expectations')" 36
 json_is "$out" '$.unreadable_records' 4
 same_in_pass data.csv --threads 1 --result-format BASIC
-same_in_pass data.csv --threads 3 --result-format COMPLETE --row-key uid
+head -66000 data.csv >part.csv
+same_in_pass part.csv --threads 3 --result-format COMPLETE --row-key uid
 
 it "of packed files, pipes, JSON lines, a JSON array and Arrow"
-head -70002 data.csv >part.csv
 gzip -kf part.csv
 same_in_pass part.csv.gz
 dagrun expect suite.yaml --other o=others.csv --json - --memory 0 <part.csv >whole.json 2>"$err"

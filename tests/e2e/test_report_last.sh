@@ -23,6 +23,12 @@ has_file $report
 is "the task" "$(task_states | tail -n 1)" "report|success"
 grep -q 'running' $report && note "the report says that something is running"
 
+it "the time of the run is what status shows, and leaves out the report"
+expect_exit 0 dagrun run report --plain
+took=$(sed -n 's/.* success  *report [^ ]*  //p' "$out" | tail -n 1)
+expect_exit 0 dagrun status report
+out_has ", took ${took:-(no time was shown)}"
+
 it "and starts no program to write it"
 expect_exit 0 clean_env DAGRUN_PROGRAM=/nowhere "$build/dagrun" run report
 
