@@ -71,11 +71,12 @@ static int32_t block_rows(const struct dr_json_plan *p)
     return rows > BLOCK_ROWS ? BLOCK_ROWS : rows < BLOCK_ROWS_MIN ? BLOCK_ROWS_MIN : rows;
 }
 
-void dr_json_worker_init(struct dr_json_worker *w, const struct dr_json_plan *p, enum dr_json_isa isa)
+void dr_json_worker_init(struct dr_json_worker *w, const struct dr_json_plan *p, enum dr_json_isa isa,
+                         int32_t rows)
 {
     *w = (struct dr_json_worker){ .plan = p, .isa = isa };
     w->wide = isa == DR_JSON_AVX2 && dr_best_isa() >= DR_ISA_AVX512;
-    dr_json_walk_init(&w->walk, p, block_rows(p));
+    dr_json_walk_init(&w->walk, p, rows ? rows : block_rows(p));
     w->values = dr_calloc((size_t)p->n, sizeof *w->values);
     for (int32_t t = 0; t < p->n; t++) {
         w->values[t] = dr_calloc((size_t)p->tables[t].n + 1, sizeof **w->values);

@@ -70,7 +70,9 @@ struct dr_json_worker {
     struct dr_json_finder *finder; /* borrowed: records go there instead; or NULL */
     struct dr_input_range text;    /* for whoever reads pieces with this worker */
 };
-void dr_json_worker_init(struct dr_json_worker *w, const struct dr_json_plan *p, enum dr_json_isa isa);
+/* rows: how many are turned into columns at a time; 0: what suits the number of columns. */
+void dr_json_worker_init(struct dr_json_worker *w, const struct dr_json_plan *p, enum dr_json_isa isa,
+                         int32_t rows);
 void dr_json_worker_done(struct dr_json_worker *w);
 
 /* Turn the rows of the walk into chunks of the unit, and forget them. False

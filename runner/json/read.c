@@ -264,7 +264,7 @@ static int32_t look_at_window(struct dr_json_reader *r, struct dr_json_finder *f
         bool none = r->lines && whole_lines(r) == 0 && !r->ended;
         if (!none) {
             struct dr_json_unit *u = dr_json_unit_new(&r->plan, 0);
-            dr_json_worker_init(&w, &r->plan, r->tuning.isa);
+            dr_json_worker_init(&w, &r->plan, r->tuning.isa, r->tuning.block);
             w.walk.whole = true;
             w.walk.max_record = r->opts.max_record;
             w.forgiving = r->opts.forgiving;
@@ -350,7 +350,7 @@ static int32_t begin(struct dr_json_reader *r, struct dr_err *err)
     r->workers = dr_calloc((size_t)r->workers_n, sizeof *r->workers);
     for (int32_t i = 0; i < r->workers_n; i++) {
         struct dr_json_worker *w = &r->workers[i];
-        dr_json_worker_init(w, &r->plan, r->tuning.isa);
+        dr_json_worker_init(w, &r->plan, r->tuning.isa, r->tuning.block);
         w->forgiving = r->opts.forgiving;
         w->hide_text = r->opts.hide_text;
         w->lines = r->opts.line_column != NULL;
@@ -432,7 +432,7 @@ static struct dr_table *take_batch(struct dr_json_reader *r)
     for (int64_t rows = 0; units < r->queue_n && (r->hold || rows < BATCH_ROWS); units++)
         rows += r->queue[units]->tables[0].rows;
     struct dr_table *t = dr_json_make_table(r, units);
-    if (!r->hold) {
+    if (!r->hold && units > 0) {
         for (int32_t i = 0; i < units; i++) {
             r->queue_rows -= r->queue[i]->tables[0].rows;
             dr_json_unit_free(r->queue[i]);

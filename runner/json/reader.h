@@ -10,6 +10,7 @@ struct dr_json_tuning {
     enum dr_json_isa isa;
     size_t piece;  /* bytes read and parsed at a time */
     int32_t round; /* pieces that the pool's threads read at once where not all rows are held */
+    int32_t block; /* rows turned into columns at a time; 0: what suits their number */
 };
 struct dr_json_tuning dr_json_tuning_default(void);
 

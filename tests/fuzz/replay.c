@@ -8,6 +8,7 @@
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int __attribute__((weak)) LLVMFuzzerInitialize(int *argc, char ***argv);
 
 static int replayed;
 
@@ -53,6 +54,8 @@ static void replay_file(const char *path)
 
 int main(int argc, char **argv)
 {
+    if (LLVMFuzzerInitialize)
+        LLVMFuzzerInitialize(&argc, &argv);
     const char *folder = argc > 1 ? argv[1] : SOURCE_DIR "/tests/fuzz/corpus/" FUZZ_NAME;
     DIR *d = opendir(folder);
     int files = 0;

@@ -110,7 +110,8 @@ static void compare(struct dr_str text, const struct dr_json_options *opts)
     for (size_t i = 0; i < 5; i++) {
         for (int isa = DR_JSON_SCALAR; isa <= (int)dr_json_best_isa(); isa++) {
             DR_AUTO_BUF got = { 0 };
-            tuning = (struct dr_json_tuning){ (enum dr_json_isa)isa, pieces[i], 1 + (int32_t)below(40) };
+            tuning = (struct dr_json_tuning){ (enum dr_json_isa)isa, pieces[i], 1 + (int32_t)below(40),
+                                              below(2) ? 0 : 1 + (int32_t)below(40) };
             show_json(&got, text, opts, &tuning);
             if (!dr_str_eq(dr_buf_str(&expected), dr_buf_str(&got)))
                 fail_msg("pieces of %zu, instructions %d: expected <<<%s>>> got <<<%s>>>", pieces[i], isa,
