@@ -45,9 +45,9 @@ static int lines(const char *path, const char *threads)
     dr_pool_init((int32_t)n);
     if (dr_table_read_json(path, NULL, &t, NULL, &err))
         return failed();
-    const struct dr_column *value = dr_table_column(t, dr_table_find(t, "value"));
+    int32_t value = dr_table_find(t, "value");
     printf("%lld rows, %lld values\n", (long long)dr_table_rows(t),
-           (long long)(dr_table_rows(t) - dr_column_nulls(value)));
+           value < 0 ? 0LL : (long long)(dr_table_rows(t) - dr_column_nulls(dr_table_column(t, value))));
     dr_table_unref(t);
     dr_pool_done();
     return 0;

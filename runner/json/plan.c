@@ -37,11 +37,33 @@ static struct dr_json_node **grown(struct dr_json_plan *p, struct dr_json_node *
     return copy;
 }
 
+int32_t dr_json_node_find(const struct dr_json_node *n, struct dr_str key, int32_t guess)
+{
+    if (n->n_members > DR_JSON_FEW_MEMBERS) {
+        const int64_t *number = dr_map_get(&n->numbers, key);
+        return number ? (int32_t)*number : -1;
+    }
+    for (int32_t i = 0; i < n->n_members; i++) {
+        int32_t at = guess + i < n->n_members ? guess + i : guess + i - n->n_members;
+        if (dr_str_eq(n->members[at]->key, key))
+            return at;
+    }
+    return -1;
+}
+
+/* One more member has come. */
+static void number_members(struct dr_json_node *n)
+{
+    int32_t from = n->n_members == DR_JSON_FEW_MEMBERS + 1 ? 0 : n->n_members - 1;
+    for (int32_t i = from; i < n->n_members && n->n_members > DR_JSON_FEW_MEMBERS; i++)
+        *dr_map_put(&n->numbers, n->members[i]->key, NULL) = i;
+}
+
 struct dr_json_node *dr_json_node_member(struct dr_json_plan *p, struct dr_json_node *n, struct dr_str key)
 {
-    for (int32_t i = 0; i < n->n_members; i++)
-        if (dr_str_eq(n->members[i]->key, key))
-            return n->members[i];
+    int32_t known = dr_json_node_find(n, key, 0);
+    if (known >= 0)
+        return n->members[known];
     struct dr_json_node *m = dr_json_node_new(p);
     m->key = (struct dr_str){ dr_arena_dup(&p->arena, key.p, key.n), key.n };
     char *quoted = dr_arena_alloc(&p->arena, key.n + 2 + 16);
@@ -51,7 +73,17 @@ struct dr_json_node *dr_json_node_member(struct dr_json_plan *p, struct dr_json_
     m->quoted = (struct dr_str){ quoted, key.n + 2 };
     n->members = grown(p, n->members, n->n_members);
     n->members[n->n_members++] = m;
+    number_members(n);
     return m;
+}
+
+static void drop_numbers(struct dr_json_node *n)
+{
+    for (int32_t i = 0; i < n->n_members; i++)
+        drop_numbers(n->members[i]);
+    for (int32_t i = 0; i < n->n_items; i++)
+        drop_numbers(n->items[i]);
+    dr_map_done(&n->numbers);
 }
 
 static struct dr_json_node *node_item(struct dr_json_plan *p, struct dr_json_node *n, int64_t index)
@@ -144,16 +176,18 @@ static int32_t find_place(struct dr_json_plan *p, struct dr_json_node *from, con
 int32_t dr_json_plan_add(struct dr_json_plan *p, struct dr_json_table_plan *t, const char *name,
                          const char *path)
 {
-    for (int32_t i = 0; i < t->n; i++)
-        if (dr_streq(t->fields[i].name, name))
-            return -1;
+    bool is_new;
+    struct dr_str copied = { dr_arena_strdup(&p->arena, name), strlen(name) };
+    dr_map_put(&t->names, copied, &is_new);
+    if (!is_new)
+        return -1;
     if (!(t->n & (t->n - 1))) {
         struct dr_json_field *copy = dr_arena_array(&p->arena, t->n ? (size_t)t->n * 2 : 1, sizeof *copy);
         if (t->n > 0)
             memcpy(copy, t->fields, (size_t)t->n * sizeof *copy);
         t->fields = copy;
     }
-    t->fields[t->n] = (struct dr_json_field){ .name = dr_arena_strdup(&p->arena, name),
+    t->fields[t->n] = (struct dr_json_field){ .name = copied.p,
                                               .path = dr_arena_strdup(&p->arena, path),
                                               .type = DR_JSON_UNDECIDED,
                                               .reason = "declared" };
@@ -254,6 +288,11 @@ int32_t dr_json_plan_init(struct dr_json_plan *p, const struct dr_json_options *
 
 void dr_json_plan_done(struct dr_json_plan *p)
 {
+    for (int32_t i = 0; i < p->n && p->tables; i++) {
+        if (p->tables[i].root)
+            drop_numbers(p->tables[i].root);
+        dr_map_done(&p->tables[i].names);
+    }
     dr_arena_done(&p->arena);
     *p = (struct dr_json_plan){ 0 };
 }

@@ -5,13 +5,16 @@
  * array in each record. A plan is read-only once made, so threads share it. */
 #ifndef DR_JSON_PLAN_H
 #define DR_JSON_PLAN_H
-#include "base/str.h"
+#include "base/hash.h"
 
 #define DR_JSON_MAX_RECORD ((int64_t)64 << 20)
 #define DR_JSON_RECORD_LIMIT ((int64_t)255 << 20) /* a cell's length has 28 bits */
 #define DR_JSON_INFER ((int64_t)4 << 20)
-enum { DR_JSON_MEMBERS_MAX = 16384 }; /* found from the data: each is compared with the others */
-enum { DR_JSON_UNDECIDED = -1 };      /* the type of a column before its values were seen */
+enum {
+    DR_JSON_MEMBERS_MAX = 16384, /* found from the data */
+    DR_JSON_FEW_MEMBERS = 32     /* of an object that are looked at one after the other; more have a map */
+};
+enum { DR_JSON_UNDECIDED = -1 }; /* the type of a column before its values were seen */
 
 /* A column: what its cells become. */
 struct dr_json_field {
@@ -35,6 +38,7 @@ struct dr_json_node {
     bool object;          /* found to be an object wherever it occurs */
     struct dr_json_node **members, **items;
     int32_t n_members, n_items;
+    struct dr_map numbers; /* owned: of each member, where they are not few */
 };
 struct dr_json_table_plan {
     const char *name; /* "" of table 0 */
@@ -45,7 +49,8 @@ struct dr_json_table_plan {
     struct dr_json_node *root; /* of a record, or an item */
     struct dr_json_field *fields;
     int32_t n;
-    bool found; /* the columns are those of the data: another member is a surprise */
+    struct dr_map names; /* owned: of its columns */
+    bool found;          /* the columns are those of the data: another member is a surprise */
 };
 struct dr_json_plan {
     struct dr_arena arena;
@@ -66,6 +71,9 @@ void dr_json_options_copy(const struct dr_json_options *opts, struct dr_json_opt
 /* Building: the member or item of a node, made where it is not there. */
 struct dr_json_node *dr_json_node_new(struct dr_json_plan *p);
 struct dr_json_node *dr_json_node_member(struct dr_json_plan *p, struct dr_json_node *n, struct dr_str key);
+/* The number of the member of that name, looked for from `guess` (at most n_members) on; -1: there is none.
+ */
+int32_t dr_json_node_find(const struct dr_json_node *n, struct dr_str key, int32_t guess);
 /* Add a column at a place; -1 and nothing added where one of its name is there. */
 int32_t dr_json_plan_add(struct dr_json_plan *p, struct dr_json_table_plan *t, const char *name,
                          const char *path);

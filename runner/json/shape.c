@@ -34,22 +34,37 @@ static struct dr_json_shape *add_member(struct dr_json_shapes *s, struct dr_json
         if (of->n > 0)
             memcpy(of->members, old, (size_t)of->n * sizeof(struct dr_json_shape *));
     }
-    of->guess = of->n + 1;
-    return of->members[of->n++] = new_shape(s, key);
+    of->members[of->n++] = new_shape(s, key);
+    int32_t from = of->n == DR_JSON_FEW_MEMBERS + 1 ? 0 : of->n - 1;
+    for (int32_t i = from; i < of->n && of->n > DR_JSON_FEW_MEMBERS; i++)
+        *dr_map_put(&of->numbers, of->members[i]->key, NULL) = i;
+    of->guess = of->n;
+    return of->members[of->n - 1];
+}
+
+static int32_t find_member(const struct dr_json_shape *of, struct dr_str key)
+{
+    if (of->n > DR_JSON_FEW_MEMBERS) {
+        const int64_t *number = dr_map_get(&of->numbers, key);
+        return number ? (int32_t)*number : -1;
+    }
+    for (int32_t i = 0; i < of->n; i++) {
+        int32_t at = of->guess + i < of->n ? of->guess + i : of->guess + i - of->n;
+        if (dr_str_eq(of->members[at]->key, key))
+            return at;
+    }
+    return -1;
 }
 
 /* Records mostly have the same members in the same order. */
 static struct dr_json_shape *member_shape(struct dr_json_shapes *s, struct dr_json_shape *of,
                                           struct dr_str key)
 {
-    for (int32_t i = 0; i < of->n; i++) {
-        int32_t at = of->guess + i < of->n ? of->guess + i : of->guess + i - of->n;
-        if (dr_str_eq(of->members[at]->key, key)) {
-            of->guess = at + 1;
-            return of->members[at];
-        }
-    }
-    return add_member(s, of, key);
+    int32_t number = find_member(of, key);
+    if (number < 0)
+        return add_member(s, of, key);
+    of->guess = number + 1;
+    return of->members[number];
 }
 
 /* ---- text ------------------------------------------------------------------------------------- */
@@ -296,6 +311,7 @@ void dr_json_shapes_init(struct dr_json_shapes *s, const struct dr_json_plan *p)
 static void free_texts(struct dr_json_shape *shape)
 {
     dr_word_map_done(&shape->texts);
+    dr_map_done(&shape->numbers);
     for (int32_t i = 0; i < shape->n; i++)
         free_texts(shape->members[i]);
 }

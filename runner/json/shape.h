@@ -19,6 +19,7 @@ struct dr_json_shape {
     struct dr_word_map texts; /* hashes of the distinct strings or numbers */
     struct dr_json_shape **members;
     int32_t n, cap, guess;
+    struct dr_map numbers; /* owned: of each member, where they are not few */
 };
 
 struct dr_json_shapes {

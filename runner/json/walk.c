@@ -218,14 +218,11 @@ static const struct dr_json_node *find_member(struct dr_json_walk *w, const stru
         }
         name = dr_buf_str(&plain);
     }
-    for (int32_t i = 0; i < n->n_members; i++) {
-        int32_t at = *guess + i < n->n_members ? *guess + i : *guess + i - n->n_members;
-        if (dr_str_eq(n->members[at]->key, name)) {
-            *guess = at + 1;
-            return n->members[at];
-        }
-    }
-    return NULL;
+    int32_t number = dr_json_node_find(n, name, *guess);
+    if (number < 0)
+        return NULL;
+    *guess = number + 1;
+    return n->members[number];
 }
 
 /* *guess is at most n_members. */

@@ -112,6 +112,34 @@ static void test_names_that_would_meet_are_refused(void **state)
           "name; declare the columns");
 }
 
+/* The second record has them the other way round, the third not all and one that is written with an escape.
+ */
+static void test_many_members_are_told_apart_in_any_order(void **state)
+{
+    enum { MANY = 300 };
+    (void)state;
+    for (int array = 0; array < 2; array++) {
+        DR_AUTO_BUF text = { 0 };
+        DR_AUTO_BUF expected = { 0 };
+        dr_buf_puts(&text, array ? "[{" : "{");
+        for (int i = 0; i < MANY; i++)
+            dr_buf_printf(&text, "%s\"k%d\":%d", i ? "," : "", i, i);
+        dr_buf_puts(&text, array ? "},\n{" : "}\n{");
+        for (int i = MANY; i-- > 0;)
+            dr_buf_printf(&text, "\"k%d\":%d%s", i, i * 2, i ? "," : "");
+        dr_buf_puts(&text, array ? "},\n{\"k2\\u00399\":9,\"k7\":8}]" : "}\n{\"k2\\u00399\":9,\"k7\":8}\n");
+        for (int i = 0; i < MANY; i++)
+            dr_buf_printf(&expected, "%sk%d:int64", i ? "|" : "", i);
+        for (int row = 1; row <= 2; row++)
+            for (int i = 0; i < MANY; i++)
+                dr_buf_printf(&expected, "%s%d", i ? "|" : "\n", i * row);
+        for (int i = 0; i < MANY; i++)
+            dr_buf_printf(&expected, "%s%s", i ? "|" : "\n", i == 299 ? "9" : i == 7 ? "8" : "-");
+        dr_buf_putc(&expected, '\n');
+        gives(dr_buf_cstr(&text), dr_buf_cstr(&expected));
+    }
+}
+
 static void test_more_members_than_can_be_columns_are_refused(void **state)
 {
     (void)state;
@@ -332,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_a_surprise_after_the_window_makes_it_start_again),
         cmocka_unit_test(test_scalars_and_arrays_may_be_records),
         cmocka_unit_test(test_names_that_would_meet_are_refused),
+        cmocka_unit_test(test_many_members_are_told_apart_in_any_order),
         cmocka_unit_test(test_more_members_than_can_be_columns_are_refused),
         cmocka_unit_test(test_declared_columns_have_paths_and_types),
         cmocka_unit_test(test_a_value_of_another_type_is_refused_with_its_place),
