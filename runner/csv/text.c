@@ -102,8 +102,9 @@ static inline __attribute__((always_inline)) void run_codes_ahead(struct dr_csv_
         for (int64_t g = 0; g < group; g++) {
             uint32_t from = ends[g * n - 1] + 1;
             struct dr_str s = { run->p + from, ends[g * n] - from };
-            codes[i + g] = s.n <= DR_CSV_SHORT ? dr_csv_code_past(values, &finder, s, &keys[g])
-                                               : dr_csv_values_long(values, s);
+            codes[i + g] = s.n <= DR_CSV_SHORT
+                               ? dr_csv_code_past(values, &finder, s, &keys[g], DR_CSV_SHORT / 8)
+                               : dr_csv_values_long(values, s);
             seen |= codes[i + g];
         }
     }

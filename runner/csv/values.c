@@ -40,6 +40,13 @@ static void note_unsettled(struct dr_csv_values *v, int32_t id)
     v->unsettled[v->unsettled_n++] = id;
 }
 
+/* What another thread met is known already. */
+static int32_t known_code(const struct dr_csv_values *v, struct dr_str s)
+{
+    int32_t code = v->known ? dr_dict_look_up(v->known, s) : -1;
+    return code < 0 ? UNSETTLED : code;
+}
+
 /* A new value; returns its id. */
 static int32_t add_value(struct dr_csv_values *v, struct dr_str s, bool missing)
 {
@@ -50,9 +57,9 @@ static int32_t add_value(struct dr_csv_values *v, struct dr_str s, bool missing)
         v->all = dr_realloc(v->all, (size_t)v->cap * sizeof *v->all);
     }
     int32_t id = v->n++;
-    v->all[id] = (struct dr_csv_value){ .code = missing ? DR_CSV_NULL : UNSETTLED };
+    v->all[id].code = missing ? DR_CSV_NULL : known_code(v, s);
     v->all[id].text = (struct dr_str){ s.n ? dr_arena_dup(&v->bytes, s.p, s.n) : "", s.n };
-    if (!missing)
+    if (v->all[id].code == UNSETTLED)
         note_unsettled(v, id);
     return id;
 }
@@ -128,7 +135,9 @@ static int32_t add_short(struct dr_csv_values *v, struct dr_str s, const struct 
     while (is_crowded(v, key))
         grow_slots(v);
     bool missing = dr_csv_is_null(v->format, s);
-    int32_t code = missing ? DR_CSV_NULL : code_of(v, add_value(v, s, false));
+    int32_t code = missing ? DR_CSV_NULL : known_code(v, s);
+    if (code == UNSETTLED)
+        code = code_of(v, add_value(v, s, false));
     *own_slot(v, key) = (struct dr_csv_slot){ { key->a, key->b, key->c }, code };
     v->used++;
     int32_t words = (int32_t)(s.n + 7) / 8;

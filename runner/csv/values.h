@@ -42,9 +42,10 @@ struct dr_csv_values {
     int32_t n, cap;
     int32_t *unsettled; /* owned: ids that had no code when last looked at */
     int32_t unsettled_n, unsettled_cap;
-    int32_t empty;              /* id + 1 of the empty text where it is not a missing value */
-    struct dr_csv_front *front; /* owned: of columns of few values; NULL */
-    bool many;                  /* it did not pay: the column has too many values, or long ones */
+    const struct dr_dict *known; /* borrowed: whose codes are told at once; NULL */
+    int32_t empty;               /* id + 1 of the empty text where it is not a missing value */
+    struct dr_csv_front *front;  /* owned: of columns of few values; NULL */
+    bool many;                   /* it did not pay: the column has too many values, or long ones */
     struct dr_arena bytes;
 };
 void dr_csv_values_init(struct dr_csv_values *v, const struct dr_csv_format *f);
@@ -137,16 +138,17 @@ static inline __attribute__((always_inline)) void dr_csv_ask(const struct dr_csv
 {
     __builtin_prefetch(f->slots + (key->hash >> f->shift));
 }
-/* As dr_csv_code_of_key, for a table so full that many keys lie past their first slot. */
+/* As dr_csv_code_of_key, for a table so full that many keys lie past their first slot; of a slot only so
+ * many words are used, now and by the key. */
 static inline __attribute__((always_inline)) int32_t dr_csv_code_past(struct dr_csv_values *v,
                                                                       struct dr_csv_finder *f,
                                                                       struct dr_str s,
-                                                                      const struct dr_csv_key *key)
+                                                                      const struct dr_csv_key *key, int words)
 {
     size_t last = ((size_t)1 << (64 - f->shift)) - 1, home = key->hash >> f->shift;
     for (size_t i = home;; i = dr_csv_next_slot(home, i, last)) {
         const struct dr_csv_slot *slot = f->slots + i;
-        if (__builtin_expect(dr_csv_is_slot_of(slot, key), 1))
+        if (__builtin_expect(dr_csv_is_slot_of_words(slot, key, words), 1))
             return slot->code;
         if (slot->word[0] == 0)
             break;

@@ -55,6 +55,8 @@ void dr_dict_unref(struct dr_dict *d);
 int32_t dr_dict_put(struct dr_dict *d, struct dr_str s);
 /* The code of s, or -1. Makes the index on first use: not while other threads do. */
 int32_t dr_dict_find(struct dr_dict *d, struct dr_str s);
+/* The same for threads at once, while nobody adds: -1 also where there is no index yet. */
+int32_t dr_dict_look_up(const struct dr_dict *d, struct dr_str s);
 
 struct dr_refused;
 struct dr_array {

@@ -103,9 +103,14 @@ int32_t dr_dict_put(struct dr_dict *d, struct dr_str s)
     return code;
 }
 
+int32_t dr_dict_look_up(const struct dr_dict *d, struct dr_str s)
+{
+    return d->index ? d->index[find_slot(d, s, dr_hash(s.p ? s.p : "", s.n))] - 1 : -1;
+}
+
 int32_t dr_dict_find(struct dr_dict *d, struct dr_str s)
 {
     if (!d->index)
         make_index(d);
-    return d->index[find_slot(d, s, dr_hash(s.p ? s.p : "", s.n))] - 1;
+    return dr_dict_look_up(d, s);
 }

@@ -88,39 +88,45 @@ static inline __attribute__((always_inline)) bool codes_of_few(const struct dr_j
     }
 }
 
-/* Whether the cell is a string as it lies there, not empty and short. */
-static inline bool is_short(struct dr_json_cell cell)
-{
-    return length_less_one(cell) < DR_CSV_SHORT;
-}
-
-/* Of so many that finding one misses the cache: a group asks for its slots together. */
-static inline __attribute__((always_inline)) bool codes_of_many(const struct dr_json_fill *c, int32_t *codes,
-                                                                struct dr_csv_values *v)
+/* Rows from `from` on, where all texts in the table fill no more than so many words of a slot and there are
+ * so many that finding one misses the cache: a group asks for its slots together. Returns the first after a
+ * group in which a text was met that fills more words. */
+static inline __attribute__((always_inline)) int32_t codes_ahead(const struct dr_json_fill *c, int32_t *codes,
+                                                                 struct dr_csv_values *v, int32_t from,
+                                                                 int words, int32_t *seen)
 {
     enum { GROUP = 32 };
     struct dr_csv_finder finder = dr_csv_finder_of(v);
     struct dr_csv_key keys[GROUP];
-    int32_t seen = 0;
-    for (int32_t from = 0; from < c->n; from += GROUP) {
+    for (; from < c->n && v->words <= words; from += GROUP) {
         int32_t n = c->n - from < GROUP ? c->n - from : GROUP;
         const struct dr_json_cell *cells = c->cells + from;
         for (int32_t i = 0; i < n; i++)
-            if (is_short(cells[i])) {
-                keys[i] = dr_csv_key_of(&finder, c->text + cells[i].at, dr_cell_length(cells[i]));
+            if (length_less_one(cells[i]) < 8u * (uint32_t)words) {
+                keys[i] =
+                    dr_csv_key_of_words(&finder, c->text + cells[i].at, dr_cell_length(cells[i]), words);
                 dr_csv_ask(&finder, &keys[i]);
             }
         for (int32_t i = 0; i < n; i++) {
             struct dr_str s = { c->text + cells[i].at, dr_cell_length(cells[i]) };
-            if (__builtin_expect(is_short(cells[i]), 1)) {
-                codes[from + i] = dr_csv_code_past(v, &finder, s, &keys[i]);
+            if (__builtin_expect(length_less_one(cells[i]) < 8u * (uint32_t)words && v->words <= words, 1)) {
+                codes[from + i] = dr_csv_code_past(v, &finder, s, &keys[i], words);
             } else {
                 codes[from + i] = code_of(c, from + i, v);
                 finder = dr_csv_finder_of(v);
             }
-            seen |= codes[from + i];
+            *seen |= codes[from + i];
         }
     }
+    return from < c->n ? from : c->n;
+}
+
+static inline __attribute__((always_inline)) bool codes_of_many(const struct dr_json_fill *c, int32_t *codes,
+                                                                struct dr_csv_values *v)
+{
+    int32_t seen = 0;
+    for (int32_t i = 0; i < c->n;)
+        i = v->words == 1 ? codes_ahead(c, codes, v, i, 1, &seen) : codes_ahead(c, codes, v, i, 3, &seen);
     return seen & DR_CSV_PROVISIONAL;
 }
 

@@ -86,6 +86,13 @@ void dr_json_worker_init(struct dr_json_worker *w, const struct dr_json_plan *p,
     }
 }
 
+void dr_json_worker_know(struct dr_json_worker *w, struct dr_dict **const *dicts)
+{
+    for (int32_t t = 0; t < w->plan->n; t++)
+        for (int32_t i = 0; i < w->plan->tables[t].n; i++)
+            w->values[t][i].known = dicts[t][i];
+}
+
 void dr_json_worker_done(struct dr_json_worker *w)
 {
     if (!w->plan)

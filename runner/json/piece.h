@@ -73,6 +73,8 @@ struct dr_json_worker {
 /* rows: how many are turned into columns at a time; 0: what suits the number of columns. */
 void dr_json_worker_init(struct dr_json_worker *w, const struct dr_json_plan *p, enum dr_json_isa isa,
                          int32_t rows);
+/* The dictionary of each DICT column of each table, which nobody adds to while pieces are read. */
+void dr_json_worker_know(struct dr_json_worker *w, struct dr_dict **const *dicts);
 void dr_json_worker_done(struct dr_json_worker *w);
 
 /* Turn the rows of the walk into chunks of the unit, and forget them. False

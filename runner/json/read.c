@@ -358,6 +358,7 @@ static int32_t begin(struct dr_json_reader *r, struct dr_err *err)
         w->memory.large = r->in.size >= DR_BULK_INPUT;
         w->walk.max_record = r->opts.max_record;
         w->final = all || !(r->hold || r->sure) || !r->in.seekable;
+        dr_json_worker_know(w, r->dicts);
     }
     r->drained = parallel(r) && text_size(r) <= 0;
     return DR_OK;
