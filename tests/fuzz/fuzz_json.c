@@ -193,7 +193,7 @@ static bool show_stream(struct dr_buf *out, struct dr_str text, const struct dr_
     DR_AUTO_BUF shown = { 0 };
     int32_t rc = dr_input_open_bytes(&in, text, opts->encoding, &err);
     if (!rc)
-        rc = dr_json_open_input(&in, opts, tuning, false, &rejects, &r, &err);
+        rc = dr_json_open_input(&in, opts, tuning, DR_JSON_STREAM, &rejects, &r, &err);
     if (!rc)
         rc = dr_reader_collect(&r->base, &t, &err);
     if (dr_rejects_finish(&rejects, &aside, &err))

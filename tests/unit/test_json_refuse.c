@@ -243,7 +243,7 @@ static void show_stream(struct dr_buf *got, struct dr_str text, const struct dr_
     tuning.piece = 8;
     int32_t rc = dr_input_open_bytes(&in, text, NULL, &err);
     if (!rc)
-        rc = dr_json_open_input(&in, o, &tuning, false, NULL, &r, &err);
+        rc = dr_json_open_input(&in, o, &tuning, DR_JSON_STREAM, NULL, &r, &err);
     if (!rc)
         rc = dr_reader_collect(&r->base, &t, &err);
     if (rc) {
