@@ -268,20 +268,11 @@ static int64_t add_lengths(const struct side *s, const struct target *to)
 
 /* ---- bitmaps -------------------------------------------------------------------------- */
 
-static void valid_window(void *ctx, const struct dr_array *a, int64_t i, int n, uint64_t chosen)
+static void pick_bitmap(const struct side *s, const struct dr_column *c, void *to, bool valid)
 {
-    dr_pick_bits(ctx, a->valid ? dr_bits_window(a->valid, i, n) : ~UINT64_C(0), chosen);
-}
-
-static void bool_window(void *ctx, const struct dr_array *a, int64_t i, int n, uint64_t chosen)
-{
-    dr_pick_bits(ctx, dr_bits_window(a->values, i, n), chosen);
-}
-
-static void pick_bitmap(const struct side *s, const struct dr_column *c, void *to, window_fn fn)
-{
-    struct dr_pick_bits p = { .to = to };
-    each_window(s, c, 0, c->rows, fn, &p);
+    struct dr_pick_bits p = { .chosen = s->f->words, .flip = s->flip, .to = to };
+    for (int32_t k = 0; k < c->n; k++)
+        dr_pick_bits(&p, valid ? c->chunk[k]->valid : c->chunk[k]->values, 0, c->start[k], c->chunk[k]->n);
     dr_pick_bits_end(&p);
 }
 
@@ -291,9 +282,9 @@ static void pick_bitmaps(const struct filter *f, int32_t column)
     for (int k = 0; k < f->n; k++) {
         const struct target *to = &f->side[k].to[column];
         if (to->valid.p)
-            pick_bitmap(&f->side[k], c, to->valid.p, valid_window);
+            pick_bitmap(&f->side[k], c, to->valid.p, true);
         if (c->type == DR_TYPE_BOOL)
-            pick_bitmap(&f->side[k], c, to->values.p, bool_window);
+            pick_bitmap(&f->side[k], c, to->values.p, false);
     }
 }
 

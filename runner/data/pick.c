@@ -43,10 +43,33 @@ static inline void append_bits(struct dr_pick_bits *p, uint64_t picked, int n)
     p->n += n - 64;
 }
 
-static void runs_of_bits(struct dr_pick_bits *p, uint64_t bits, uint64_t rows)
+/* The bits whose place is in rows, next to each other. */
+typedef uint64_t (*extract_fn)(uint64_t bits, uint64_t rows);
+
+static inline uint64_t extract_runs(uint64_t bits, uint64_t rows)
 {
-    for (int at, n; dr_next_run(&rows, &at, &n);)
-        append_bits(p, bits >> at & ~UINT64_C(0) >> (64 - n), n);
+    uint64_t picked = 0;
+    for (int at, n, done = 0; dr_next_run(&rows, &at, &n); done += n)
+        picked |= (bits >> at & ~UINT64_C(0) >> (64 - n)) << done;
+    return picked;
+}
+
+__attribute__((always_inline)) static inline void pick_bits(struct dr_pick_bits *p, const uint8_t *bits,
+                                                            int64_t i, int64_t row, int64_t n,
+                                                            extract_fn extract)
+{
+    for (int m; n; i += m, row += m, n -= m) {
+        int left = 64 - (int)(row & 63);
+        m = n < left ? (int)n : left;
+        uint64_t rows = (p->chosen[row >> 6] ^ p->flip) >> (row & 63) & ~UINT64_C(0) >> (64 - m);
+        uint64_t window = bits ? dr_bits_window(bits, i, m) : ~UINT64_C(0);
+        append_bits(p, extract(window, rows), __builtin_popcountll(rows));
+    }
+}
+
+static void runs_of_bits(struct dr_pick_bits *p, const uint8_t *bits, int64_t i, int64_t row, int64_t n)
+{
+    pick_bits(p, bits, i, row, n, extract_runs);
 }
 
 #if defined(__x86_64__)
@@ -94,9 +117,14 @@ AVX2 static void eight_avx2(struct dr_pick *p, const struct dr_array *a, int64_t
     pick_avx2(p, a, i, rows, 8);
 }
 
-AVX2 static void bits_bmi2(struct dr_pick_bits *p, uint64_t bits, uint64_t rows)
+AVX2 static inline uint64_t extract_bmi2(uint64_t bits, uint64_t rows)
 {
-    append_bits(p, _pext_u64(bits, rows), (int)__builtin_popcountll(rows));
+    return _pext_u64(bits, rows);
+}
+
+AVX2 static void bits_bmi2(struct dr_pick_bits *p, const uint8_t *bits, int64_t i, int64_t row, int64_t n)
+{
+    pick_bits(p, bits, i, row, n, extract_bmi2);
 }
 
 static bool has_avx2(void)
@@ -122,12 +150,12 @@ dr_pick_fn dr_pick_values(size_t width)
     return has_avx2() ? eight_avx2 : runs_of_8;
 }
 
-void dr_pick_bits(struct dr_pick_bits *p, uint64_t bits, uint64_t rows)
+void dr_pick_bits(struct dr_pick_bits *p, const uint8_t *bits, int64_t i, int64_t row, int64_t n)
 {
     if (has_avx2())
-        bits_bmi2(p, bits, rows);
+        bits_bmi2(p, bits, i, row, n);
     else
-        runs_of_bits(p, bits, rows);
+        runs_of_bits(p, bits, i, row, n);
 }
 
 void dr_pick_bits_end(struct dr_pick_bits *p)

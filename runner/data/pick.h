@@ -40,10 +40,13 @@ int64_t dr_pick_texts_length(const struct dr_array *a, int64_t i, int n, uint64_
 
 /* Bits go where a whole word may be written; the first must be the first of a byte. */
 struct dr_pick_bits {
+    const uint64_t *chosen; /* by row of a table, */
+    uint64_t flip;          /* where ~0 those whose bit is 0 */
     uint8_t *to;
     uint64_t word; /* not yet written: */
     int n;         /* so many bits */
 };
-void dr_pick_bits(struct dr_pick_bits *p, uint64_t bits, uint64_t rows);
+/* Put the bits of the chosen rows among [row, row + n): `bits` from the i-th on, or ones without. */
+void dr_pick_bits(struct dr_pick_bits *p, const uint8_t *bits, int64_t i, int64_t row, int64_t n);
 void dr_pick_bits_end(struct dr_pick_bits *p);
 #endif
