@@ -14,6 +14,7 @@
 #include "data/pool.h"
 #include "expect/plan.h"
 
+#define AHEAD 4096      /* bytes of codes that are asked of memory before their turn */
 #define FEW_CODES 65536 /* so few that each thread may count on its own */
 
 /* ---- counting ---- */
@@ -79,6 +80,7 @@ static int64_t *count_codes(const struct dr_column *c, const uint64_t *rows)
 #define ODD_SHARE 16 /* of so many rows one may be odd */
 
 struct dr_odd_rows {
+    int32_t refs;
     uint64_t *codes; /* all rows with these are listed */
     int64_t n, room;
     int64_t *row; /* ascending within a block of rows */
@@ -86,9 +88,17 @@ struct dr_odd_rows {
     int64_t *first, *past; /* by block: its part of the list */
 };
 
-static void odd_done(struct dr_odd_rows *odd)
+struct dr_odd_rows *dr_codes_odd(const struct dr_source *s)
 {
-    if (!odd)
+    struct dr_odd_rows *odd = s->codes ? s->codes->odd : NULL;
+    if (odd)
+        odd->refs++;
+    return odd;
+}
+
+void dr_odd_unref(struct dr_odd_rows *odd)
+{
+    if (!odd || --odd->refs)
         return;
     free(odd->codes);
     free(odd->row);
@@ -106,6 +116,7 @@ static struct dr_odd_rows *odd_new(const struct dr_source *s, const uint64_t *co
     if (n > s->rows / ODD_SHARE)
         return NULL;
     struct dr_odd_rows *odd = dr_calloc(1, sizeof *odd);
+    odd->refs = 1;
     odd->codes = dr_codes_bits(c);
     odd->room = n;
     odd->row = dr_malloc((size_t)n * sizeof *odd->row + 1);
@@ -118,7 +129,7 @@ static struct dr_odd_rows *odd_new(const struct dr_source *s, const uint64_t *co
         dr_rows_not(odd->codes, c->n);
     for (int64_t w = 0; c->odd && w < dr_words(c->n); w++)
         if (c->odd->codes[w] & ~odd->codes[w] & c->used[w]) {
-            odd_done(odd);
+            dr_odd_unref(odd);
             return NULL;
         }
     return odd;
@@ -183,7 +194,7 @@ void dr_codes_done(struct dr_codes *c)
     free(c->count);
     free(c->used);
     free(c->refused);
-    odd_done(c->odd);
+    dr_odd_unref(c->odd);
     free(c);
 }
 
@@ -220,10 +231,18 @@ static inline uint64_t eight_codes(const uint8_t *by_code, const int32_t *code)
                       by_code[code[6]] << 6 | by_code[code[7]] << 7);
 }
 
+/* Memory that the processor foresees ends with its page. */
+static inline void fetch_ahead(const int32_t *codes)
+{
+    for (int k = 0; k < 64; k += 16)
+        __builtin_prefetch((const char *)((uintptr_t)(codes + k) + AHEAD));
+}
+
 static uint64_t codes_word(const struct dr_array *a, int64_t i, int m, const void *ctx)
 {
     const uint8_t *by_code = ((const struct answers *)ctx)->bytes;
     const int32_t *codes = (const int32_t *)a->values + i;
+    fetch_ahead(codes);
     uint64_t w = 0;
     int j = 0;
     for (; j + 8 <= m; j += 8)
@@ -244,6 +263,7 @@ __attribute__((target("avx2"))) static uint64_t few_codes_word(const struct dr_a
     const struct answers *by_code = ctx;
     const int32_t *codes = (const int32_t *)a->values + i;
     const __m256i place = _mm256_set1_epi32(31);
+    fetch_ahead(codes);
     const __m256i words = _mm256_loadu_si256((const __m256i *)(const void *)by_code->bits);
     uint64_t w = 0;
     int j = 0;
@@ -332,10 +352,10 @@ static void spread_over_rows(struct dr_source *s, const uint64_t *codes, const s
     p.odd = odd_new(s, codes, &p.flip);
     dr_each_block(s->rows, spread_block, &p);
     if (p.odd && p.odd->n == p.odd->room) {
-        odd_done(c->odd);
+        dr_odd_unref(c->odd);
         c->odd = p.odd;
     } else {
-        odd_done(p.odd); /* rows are missing that nobody has said to be so yet */
+        dr_odd_unref(p.odd); /* rows are missing that nobody has said to be so yet */
     }
 }
 
@@ -362,9 +382,9 @@ void dr_codes_spread(struct dr_source *s, const uint64_t *codes, uint64_t *out)
     spread_over_rows(s, codes, &answers, out);
 }
 
-bool dr_codes_each_known(const struct dr_source *s, const uint64_t *rows, dr_code_fn fn, void *ctx)
+bool dr_codes_each_known(const struct dr_source *s, const struct dr_odd_rows *odd, const uint64_t *rows,
+                         dr_code_fn fn, void *ctx)
 {
-    const struct dr_odd_rows *odd = s->codes ? s->codes->odd : NULL;
     int64_t known = 0;
     for (int64_t k = 0; odd && k < odd->n; k++)
         known += dr_row_get(rows, odd->row[k]) && !(s->null && dr_row_get(s->null, odd->row[k]));

@@ -113,11 +113,10 @@ struct dr_plan {
     struct dr_repeat_answer *answers; /* likewise */
     uint8_t *nothing;                 /* the empty row set of checks that found nothing; in arena */
     struct dr_counting *countings;    /* see dr_plan_count_values */
-    int32_t n_countings;
 };
 void dr_plan_done(struct dr_plan *p);
 
-/* rows_counts.c: once all checks have been evaluated, fill their lists of unexpected values. */
+/* rows_counts.c: when all checks have been evaluated, fill their lists of unexpected values. */
 void dr_plan_count_values(struct dr_plan *p);
 
 /* ---- blocks.c: passes over rows on all threads ---- */
@@ -162,10 +161,12 @@ const struct dr_column *dr_source_dict(struct dr_source *s);
 /* Whether two rows have the same raw value; missing ones do. */
 bool dr_source_same(const struct dr_source *s, int64_t x, int64_t y);
 /* fn for each row of `in`, ascending, on the caller's thread. Rows with the same raw values,
- * missing ones among them, have the same hash; exact: other rows have not. */
+ * missing ones among them, have the same hash; exact: other rows have not. The plan's thread may
+ * go on meanwhile; kept: dr_hashes_kept said there that texts need not be hashed again. */
 typedef void (*dr_hash_fn)(void *ctx, int64_t row, uint64_t hash, bool exact);
-void dr_each_hash(struct dr_plan *p, int32_t n, struct dr_source *const *columns, const uint64_t *in,
-                  dr_hash_fn fn, void *ctx);
+void dr_each_hash(const struct dr_plan *p, int32_t n, struct dr_source *const *columns, bool kept,
+                  const uint64_t *in, dr_hash_fn fn, void *ctx);
+bool dr_hashes_kept(int32_t n, struct dr_source *const *columns);
 const char *dr_class_name(enum dr_class c); /* "numbers", "text", ... */
 /* Rows whose text does not spell the declared type; NULL: none. */
 const uint64_t *dr_source_refused(struct dr_plan *p, struct dr_source *s);
@@ -183,10 +184,15 @@ uint64_t *dr_codes_bits(const struct dr_codes *c); /* an empty set of codes; the
  * arbitrary). out is empty. Reads rows only where some codes are in it and some are not, and
  * then only those that differed from most before where these are all that do again. */
 void dr_codes_spread(struct dr_source *s, const uint64_t *codes, uint64_t *out);
-/* fn for these rows, ascending, with their codes, where an earlier spread has come upon all of
+/* fn for these rows, ascending, with their codes, where earlier spreads have come upon all of
  * them and none lacks a value; else false, and the column has to be looked at. */
 typedef void (*dr_code_fn)(void *ctx, int64_t row, int32_t code);
-bool dr_codes_each_known(const struct dr_source *s, const uint64_t *rows, dr_code_fn fn, void *ctx);
+bool dr_codes_each_known(const struct dr_source *s, const struct dr_odd_rows *odd, const uint64_t *rows,
+                         dr_code_fn fn, void *ctx);
+/* What earlier spreads have come upon, which later ones do not change; NULL: nothing. References
+ * are taken and given back on the plan's thread. */
+struct dr_odd_rows *dr_codes_odd(const struct dr_source *s);
+void dr_odd_unref(struct dr_odd_rows *odd);
 /* How many rows have a code of the set. */
 int64_t dr_codes_rows(const struct dr_codes *c, const uint64_t *set);
 /* The value of a code, as dr_source_value gives it. */

@@ -38,6 +38,7 @@ struct repeats {
     struct dr_plan *plan;
     struct dr_source *const *columns;
     int32_t n;
+    bool kept; /* hashes of texts may be used; else another thread may be making them */
     int64_t rows;
     const uint64_t *in; /* the rows looked at */
     uint64_t *out;
@@ -160,7 +161,7 @@ static void mix_values(const struct repeats *r, int64_t row, int m, int32_t *hin
         int64_t i;
         const struct dr_array *a = dr_column_at(s->raw, row, &hints[k], &i);
         uint64_t before[64];
-        if (s->hashes) {
+        if (r->kept && s->hashes) {
             const uint64_t *known = (const uint64_t *)s->hashes->p + row;
             for (int j = 0; j < m; j++)
                 h[j] = mix(h[j], known[j]);
@@ -232,6 +233,14 @@ static void hash_texts(int32_t n, struct dr_source *const *columns)
         s->hashes = dr_mem_new_large((size_t)s->rows * sizeof(uint64_t));
         dr_each_block(s->rows, hash_text_block, s);
     }
+}
+
+bool dr_hashes_kept(int32_t n, struct dr_source *const *columns)
+{
+    for (int32_t k = 0; k < n; k++)
+        if (columns[k]->raw->type == DR_TYPE_STRING && !columns[k]->hashes)
+            return false;
+    return true;
 }
 
 /* ---- passes ---- */
@@ -497,10 +506,10 @@ static void visit_run(void *ctx, const struct dr_array *a, int64_t i, int m, int
         v->fn(v->ctx, row + __builtin_ctzll(bits), h[__builtin_ctzll(bits)], v->run.r->radix != NULL);
 }
 
-void dr_each_hash(struct dr_plan *p, int32_t n, struct dr_source *const *columns, const uint64_t *in,
-                  dr_hash_fn fn, void *ctx)
+void dr_each_hash(const struct dr_plan *p, int32_t n, struct dr_source *const *columns, bool kept,
+                  const uint64_t *in, dr_hash_fn fn, void *ctx)
 {
-    struct repeats r = { .plan = p, .columns = columns, .n = n, .rows = p->table->rows, .in = in };
+    struct repeats r = { .columns = columns, .n = n, .kept = kept, .rows = p->table->rows, .in = in };
     DR_AUTO_FREE int32_t *hints = dr_calloc((size_t)n + 1, sizeof *hints);
     DR_AUTO_FREE uint64_t *radix = radices(n, columns);
     struct hash_visit v = { { &r, hints }, fn, ctx };
@@ -555,7 +564,7 @@ static void keep_answer(struct dr_plan *p, int32_t n, struct dr_source *const *c
 void dr_scan_repeats(struct dr_plan *p, int32_t n, struct dr_source *const *columns, const uint64_t *in,
                      uint64_t *out)
 {
-    struct repeats r = { .plan = p, .columns = columns, .n = n, .rows = p->table->rows };
+    struct repeats r = { .plan = p, .columns = columns, .n = n, .kept = true, .rows = p->table->rows };
     uint64_t *looked_at = dr_plan_bits(p), *maybe = dr_plan_bits(p), *likely = dr_plan_bits(p);
     dr_rows_or(looked_at, in, r.rows);
     use_answers(p, n, columns, in, looked_at);

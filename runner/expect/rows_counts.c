@@ -1,8 +1,9 @@
 /* rows_counts.c - partial_unexpected_counts: how often each unexpected value
  * occurs, the most common first.
  *
- * A check's values are counted on one thread, row by row. So they are counted last, when all
- * checks have been evaluated, and those of several checks at a time. */
+ * A check's values are counted on one thread, row by row. Nothing else waits for the counts, so
+ * they are a job for threads that have nothing to do while the next checks are evaluated. What
+ * they read of the plan does not change any more. */
 #include "data/pool.h"
 #include "expect/check.h"
 
@@ -95,6 +96,18 @@ static void sort_as_python(struct counted *v, int64_t n)
 }
 
 /* ---- counting ---- */
+
+/* What there is to count for a check. */
+struct dr_counting {
+    struct dr_counting *next;
+    struct dr_pool_job job;
+    struct dr_eval e;
+    struct dr_odd_rows *odd; /* owned: of the only column */
+    bool kept;               /* hashes of the columns' texts */
+    struct dr_node *out;     /* a list, to be filled */
+    struct counted *list;    /* owned: the n entries that are shown, in their order */
+    int64_t n;
+};
 
 struct counter {
     const struct dr_eval *e;
@@ -249,13 +262,14 @@ static void count_code(void *ctx, int64_t row, int32_t code)
     k->c->list[k->entry[code] - 1].count++;
 }
 
-static void count_by_codes(struct counter *c, const uint64_t *unexpected, int64_t combos)
+static void count_by_codes(struct counter *c, const struct dr_odd_rows *odd, const uint64_t *unexpected,
+                           int64_t combos)
 {
     int64_t rows = c->e->plan->table->rows;
     DR_AUTO_FREE int32_t *entry = dr_calloc((size_t)combos, sizeof *entry);
     DR_AUTO_FREE struct keyed *k = dr_calloc(1, sizeof *k);
     *k = (struct keyed){ .c = c, .entry = entry };
-    if (c->e->n_columns == 1 && dr_codes_each_known(c->e->columns[0], unexpected, count_code, k))
+    if (c->e->n_columns == 1 && dr_codes_each_known(c->e->columns[0], odd, unexpected, count_code, k))
         return;
     for (int32_t i = 0; i < c->e->n_columns; i++)
         k->lone |= c->e->columns[i]->null && is_number(c->e->columns[i]);
@@ -279,31 +293,24 @@ static int64_t drop_lone(struct counted *list, int64_t n, int64_t keep)
 }
 
 /* Distinct unexpected values, in order of appearance. */
-static int64_t count_values(const struct dr_eval *e, const uint64_t *unexpected, struct counted **ret)
+static int64_t count_values(const struct dr_counting *counting, struct counted **ret)
 {
+    const struct dr_eval *e = &counting->e;
+    const uint64_t *unexpected = (const uint64_t *)(const void *)e->check->unexpected;
     struct counter c = { .e = e, .left = e->check->unexpected_count };
     if (e->format.level != DR_RESULT_COMPLETE && c.left > DR_COUNTED_ROWS_MAX)
         c.left = DR_COUNTED_ROWS_MAX;
     int64_t combos = combinations(e);
     if (combos)
-        count_by_codes(&c, unexpected, combos);
+        count_by_codes(&c, counting->odd, unexpected, combos);
     else
-        dr_each_hash(e->plan, e->n_columns, e->columns, unexpected, count_row, &c);
+        dr_each_hash(e->plan, e->n_columns, e->columns, counting->kept, unexpected, count_row, &c);
     free(c.slot);
     *ret = c.list;
     return drop_lone(c.list, c.n, e->format.partial);
 }
 
-/* ---- all checks' values, on all threads ---- */
-
-/* What is left to do for a check when all have been evaluated. */
-struct dr_counting {
-    struct dr_counting *next;
-    struct dr_eval e;
-    struct dr_node *out;  /* a list, to be filled */
-    struct counted *list; /* owned: the n entries that are shown, in their order */
-    int64_t n;
-};
+/* ---- beside the next checks ---- */
 
 static void sort_values(struct counted *list, int64_t n, int64_t shown)
 {
@@ -315,10 +322,10 @@ static void sort_values(struct counted *list, int64_t n, int64_t shown)
         qsort(list, (size_t)shown, sizeof *list, by_count_and_value);
 }
 
-static void count_for_check(void *ctx, int64_t k)
+static void count_for_check(void *ctx)
 {
-    struct dr_counting *c = ((struct dr_counting **)ctx)[k];
-    int64_t n = count_values(&c->e, (const uint64_t *)(const void *)c->e.check->unexpected, &c->list);
+    struct dr_counting *c = ctx;
+    int64_t n = count_values(c, &c->list);
     c->n = n < c->e.format.partial ? n : c->e.format.partial;
     sort_values(c->list, n, c->n);
     c->list = dr_realloc(c->list, (size_t)c->n * sizeof *c->list + 1);
@@ -343,30 +350,21 @@ struct dr_node *dr_eval_value_counts(struct dr_eval *e)
     if (e->check->unexpected_count <= 0 || e->format.partial == 0)
         return out;
     struct dr_counting *c = DR_NEW(&p->scratch, struct dr_counting);
-    *c = (struct dr_counting){ .next = p->countings, .e = *e, .out = out };
+    *c = (struct dr_counting){ .next = p->countings, .job = { .fn = count_for_check, .ctx = c }, .e = *e };
+    c->odd = e->n_columns == 1 ? dr_codes_odd(e->columns[0]) : NULL;
+    c->kept = dr_hashes_kept(e->n_columns, e->columns);
+    c->out = out;
     p->countings = c;
-    p->n_countings++;
+    dr_pool_later(&c->job);
     return out;
-}
-
-static int most_rows(const void *a, const void *b)
-{
-    const struct dr_counting *const *x = a, *const *y = b;
-    int64_t n = (*x)->e.check->unexpected_count, m = (*y)->e.check->unexpected_count;
-    return (n < m) - (n > m);
 }
 
 void dr_plan_count_values(struct dr_plan *p)
 {
-    struct dr_counting **all = dr_arena_array(&p->scratch, (size_t)p->n_countings + 1, sizeof *all);
-    int32_t n = 0;
-    for (struct dr_counting *c = p->countings; c; c = c->next)
-        all[n++] = c;
-    if (n > 1)
-        qsort(all, (size_t)n, sizeof(struct dr_counting *), most_rows);
-    dr_pool_run(n, count_for_check, all);
-    for (int32_t k = 0; k < n; k++)
-        show_values(all[k]);
+    for (struct dr_counting *c = p->countings; c; c = c->next) {
+        dr_pool_finish(&c->job);
+        show_values(c);
+        dr_odd_unref(c->odd);
+    }
     p->countings = NULL;
-    p->n_countings = 0;
 }
