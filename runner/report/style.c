@@ -74,7 +74,8 @@ const char *const dr_page_style[] = {
 
     ".scroll{overflow-x:auto;margin:12px 0;background:var(--card);border:1px solid var(--line);"
     "border-radius:8px}.scroll .scroll{border:0}table{border-collapse:collapse;width:100%;font-size:.9rem}"
-    "caption{text-align:left;padding:9px 12px 5px;font-size:.84rem}"
+    "caption{text-align:left;padding:9px 12px 5px;font-size:.84rem;position:sticky;left:0;"
+    "max-width:calc(100vw - 2.5rem)}"
     "th,td{text-align:left;vertical-align:top;padding:6px 12px;border-top:1px solid var(--line)}"
     "thead th{border-top:0;color:var(--soft);font-weight:600;font-size:.82rem;white-space:nowrap}"
     ".checks td:nth-child(5),.checks td:last-child{min-width:210px;overflow-wrap:anywhere}"

@@ -151,7 +151,8 @@ pipeline_home sample
 run 0
 agrees $raw/patients.csv $raw/cases.ndjson
 has_file reports/patient_cases/latest/index.html
-sql_is var/dagrun.db "SELECT count(*) FROM v_row_account WHERE missing <> 0" 0
+sql_is var/dagrun.db "SELECT dataset, sum(raw), sum(missing <> 0) FROM v_row_account GROUP BY 1" "cases|$(wc -l <$raw/cases.ndjson)|0
+patients|$(tail -n +2 $raw/patients.csv | wc -l)|0"
 sql_is var/warehouse.db "PRAGMA foreign_key_check" ""
 sql_is var/warehouse.db "SELECT count(*) > 0 FROM patients WHERE patient_zip LIKE '0%'" 1
 sql_is var/warehouse.db "SELECT count(*) > 0 FROM orphan_cases WHERE patient_status = 'unknown'" 1
