@@ -130,19 +130,10 @@ static void run_groups(struct dr_csv_cells *cells, const struct dr_csv_run *run,
         put_one(cells, run, c, at);
 }
 
-#define TYPED_LOOP(name, type)                                                                               \
-    static void name##_any(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c,              \
-                           enum dr_csv_fields how)                                                           \
-    {                                                                                                        \
-        if (how == DR_CSV_BARE)                                                                              \
-            run_values(cells, run, c, type, DR_CSV_BARE);                                                    \
-        else if (how == DR_CSV_TRIM)                                                                         \
-            run_values(cells, run, c, type, DR_CSV_TRIM);                                                    \
-        else                                                                                                 \
-            run_values(cells, run, c, type, DR_CSV_ANY);                                                     \
-    }                                                                                                        \
-    DR_AVX2_CODE static void name##_avx2(struct dr_csv_cells *cells, const struct dr_csv_run *run,           \
-                                         int32_t c, enum dr_csv_fields how)                                  \
+/* One loop for each kind of fields, so that none asks of what kind they are. */
+#define TYPED_LOOPS(name, type, target)                                                                      \
+    target static void name(struct dr_csv_cells *cells, const struct dr_csv_run *run, int32_t c,             \
+                            enum dr_csv_fields how)                                                          \
     {                                                                                                        \
         if (how == DR_CSV_BARE)                                                                              \
             run_values(cells, run, c, type, DR_CSV_BARE);                                                    \
@@ -151,6 +142,9 @@ static void run_groups(struct dr_csv_cells *cells, const struct dr_csv_run *run,
         else                                                                                                 \
             run_values(cells, run, c, type, DR_CSV_ANY);                                                     \
     }
+#define TYPED_LOOP(name, type)                                                                               \
+    TYPED_LOOPS(name##_any, type, )                                                                          \
+    TYPED_LOOPS(name##_avx2, type, DR_AVX2_CODE)
 TYPED_LOOP(run_bool, DR_TYPE_BOOL)
 TYPED_LOOP(run_int, DR_TYPE_INT64)
 TYPED_LOOP(run_float, DR_TYPE_FLOAT64)
