@@ -41,8 +41,7 @@ static const struct dr_port outputs[] = {
     { 0 },
 };
 
-/* A column of n nulls, or of one text n times. */
-static struct dr_column *constant(int32_t type, int64_t n)
+static struct dr_column *nulls(int32_t type, int64_t n)
 {
     struct dr_builder *b = dr_builder_new(type);
     for (int64_t i = 0; i < n; i++)
@@ -53,7 +52,7 @@ static struct dr_column *constant(int32_t type, int64_t n)
 /* Rows of which there is more than a record's text. */
 static int32_t with_record(struct dr_task *t, const struct dr_table *table, struct dr_table **ret)
 {
-    struct dr_column *c = constant(DR_TYPE_STRING, dr_table_rows(table));
+    struct dr_column *c = nulls(DR_TYPE_STRING, dr_table_rows(table));
     int32_t rc = dr_table_with(table, "_record", c, ret, dr_task_err(t));
     dr_column_unref(c);
     return rc;
@@ -70,7 +69,7 @@ static int32_t shape_column(struct dr_task *t, const struct dr_table *rejects, c
     if (source)
         return dr_column_cast(dr_table_column(rejects, dr_table_find(rejects, source)), type, NULL, ret,
                               dr_task_err(t));
-    *ret = constant(type, dr_table_rows(rejects));
+    *ret = nulls(type, dr_table_rows(rejects));
     return 0;
 }
 
