@@ -116,13 +116,15 @@ $B/tests/fixtures/plugins/%.so: tests/fixtures/plugins/%.c $B/flags
 	$(CC) $(ALL_C) -Iinclude -MMD -MP -shared $(LDFLAGS) -o $@ $<
 
 test-programs: all $(UNIT) $(REPLAY) $(FIXTURES) $(PEERS) $(CONFORMANCE)
-# PARALLEL test programs at once; each test has its own folder and ports.
+# As many test programs at once as there are processors; each has its own folder and ports, and so many
+# seconds: with a sanitizer or without optimisation, on a machine that has other work, far more than usual.
+TEST_LIMIT = $(if $(SAN),-t 1500)
 test: lint test-programs
-	BUILD=$(abspath $B) tests/run $(TESTS)
+	BUILD=$(abspath $B) tests/run $(TEST_LIMIT) $(TESTS)
 unit: test-programs
-	BUILD=$(abspath $B) tests/run $(UNIT)
+	BUILD=$(abspath $B) tests/run $(TEST_LIMIT) $(UNIT)
 e2e: test-programs
-	BUILD=$(abspath $B) tests/run $(E2E)
+	BUILD=$(abspath $B) tests/run $(TEST_LIMIT) $(E2E)
 conformance: $(CONFORMANCE)
 	$B/tests/conformance/gx --list-failures $(DAGRUN_CONFORMANCE)/gx
 	$B/tests/conformance/sql_on_fhir --list-failures $(DAGRUN_CONFORMANCE)/sql-on-fhir

@@ -65,6 +65,10 @@ show() { # FILE...: the beginning of each, for the reader of a failure
 
 # Sanitizers know no address space limit, and report a crash as an exit code.
 under_sanitizer() { grep -qa __asan_init "$build/dagrun"; }
+# Seconds: no command of a test takes them, and one that hangs is a failure of its own. With a sanitizer
+# and a machine that has other work, some need ten times as long as they do alone.
+patience=60
+if under_sanitizer; then patience=300; fi
 
 set_environment() {
     environment=(PATH="$PATH" HOME="$scratch" TMPDIR="$scratch" LANG=C.UTF-8
@@ -82,8 +86,7 @@ become() {
     set_environment
     exec env -i --default-signal=INT,QUIT "${environment[@]}" "$@"
 }
-# No command of a test takes a minute; one that hangs is a failure of its own.
-dagrun() { clean_env timeout --foreground -k 1 60 "$build/dagrun" "$@"; }
+dagrun() { clean_env timeout --foreground -k 1 $patience "$build/dagrun" "$@"; }
 generate() { clean_env "$build/dagrun-generate" "$@"; }
 
 expect_exit() { # CODE COMMAND...
@@ -147,9 +150,9 @@ use_plugins() { # NAME...: plugins made for tests, into this home
 dag() { # NAME: a DAG file from standard input, with its dag_id
     { echo "dag_id: $1" && cat; } >"dags/$1.yaml"
 }
-# Wait until a command succeeds, at most so many seconds.
+# Wait until a command succeeds, at most so many seconds, or as many more as there is patience.
 await() { # SECONDS COMMAND...
-    local until=$((SECONDS + $1))
+    local until=$((SECONDS + $1 * patience / 60))
     shift
     until "$@" >/dev/null 2>&1; do
         [ $SECONDS -lt $until ] || return 1

@@ -18,7 +18,7 @@ run() { # EXIT-CODE PARAM...
     local want=$1 p=() x
     shift
     for x; do p+=(--param "$x"); done
-    expect_exit "$want" clean_env API_USER=reader API_PASSWORD=secret-word DAGRUN_CONN_POSTGRES="$postgres_uri" timeout -k 1 60 \
+    expect_exit "$want" clean_env API_USER=reader API_PASSWORD=secret-word DAGRUN_CONN_POSTGRES="$postgres_uri" timeout -k 1 $patience \
         "$build/dagrun" run appointment_utilization "${p[@]}"
 }
 published=var/published/appointment_utilization/latest

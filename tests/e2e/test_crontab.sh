@@ -50,7 +50,7 @@ it "a DAG in another zone runs only when its own schedule fires"
 expect_exit 0 crontab_lines london
 command=$(command_of london)
 case $command in *--if-due*) ;; *) note "the line lacks --if-due: $command" ;; esac
-at() { env -i HOME=/ PATH=/usr/bin:/bin DAGRUN_NOW="$1" timeout 60 /bin/sh -c "$command"; }
+at() { env -i HOME=/ PATH=/usr/bin:/bin DAGRUN_NOW="$1" timeout $patience /bin/sh -c "$command"; }
 runs() { sql var/dagrun.db "SELECT count(*) FROM dag_run WHERE dag_id = '$1'"; }
 at 2024-07-02T07:20:10Z
 is "08:20 in London's summer" "$(runs london)" 1

@@ -12,7 +12,7 @@ CREATE TABLE name (patient_id INTEGER NOT NULL REFERENCES patient (patient_id), 
 S
 echo 'CREATE VIEW named AS SELECT patient_id, text FROM name;' >migrations/clinic/002_views.sql
 echo 'CREATE TABLE other (a INTEGER);' >migrations/other/1_first.sql
-on_postgres() { clean_env DAGRUN_CONN_PG="$postgres_uri" timeout 60 "$build/dagrun" "$@"; }
+on_postgres() { clean_env DAGRUN_CONN_PG="$postgres_uri" timeout $patience "$build/dagrun" "$@"; }
 
 it "status shows what is pending, before there is anything"
 expect_exit 0 dagrun db status clinic

@@ -63,7 +63,7 @@ END
 }
 run_fetch() { # EXIT-CODE
     rm -rf var
-    expect_exit "$1" clean_env API_USER=reader API_PASSWORD=secret-word timeout -k 1 60 "$build/dagrun" run fetch --param port="$port"
+    expect_exit "$1" clean_env API_USER=reader API_PASSWORD=secret-word timeout -k 1 $patience "$build/dagrun" run fetch --param port="$port"
 }
 rows_are_right() {
     sort -t, -k1,1n var/published/fetch/latest/rows.csv >"$scratch/got.csv" 2>/dev/null

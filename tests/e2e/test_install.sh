@@ -8,7 +8,7 @@ if ! command -v "${CC:-cc}" >/dev/null || ! command -v make >/dev/null; then
 fi
 prefix=/opt/dagrun
 root=$scratch/root
-dagrun() { clean_env timeout --foreground -k 1 60 "$root$prefix/bin/dagrun" "$@"; }
+dagrun() { clean_env timeout --foreground -k 1 $patience "$root$prefix/bin/dagrun" "$@"; }
 
 it "make install honours DESTDIR and PREFIX"
 # What is built is installed; -o keeps make from building any of it again, with other flags than those of

@@ -9,7 +9,7 @@ start_postgres && databases="warehouse postgres" || databases=warehouse
 uri=$postgres_uri
 
 run() { # DAG ARGUMENT...
-    expect_exit 0 clean_env DAGRUN_CONN_POSTGRES="$uri" timeout -k 1 60 "$build/dagrun" run "$1" --param warehouse=$database "${@:2}"
+    expect_exit 0 clean_env DAGRUN_CONN_POSTGRES="$uri" timeout -k 1 $patience "$build/dagrun" run "$1" --param warehouse=$database "${@:2}"
 }
 ask() { # SQL, in the database under test
     if [ $database = postgres ]; then psql_do "$1" "${uri_database:-test}"; else sql var/warehouse.db "$1"; fi
@@ -78,7 +78,7 @@ try() { # DAG SUITES TABLE BEFORE AFTER AGAIN...
     speed_up "$table"
     contents >"$scratch/killed"
     same_file "$scratch/before" "$scratch/killed"
-    expect_exit 0 clean_env DAGRUN_CONN_POSTGRES="$uri" timeout -k 1 60 "$build/dagrun" "$@"
+    expect_exit 0 clean_env DAGRUN_CONN_POSTGRES="$uri" timeout -k 1 $patience "$build/dagrun" "$@"
     contents >"$scratch/after"
     same_file "$scratch/undisturbed" "$scratch/after"
     [ $database = postgres ] || sql_is var/warehouse.db "PRAGMA integrity_check" ok

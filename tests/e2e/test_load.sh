@@ -8,7 +8,7 @@ start_postgres && databases="warehouse postgres" || databases=warehouse
 set_environment_of_postgres() { set_environment && environment+=(DAGRUN_CONN_POSTGRES="$postgres_uri"); }
 run_it() {
     set_environment_of_postgres
-    env -i "${environment[@]}" timeout --foreground -k 1 60 "$build/dagrun" "$@"
+    env -i "${environment[@]}" timeout --foreground -k 1 $patience "$build/dagrun" "$@"
 }
 ask() { # SQL, in the database under test
     if [ "$database" = postgres ]; then psql_do "$1"; else sql var/warehouse.db "$1"; fi

@@ -39,9 +39,10 @@ contents() {
     for table in patient visit audit; do sql var/warehouse.db "SELECT * FROM $table ORDER BY 1, 2"; done
     sql var/warehouse.db "SELECT table_name, content, row_count, refused FROM dagrun_ledger ORDER BY 1"
 }
-# Each row takes about a millisecond, or as many times that, so that there is time to look and to kill.
-slow_down() { # [TIMES]
-    sql var/warehouse.db "CREATE TRIGGER slow AFTER INSERT ON patient BEGIN SELECT max(i) FROM
+# Each row takes the better part of a millisecond, or as many times that, so that there is time to look and to
+# kill; or only rows up to an id.
+slow_down() { # [TIMES [LAST_ID]]
+    sql var/warehouse.db "CREATE TRIGGER slow AFTER INSERT ON patient WHEN new.id <= ${2:-1e9} BEGIN SELECT max(i) FROM
         (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT $((400 * ${1:-1}))) SELECT i FROM n); END"
 }
 speed_up() { sql var/warehouse.db "DROP TRIGGER slow"; }
@@ -94,7 +95,7 @@ become "$build/dagrun" run one >"$out" 2>"$err" &
 pid=$!
 await 30 more_than 20
 for i in 1 2 3 4 5; do
-    is "a write" "$(sqlite3 -batch -cmd '.timeout 1000' var/warehouse.db "INSERT INTO audit VALUES (-$i, 0)" 2>&1)" ''
+    is "a write" "$(sqlite3 -batch -cmd '.timeout 5000' var/warehouse.db "INSERT INTO audit VALUES (-$i, 0)" 2>&1)" ''
     is "a mark" "$(sql var/warehouse.db "SELECT table_name FROM dagrun_unfinished")" patient
 done
 more_than 2999 && note "the load had ended before the others wrote"
@@ -106,7 +107,7 @@ sql_is var/warehouse.db "SELECT count(*) FROM audit" 3005
 it "two loads of one table at once: one after the other, and both are there"
 rm -rf var
 expect_exit 0 dagrun db migrate
-slow_down 4
+slow_down 4 2500 # what the first one has alone
 become "$build/dagrun" run one >"$scratch/one" 2>&1 &
 first=$!
 await 30 more_than 20

@@ -12,7 +12,7 @@ cp -R "$source_dir/migrations/medical_feed" migrations/
 cp -R "$source_dir/data/medical_feed" sample
 sed -i 's/retry_delay: 10s/retry_delay: 100ms/' dags/medical_feed.yaml
 mkdir data/medical_feed
-run() { expect_exit "$1" clean_env DAGRUN_CONN_POSTGRES="$postgres_uri" timeout -k 1 60 "$build/dagrun" run medical_feed "${@:2}"; }
+run() { expect_exit "$1" clean_env DAGRUN_CONN_POSTGRES="$postgres_uri" timeout -k 1 $patience "$build/dagrun" run medical_feed "${@:2}"; }
 persons="SELECT person_id, version FROM feed_person ORDER BY 1"
 events="SELECT person_id, source, position, value FROM feed_event ORDER BY 1, 2, 3"
 send() { # FILE PERSON VERSION LABS [TESTS]

@@ -13,7 +13,7 @@ pipeline_home() { # NAME: this project's DAG and suite, in a home of their own
     cp -R "$source_dir/data/medical_records" data/
     sed -i 's/retry_delay: 10s/retry_delay: 100ms/' dags/medical_records.yaml
 }
-run() { expect_exit "$1" clean_env DAGRUN_CONN_POSTGRES="$postgres_uri" timeout -k 1 60 "$build/dagrun" run medical_records "${@:2}"; }
+run() { expect_exit "$1" clean_env DAGRUN_CONN_POSTGRES="$postgres_uri" timeout -k 1 $patience "$build/dagrun" run medical_records "${@:2}"; }
 warehouse=var/warehouse.db
 published=var/published/medical_records/latest
 features() { # PERSON FIELD...: the fields of its object

@@ -19,7 +19,7 @@ run() { # EXIT-CODE PARAM...
     local want=$1 p=() x
     shift
     for x; do p+=(--param "$x"); done
-    expect_exit "$want" clean_env DAGRUN_CONN_POSTGRES="$postgres_uri" timeout -k 1 60 "$build/dagrun" run patient_cases "${p[@]}"
+    expect_exit "$want" clean_env DAGRUN_CONN_POSTGRES="$postgres_uri" timeout -k 1 $patience "$build/dagrun" run patient_cases "${p[@]}"
 }
 deliver() { # PATIENTS CASES: run on these files
     run 0 patients="$1" cases="$2"

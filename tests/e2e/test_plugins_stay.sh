@@ -7,7 +7,7 @@ use_plugins hang stubborn grandchild polite
 # The program's own copy, so that its processes can be told from any other's.
 marker=dagrun-$$-$RANDOM
 mkdir bin && cp "$build/dagrun" "bin/$marker" && ln -s "$build/tasks" bin/tasks
-dagrun() { clean_env timeout --foreground -k 1 60 "$PWD/bin/$marker" "$@"; }
+dagrun() { clean_env timeout --foreground -k 1 $patience "$PWD/bin/$marker" "$@"; }
 # Processes of this test; a dead one that its parent has yet to look at is none.
 left_over() {
     local pid

@@ -23,7 +23,7 @@ tasks:
 Y
 local_uri() { echo "postgresql://reader:${given:-$word}@/${database:-test}?host=$postgres_dir/socket"; }
 on() { # URI ARGUMENT...
-    clean_env DAGRUN_CONN_PG="$1" timeout -k 1 60 "$build/dagrun" "${@:2}"
+    clean_env DAGRUN_CONN_PG="$1" timeout -k 1 $patience "$build/dagrun" "${@:2}"
 }
 refuses() { # URI MESSAGE: of a run and of `dagrun db`
     expect_exit 1 on "$1" run fill

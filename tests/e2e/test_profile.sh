@@ -97,7 +97,7 @@ expect_exit 0 dagrun expect head.yaml head.csv
 it "a file of very many columns is profiled in time that grows with them, not with their square"
 seq -s, -f 'c%g' 45000 >very_wide.csv
 seq -s, 45000 >>very_wide.csv
-expect_exit 0 clean_env timeout 30 "$build/dagrun" profile very_wide.csv --suite -o very_wide.yaml
+expect_exit 0 clean_env timeout $patience "$build/dagrun" profile very_wide.csv --suite -o very_wide.yaml
 is "columns of the suite" "$(grep -c '^  c[0-9]*: {type: int64}' very_wide.yaml)" 45000
 
 it "pairs are looked for among the first columns of few values only"

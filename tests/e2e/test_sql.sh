@@ -173,7 +173,7 @@ if ! start_postgres; then
     skip "PostgreSQL is not installed"
     finish
 fi
-environment_of_test() { clean_env DAGRUN_CONN_POSTGRES="$postgres_uri" timeout 60 "$build/dagrun" "$@"; }
+environment_of_test() { clean_env DAGRUN_CONN_POSTGRES="$postgres_uri" timeout $patience "$build/dagrun" "$@"; }
 it "statements on PostgreSQL read datasets, bind values and give typed results"
 one_task remote <<'Y'
 inputs: {tables: [data/people.csv]}
@@ -210,11 +210,11 @@ out_has 'dags/broken.yaml:10: PostgreSQL: column "nmae" does not exist'
 psql_is "SELECT count(*) FROM people" 4
 
 it "a password is in no message"
-clean_env DAGRUN_CONN_POSTGRES="postgresql://test:s3cr3tword@/nodb?host=$postgres_dir/socket" timeout 60 \
+clean_env DAGRUN_CONN_POSTGRES="postgresql://test:s3cr3tword@/nodb?host=$postgres_dir/socket" timeout $patience \
     "$build/dagrun" run broken >"$out" 2>"$err"
 out_has "connection 'postgres': cannot connect to PostgreSQL"
 out_lacks s3cr3tword
-clean_env DAGRUN_CONN_POSTGRES="postgresql://test:s3cr3tword@[broken/nodb" timeout 60 \
+clean_env DAGRUN_CONN_POSTGRES="postgresql://test:s3cr3tword@[broken/nodb" timeout $patience \
     "$build/dagrun" run broken >"$out" 2>"$err"
 out_has "its URI cannot be read"
 is "nowhere else" "$(grep -rla s3cr3tword var reports 2>/dev/null)" ""

@@ -52,7 +52,7 @@ connections:
 Y
 read_from() { # HOST [KEY=VALUE&...]
     clean_env AWAY="postgresql://reader@/test?host=$1&hostaddr=127.0.0.1&port=$PGPORT${2:+&$2}" AWAY_WORD="${given:-$word}" \
-        timeout -k 1 60 "$build/dagrun" run read
+        timeout -k 1 $patience "$build/dagrun" run read
 }
 answers() { # ANSWER HOST [KEY=VALUE&...]
     expect_exit 0 read_from "${@:2}"
@@ -111,7 +111,7 @@ given=falsch-0815
 refuses 'password authentication failed for user "reader"' db.example.org
 out_lacks $given
 clean_env AWAY=x DAGRUN_CONN_AWAY="postgresql://reader:anders-42%21@/test?host=db.example.org&hostaddr=127.0.0.1&port=$PGPORT" \
-    timeout -k 1 60 "$build/dagrun" run read >"$out" 2>"$err"
+    timeout -k 1 $patience "$build/dagrun" run read >"$out" 2>"$err"
 out_has "password authentication failed"
 out_lacks anders-42
 

@@ -140,7 +140,7 @@ static inline char *ask(struct fixture *f, const char *sql)
     struct dr_sql_stmt *st;
     bool row = false;
     /* For writing, since a killed runner may have left a journal to roll back. */
-    if (dr_sql_open(f->home.db, 0, 1000, &db, &f->err))
+    if (dr_sql_open(f->home.db, 0, 30000, &db, &f->err))
         fail_msg("%s", f->err.msg);
     if (dr_sql_prepare_once(db, sql, &st, &f->err) || dr_sql_step(st, &row, &f->err))
         fail_msg("%s", f->err.msg);
@@ -168,6 +168,20 @@ static inline const char *task_reason(struct fixture *f, const char *task)
     const char *reason = task_column(f, task, "reason");
     return reason ? reason : "";
 }
+
+/* Whether it has ended: whoever inherited it may take a moment to reap it. */
+static inline bool is_gone(struct fixture *f, int64_t pid)
+{
+    struct dr_str text;
+    return dr_read_file(&f->arena, dr_arena_printf(&f->arena, "/proc/%d/stat", (int)pid), 4096, &text,
+                        NULL) != DR_OK ||
+           strstr(text.p, ") Z ");
+}
+
+/* For a minute at most: a machine that has other work takes long over little. */
+#define WAIT_UNTIL(condition)                                                                                \
+    for (int i_ = 0; i_ < 30000 && !(condition); i_++)                                                       \
+    usleep(2000)
 
 #define assert_contains(text, part)                                                                          \
     do {                                                                                                     \

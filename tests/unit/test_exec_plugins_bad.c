@@ -78,13 +78,8 @@ static void a_grandchild_does_not_outlive_its_attempt(void **state)
     run_one(f, "{plugin: grandchild}");
     assert_string_equal("success", task_state(f, "a"));
     assert_true(dr_parse_i64(dr_str_of(read_text(f, "grandchild.pid")), &pid));
-    /* Killed; whoever inherited it may take a moment to reap it. */
-    char *stat_file = dr_arena_printf(&f->arena, "/proc/%d/stat", (int)pid);
-    struct dr_str text;
-    bool gone = false;
-    for (int i = 0; i < 200 && !gone; i++, usleep(5000))
-        gone = dr_read_file(&f->arena, stat_file, 4096, &text, NULL) != DR_OK || strstr(text.p, ") Z ");
-    assert_true(gone);
+    WAIT_UNTIL(is_gone(f, pid));
+    assert_true(is_gone(f, pid));
 }
 
 static void memory_without_end_hits_the_limit(void **state)

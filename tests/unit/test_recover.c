@@ -28,10 +28,26 @@ static int wait_runner(pid_t pid)
 /* Until the file is there. */
 static void await(struct fixture *f, const char *path)
 {
-    for (int i = 0; i < 2000; i++, usleep(2000))
-        if (dr_path_exists(in_home(f, path)))
-            return;
-    fail_msg("%s never came", path);
+    WAIT_UNTIL(dr_path_exists(in_home(f, path)));
+    if (!dr_path_exists(in_home(f, path)))
+        fail_msg("%s never came", path);
+}
+
+/* Until it has begun, and the run store says so: the record of the start waits two milliseconds. */
+static void await_start(struct fixture *f)
+{
+    await(f, "started");
+    WAIT_UNTIL(dr_streq(task_state(f, "a"), "running"));
+    assert_string_equal("running", task_state(f, "a"));
+}
+
+/* A run whose runner is dead is found by and by. */
+static void recover_one(struct fixture *f)
+{
+    int32_t n = 0;
+    for (int i = 0; i < 12000 && n == 0; i++, usleep(5000))
+        assert_int_equal(DR_OK, dr_exec_recover(&f->home, &n, &f->err));
+    assert_int_equal(1, n);
 }
 
 static int64_t run_key(struct fixture *f)
@@ -108,15 +124,12 @@ static void a_run_whose_runner_died_is_found_and_failed(void **state)
     load_dag(f, "  a: {plugin: shell, with: {command: 'touch started; sleep 60'}}\n"
                 "  b: {plugin: noop, depends_on: [a]}\n");
     pid_t pid = start_runner(f);
-    await(f, "started");
-    usleep(10000); /* the record of the start may wait two milliseconds for its commit */
+    await_start(f);
     assert_int_equal(DR_OK, dr_exec_recover(&f->home, &n, &f->err));
     assert_int_equal(0, n); /* its runner is there */
     kill(pid, SIGKILL);
     (void)wait_runner(pid);
-    for (int i = 0; i < 200 && n == 0; i++, usleep(5000))
-        assert_int_equal(DR_OK, dr_exec_recover(&f->home, &n, &f->err));
-    assert_int_equal(1, n);
+    recover_one(f);
     assert_string_equal("failed", ask(f, "SELECT state FROM dag_run"));
     assert_string_equal("failed", task_state(f, "a"));
     assert_contains(task_reason(f, "a"), "lost");
@@ -126,24 +139,17 @@ static void a_run_whose_runner_died_is_found_and_failed(void **state)
 static void what_a_dead_worker_started_is_killed(void **state)
 {
     struct fixture *f = *state;
-    int32_t n = 0;
     load_dag(f,
              "  a: {plugin: shell, with: {command: 'sleep 60 & echo $! > sleeper; touch started; wait'}}\n");
     pid_t pid = start_runner(f);
-    await(f, "started");
-    usleep(10000);
+    await_start(f);
     kill(pid, SIGKILL);
     (void)wait_runner(pid);
-    for (int i = 0; i < 6000 && n == 0; i++, usleep(5000))
-        assert_int_equal(DR_OK, dr_exec_recover(&f->home, &n, &f->err));
+    recover_one(f);
     int64_t sleeper = 0;
     assert_true(dr_parse_i64(dr_str_trim(dr_str_of(read_text(f, "sleeper"))), &sleeper));
-    struct dr_str text;
-    bool gone = false;
-    char *stat_file = dr_arena_printf(&f->arena, "/proc/%d/stat", (int)sleeper);
-    for (int i = 0; i < 6000 && !gone; i++, usleep(5000))
-        gone = dr_read_file(&f->arena, stat_file, 4096, &text, NULL) != DR_OK || strstr(text.p, ") Z ");
-    assert_true(gone);
+    WAIT_UNTIL(is_gone(f, sleeper));
+    assert_true(is_gone(f, sleeper));
 }
 
 static void a_failed_run_is_resumed_where_it_failed(void **state)
