@@ -32,7 +32,7 @@ await 10 nothing_left || note "processes are left: $(left_over)"
 it "a task that ignores SIGTERM is killed"
 dag stubborn <<'Y'
 tasks:
-  a: {plugin: stubborn, execution_timeout: 200ms}
+  a: {plugin: stubborn, execution_timeout: 600ms}
 Y
 start=$SECONDS
 expect_exit 1 dagrun run stubborn

@@ -47,17 +47,18 @@ static void a_task_over_its_timeout_is_ended(void **state)
     assert_string_equal("15", ask(f, "SELECT signal FROM task_attempt ORDER BY attempt_key"));
 }
 
+/* Until the plugin ignores or takes SIGTERM it has to have come so far: on a busy machine not in 50 ms. */
 static void a_task_that_ignores_sigterm_is_killed_after_the_grace(void **state)
 {
     struct fixture *f = *state;
-    expect_failure(f, "{plugin: stubborn, execution_timeout: 50ms}", "had to be killed: it ignored SIGTERM");
+    expect_failure(f, "{plugin: stubborn, execution_timeout: 400ms}", "had to be killed: it ignored SIGTERM");
     assert_string_equal("9", ask(f, "SELECT signal FROM task_attempt ORDER BY attempt_key"));
 }
 
 static void a_task_that_listens_may_end_by_itself(void **state)
 {
     struct fixture *f = *state;
-    expect_failure(f, "{plugin: polite, execution_timeout: 50ms}", "ran longer than");
+    expect_failure(f, "{plugin: polite, execution_timeout: 400ms}", "ran longer than");
     assert_contains(read_text(f, "var/runs/t/r/a@1.log"), "stopped in good order");
 }
 
