@@ -36,17 +36,6 @@ struct state {
     size_t line_ends, inner_line_ends;
 };
 
-/* Bit i is the exclusive-or of bits 0 to i. */
-static inline uint64_t running_parity(uint64_t x)
-{
-    x ^= x << 1;
-    x ^= x << 2;
-    x ^= x << 4;
-    x ^= x << 8;
-    x ^= x << 16;
-    return x ^ x << 32;
-}
-
 /* CRs: outside quotes an LF must follow, and inside CR LF is one line end, of which the LF has
  * been counted. */
 static inline __attribute__((always_inline)) void look_at_returns(struct state *s, const struct masks *m,
@@ -115,7 +104,7 @@ static inline __attribute__((always_inline)) void put_bits(uint32_t *to, uint32_
 }
 #define LOOP scan_scalar
 #define LOOP_STEP step_scalar
-#define LOOP_PARITY running_parity
+#define LOOP_PARITY dr_running_parity
 #define LOOP_TARGET
 #define LOOP_MASKS masks_scalar
 #define LOOP_BYTES struct bytes
@@ -155,7 +144,7 @@ static inline void look_sse2(const char *p, struct bytes *seen)
 }
 #define LOOP scan_sse2
 #define LOOP_STEP step_sse2
-#define LOOP_PARITY running_parity
+#define LOOP_PARITY dr_running_parity
 #define LOOP_TARGET
 #define LOOP_MASKS masks_sse2
 #define LOOP_BYTES struct bytes

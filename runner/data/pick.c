@@ -4,6 +4,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
+#include "base/cpu.h"
 #include "data/pick.h"
 
 static inline void pick_runs(struct dr_pick *p, const struct dr_array *a, int64_t i, uint64_t rows,
@@ -73,14 +74,13 @@ static void runs_of_bits(struct dr_pick_bits *p, const uint8_t *bits, int64_t i,
 }
 
 #if defined(__x86_64__)
-#define AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
 #define DENSE 3    /* of 64: from here on looking at all of them pays */
 #define AHEAD 4096 /* bytes that are asked of memory before their turn */
 
 /* The last store goes 32 bytes further than what is chosen, and the last load may
  * go past the chosen rows to the end of the 64. */
-AVX2 static inline void pick_avx2(struct dr_pick *p, const struct dr_array *a, int64_t i, uint64_t rows,
-                                  size_t width)
+DR_AVX2_CODE static inline void pick_avx2(struct dr_pick *p, const struct dr_array *a, int64_t i,
+                                          uint64_t rows, size_t width)
 {
     const int per_load = 32 / (int)width;
     const uint64_t lanes = UINT64_C(0x0706050403020100);
@@ -107,38 +107,31 @@ AVX2 static inline void pick_avx2(struct dr_pick *p, const struct dr_array *a, i
     p->to = to;
 }
 
-AVX2 static void four_avx2(struct dr_pick *p, const struct dr_array *a, int64_t i, uint64_t rows)
+DR_AVX2_CODE static void four_avx2(struct dr_pick *p, const struct dr_array *a, int64_t i, uint64_t rows)
 {
     pick_avx2(p, a, i, rows, 4);
 }
 
-AVX2 static void eight_avx2(struct dr_pick *p, const struct dr_array *a, int64_t i, uint64_t rows)
+DR_AVX2_CODE static void eight_avx2(struct dr_pick *p, const struct dr_array *a, int64_t i, uint64_t rows)
 {
     pick_avx2(p, a, i, rows, 8);
 }
 
-AVX2 static inline uint64_t extract_bmi2(uint64_t bits, uint64_t rows)
+DR_AVX2_CODE static inline uint64_t extract_bmi2(uint64_t bits, uint64_t rows)
 {
     return _pext_u64(bits, rows);
 }
 
-AVX2 static void bits_bmi2(struct dr_pick_bits *p, const uint8_t *bits, int64_t i, int64_t row, int64_t n)
+DR_AVX2_CODE static void bits_bmi2(struct dr_pick_bits *p, const uint8_t *bits, int64_t i, int64_t row,
+                                   int64_t n)
 {
     pick_bits(p, bits, i, row, n, extract_bmi2);
 }
 
-static bool has_avx2(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
-}
 #else
 #define four_avx2 runs_of_4
 #define eight_avx2 runs_of_8
 #define bits_bmi2 runs_of_bits
-static bool has_avx2(void)
-{
-    return false;
-}
 #endif
 
 dr_pick_fn dr_pick_values(size_t width)
@@ -146,13 +139,13 @@ dr_pick_fn dr_pick_values(size_t width)
     if (width == 16)
         return runs_of_16;
     if (width == 4)
-        return has_avx2() ? four_avx2 : runs_of_4;
-    return has_avx2() ? eight_avx2 : runs_of_8;
+        return dr_has_avx2() ? four_avx2 : runs_of_4;
+    return dr_has_avx2() ? eight_avx2 : runs_of_8;
 }
 
 void dr_pick_bits(struct dr_pick_bits *p, const uint8_t *bits, int64_t i, int64_t row, int64_t n)
 {
-    if (has_avx2())
+    if (dr_has_avx2())
         bits_bmi2(p, bits, i, row, n);
     else
         runs_of_bits(p, bits, i, row, n);

@@ -4,11 +4,10 @@
  * them. Each piece looks up the set of errors that it allows; an error is in all
  * three sets. Whether a byte continues a longer sequence follows from the bytes
  * two and three before. */
+#include "base/cpu.h"
 #include "data/utf8.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
-
-#define AVX2 __attribute__((target("avx2")))
 
 enum {
     BLOCK = 32,
@@ -40,17 +39,17 @@ enum {
     SHORT, SHORT, SHORT, SHORT
 /* clang-format on */
 
-AVX2 static inline __m256i high_half(__m256i v)
+DR_AVX2_CODE static inline __m256i high_half(__m256i v)
 {
     return _mm256_and_si256(_mm256_srli_epi16(v, 4), _mm256_set1_epi8(0x0F));
 }
-AVX2 static inline __m256i load(const char *p)
+DR_AVX2_CODE static inline __m256i load(const char *p)
 {
     return _mm256_loadu_si256((const __m256i *)(const void *)p);
 }
 
 /* Not 0 where one of the 32 bytes at p is wrong; the three before them are readable. */
-AVX2 static inline __m256i wrong(const char *p)
+DR_AVX2_CODE static inline __m256i wrong(const char *p)
 {
     const __m256i before_high = _mm256_setr_epi8(BEFORE_HIGH, BEFORE_HIGH);
     const __m256i before_low = _mm256_setr_epi8(BEFORE_LOW, BEFORE_LOW);
@@ -67,7 +66,7 @@ AVX2 static inline __m256i wrong(const char *p)
 }
 
 /* Whether the two blocks at p and the three bytes before them are ASCII, as most are. */
-AVX2 static inline bool is_ascii(const char *p)
+DR_AVX2_CODE static inline bool is_ascii(const char *p)
 {
     __m256i bytes = _mm256_or_si256(_mm256_or_si256(load(p - 3), load(p)), load(p + BLOCK));
     return _mm256_movemask_epi8(bytes) == 0;
@@ -75,7 +74,7 @@ AVX2 static inline bool is_ascii(const char *p)
 
 /* The first bytes have none before them and the last none after: they are
  * looked at in a copy between zeros, which are ASCII. */
-AVX2 static bool valid_avx2(const char *p, size_t n)
+DR_AVX2_CODE static bool valid_avx2(const char *p, size_t n)
 {
     char edge[3 * BLOCK] = { 0 };
     __m256i found = _mm256_setzero_si256();

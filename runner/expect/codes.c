@@ -9,6 +9,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
+#include "base/cpu.h"
 #include "data/gather.h"
 #include "data/kernel.h"
 #include "data/pool.h"
@@ -257,8 +258,7 @@ static uint64_t codes_word(const struct dr_array *a, int64_t i, int m, const voi
 #if defined(__x86_64__)
 /* Where codes are few: fetching words from memory by eight addresses at once is slow on
  * processors that guard it against speculation, permuting a register is not. */
-__attribute__((target("avx2"))) static uint64_t few_codes_word(const struct dr_array *a, int64_t i, int m,
-                                                               const void *ctx)
+DR_AVX2_CODE static uint64_t few_codes_word(const struct dr_array *a, int64_t i, int m, const void *ctx)
 {
     const struct answers *by_code = ctx;
     const int32_t *codes = (const int32_t *)a->values + i;
@@ -280,7 +280,7 @@ __attribute__((target("avx2"))) static uint64_t few_codes_word(const struct dr_a
 
 static dr_scan_fn best_codes_word(int64_t codes)
 {
-    return codes < PERMUTED && __builtin_cpu_supports("avx2") ? few_codes_word : codes_word;
+    return codes < PERMUTED && dr_has_avx2() ? few_codes_word : codes_word;
 }
 #else
 static dr_scan_fn best_codes_word(int64_t codes)

@@ -8,14 +8,14 @@
  * This needs AVX2; without it the walk reads everything.
  *
  * Texts whose records cannot be read here cost little: few are tried in each. */
+#include "base/cpu.h"
 #include "json/direct.h"
 #include "json/stretch.h"
 #include "data/utf8.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
-#define AVX2 __attribute__((target("avx2,bmi,bmi2")))
-#define INLINE AVX2 static inline __attribute__((always_inline))
-#define RARE AVX2 static __attribute__((noinline))
+#define INLINE DR_AVX2_CODE static inline __attribute__((always_inline))
+#define RARE DR_AVX2_CODE static __attribute__((noinline))
 #endif
 
 enum {
@@ -243,7 +243,7 @@ INLINE const char *past_key(struct record *r, const char *p)
 }
 
 /* Past the array or object at p. */
-AVX2 static const char *past_nested(struct record *r, const char *p, int32_t depth)
+DR_AVX2_CODE static const char *past_nested(struct record *r, const char *p, int32_t depth)
 {
     struct dr_json_cell cell;
     bool object = *p == '{';
@@ -270,7 +270,8 @@ AVX2 static const char *past_nested(struct record *r, const char *p, int32_t dep
 /* ---- members ---------------------------------------------------------------------------------------------
  */
 
-AVX2 static const char *take_members(struct record *r, struct dr_json_place *o, const char *p, int32_t depth);
+DR_AVX2_CODE static const char *take_members(struct record *r, struct dr_json_place *o, const char *p,
+                                             int32_t depth);
 
 /* What a key without a place names. */
 static struct dr_json_place nowhere = { .column = -1 };
@@ -290,8 +291,8 @@ INLINE struct dr_json_place *member_of(const struct dr_json_place *o, const char
 }
 
 /* Past the key at p and what follows it, to the value of the member that it names. */
-AVX2 static const char *find_member(struct record *r, struct dr_json_place *o, const char *p,
-                                    struct dr_json_place **ret)
+DR_AVX2_CODE static const char *find_member(struct record *r, struct dr_json_place *o, const char *p,
+                                            struct dr_json_place **ret)
 {
     p = past_white(p);
     if (*p != '"')
@@ -433,7 +434,8 @@ INLINE const char *take_member(struct record *r, struct dr_json_place *o, struct
 }
 
 /* The members of an object, from past its '{' to past its '}'. */
-AVX2 static const char *take_members(struct record *r, struct dr_json_place *o, const char *p, int32_t depth)
+DR_AVX2_CODE static const char *take_members(struct record *r, struct dr_json_place *o, const char *p,
+                                             int32_t depth)
 {
     struct dr_json_place *next = o->members;
     bool in_order = o->disorder == 0;
@@ -489,8 +491,8 @@ INLINE const char *read_line(struct record *r, struct dr_json_place *root, const
 }
 
 /* Values end before limit: the LF there is neither white space within a record nor a part of a string. */
-AVX2 static size_t read_lines(struct dr_json_direct *d, struct dr_json_walk *w, size_t at, size_t limit,
-                              int32_t *line)
+DR_AVX2_CODE static size_t read_lines(struct dr_json_direct *d, struct dr_json_walk *w, size_t at,
+                                      size_t limit, int32_t *line)
 {
     struct dr_json_rows *rows = &w->rows[0];
     const char *text = w->tokens.text, *p = text + at;

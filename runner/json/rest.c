@@ -4,19 +4,6 @@
 #include "json/rest.h"
 #include "base/json.h"
 
-/* An index that is the place of the next member in most records. */
-static const struct dr_json_node *member_of(const struct dr_json_node *n, struct dr_str key, int32_t *guess)
-{
-    for (int32_t i = 0; i < n->n_members; i++) {
-        int32_t at = *guess + i < n->n_members ? *guess + i : *guess + i - n->n_members;
-        if (dr_str_eq(n->members[at]->key, key)) {
-            *guess = at + 1;
-            return n->members[at];
-        }
-    }
-    return NULL;
-}
-
 static const struct dr_json_node *item_of(const struct dr_json_node *n, int64_t index)
 {
     for (int32_t i = 0; i < n->n_items; i++)
@@ -47,21 +34,21 @@ static void put_key(struct dr_str key, struct dr_buf *out)
 static bool put_members(const struct dr_json_node *n, struct dr_json_value object, struct dr_buf *out)
 {
     size_t start = out->n;
-    int32_t guess = 0;
+    int32_t next = 0; /* in the plan, as members mostly come */
     bool some = false;
     for (struct dr_json_iter it = dr_json_iter(object); dr_json_iter_next(&it);) {
-        const struct dr_json_node *m = member_of(n, it.key, &guess);
+        int32_t at = dr_json_node_find(n, it.key, next);
         size_t before = out->n;
         dr_buf_putc(out, some ? ',' : '{');
         put_key(it.key, out);
-        if (!m) {
+        if (at < 0)
             put_source(it.value, out);
+        else
+            next = at + 1;
+        if (at < 0 || dr_json_put_rest(n->members[at], it.value, out))
             some = true;
-        } else if (dr_json_put_rest(m, it.value, out)) {
-            some = true;
-        } else {
+        else
             cut(out, before);
-        }
     }
     if (some)
         dr_buf_putc(out, '}');

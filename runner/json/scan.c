@@ -10,6 +10,7 @@
  *     that is not of that kind.
  * Unlike there, closing quotes and escapes are given too: then a string's length
  * is known without looking at its bytes, and one without escapes from one with. */
+#include "base/cpu.h"
 #include "json/scan.h"
 #include "data/utf8.h"
 #if defined(__x86_64__)
@@ -22,17 +23,6 @@ enum { WORD = 64, WINDOW_MIN = 1024, WINDOW_MAX = 32768 };
 struct masks {
     uint64_t quote, backslash, separator, white, control, lf;
 };
-
-/* Bit i is the exclusive-or of bits 0 to i. */
-static inline uint64_t running_parity(uint64_t x)
-{
-    x ^= x << 1;
-    x ^= x << 2;
-    x ^= x << 4;
-    x ^= x << 8;
-    x ^= x << 16;
-    return x ^ x << 32;
-}
 
 /* The bytes that are escaped; *ret_escapes are the backslashes that escape them. */
 static inline __attribute__((always_inline)) uint64_t find_escaped(struct dr_json_scan *s, uint64_t backslash,
@@ -128,7 +118,7 @@ static inline uint64_t masks_scalar(const char *p, bool lines, struct masks *ret
 #define LOOP scan_scalar
 #define LOOP_TARGET
 #define LOOP_MASKS masks_scalar
-#define LOOP_PARITY running_parity
+#define LOOP_PARITY dr_running_parity
 #include "json/scan_loop.inc"
 
 #if defined(__x86_64__)
@@ -171,23 +161,21 @@ SSSE3 static inline uint64_t masks_ssse3(const char *p, bool lines, struct masks
 #define LOOP scan_ssse3
 #define LOOP_TARGET SSSE3
 #define LOOP_MASKS masks_ssse3
-#define LOOP_PARITY running_parity
+#define LOOP_PARITY dr_running_parity
 #include "json/scan_loop.inc"
 
 /* ---- AVX2, with the bit instructions of the same generation -------------------------------- */
 
-#define AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt,lzcnt,pclmul")))
-
-AVX2 static inline uint64_t bits_avx2(__m256i a, __m256i b)
+DR_AVX2_CODE static inline uint64_t bits_avx2(__m256i a, __m256i b)
 {
     return (uint32_t)_mm256_movemask_epi8(a) | (uint64_t)(uint32_t)_mm256_movemask_epi8(b) << 32;
 }
-AVX2 static inline uint64_t equal_avx2(__m256i a, __m256i b, char c)
+DR_AVX2_CODE static inline uint64_t equal_avx2(__m256i a, __m256i b, char c)
 {
     __m256i all = _mm256_set1_epi8(c);
     return bits_avx2(_mm256_cmpeq_epi8(a, all), _mm256_cmpeq_epi8(b, all));
 }
-AVX2 static inline uint64_t masks_avx2(const char *p, bool lines, struct masks *ret)
+DR_AVX2_CODE static inline uint64_t masks_avx2(const char *p, bool lines, struct masks *ret)
 {
     const __m256i white = _mm256_setr_epi8(WHITE_TABLE, WHITE_TABLE);
     const __m256i separator = _mm256_setr_epi8(SEPARATOR_TABLE, SEPARATOR_TABLE);
@@ -207,13 +195,13 @@ AVX2 static inline uint64_t masks_avx2(const char *p, bool lines, struct masks *
     return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(a, b));
 }
 /* Carry-less multiplication by all ones is the running parity. */
-AVX2 static inline uint64_t running_parity_avx2(uint64_t x)
+DR_AVX2_CODE static inline uint64_t running_parity_avx2(uint64_t x)
 {
     __m128i product = _mm_clmulepi64_si128(_mm_set_epi64x(0, (long long)x), _mm_set1_epi8(-1), 0);
     return (uint64_t)_mm_cvtsi128_si64(product);
 }
 #define LOOP scan_avx2
-#define LOOP_TARGET AVX2
+#define LOOP_TARGET DR_AVX2_CODE
 #define LOOP_MASKS masks_avx2
 #define LOOP_PARITY running_parity_avx2
 #include "json/scan_loop.inc"
@@ -223,10 +211,7 @@ AVX2 static inline uint64_t running_parity_avx2(uint64_t x)
 enum dr_json_isa dr_json_best_isa(void)
 {
 #if defined(__x86_64__)
-    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-                __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt") &&
-                __builtin_cpu_supports("pclmul");
-    return avx2 ? DR_JSON_AVX2 : __builtin_cpu_supports("ssse3") ? DR_JSON_SSSE3 : DR_JSON_SCALAR;
+    return dr_has_avx2() ? DR_JSON_AVX2 : __builtin_cpu_supports("ssse3") ? DR_JSON_SSSE3 : DR_JSON_SCALAR;
 #else
     return DR_JSON_SCALAR;
 #endif
