@@ -16,7 +16,7 @@ ask() { # SQL, in the database under test
 }
 arguments() { echo medical_feed --param folder="$1" --param warehouse=$database; }
 # shellcheck disable=SC2046 # they are words
-run() { expect_exit 0 clean_env DAGRUN_CONN_POSTGRES="$uri" timeout -k 1 60 "$build/dagrun" run $(arguments "$1"); }
+run() { expect_exit 0 clean_env DAGRUN_CONN_POSTGRES="$uri" timeout -k 1 $patience "$build/dagrun" run $(arguments "$1"); }
 
 # Every person in a file of its own, with as many labs as the version has: 3, then 2.
 feed() { # VERSION LABS
