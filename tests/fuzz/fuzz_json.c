@@ -1,8 +1,8 @@
 /* fuzz_json.c - whatever the bytes, a JSON document holds the values that
  * jansson finds in them, or both refuse the text; every instruction set gives
- * the same document or the same message; and the table reader gives the same
- * tables or the same message by tokens and without, however the text is cut into
- * pieces and blocks, on one thread or two; and batch by batch where that reads it all.
+ * the same document or the same message; no item of its arrays is lost, or given
+ * twice; and the table reader gives the same tables or the same message by tokens and without, however the
+ * text is cut into pieces and blocks, on one thread or two; and batch by batch where that reads it all.
  *
  * Where the two differ by intent: we pass over a byte order mark, have a limit of
  * 512 on nesting, keep numbers beyond a double and names that hold \u0000, and refuse
@@ -11,7 +11,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/hash.h"
 #include "base/num.h"
+#include "json/arrays.h"
 #include "data/pool.h"
 #include "../unit/json_show.h"
 
@@ -148,6 +150,7 @@ static struct dr_json_options choose_options(uint8_t choice)
     if (choice & 64) {
         o.columns = columns;
         o.n_columns = 4;
+        o.rest_column = choice & 8 ? "rest" : NULL;
     }
     if ((choice & 192) == 192) {
         o.children = &child;
@@ -270,6 +273,44 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
+/* ---- arrays ----------------------------------------------------------------------------------------- */
+
+/* The items of the outermost arrays, those without items as one. */
+static int64_t count_items(struct dr_json_value v)
+{
+    int64_t n = 0;
+    if (dr_json_kind(v) == DR_JSON_ARRAY)
+        return dr_json_size(v) ? dr_json_size(v) : 1;
+    for (struct dr_json_iter it = dr_json_iter(v); dr_json_iter_next(&it);)
+        n += count_items(it.value);
+    return n;
+}
+
+/* Every item is given once, and each at a place of its own. */
+static void take_arrays(const struct dr_json_doc *doc, const uint8_t *data, size_t size)
+{
+    struct dr_json_arrays *a = dr_json_arrays_new();
+    struct dr_arena keys = { 0 };
+    struct dr_map places = { 0 };
+    int64_t n = 0;
+    dr_json_arrays_begin(a, (struct dr_str){ (const char *)data, size }, DR_LIT(""));
+    for (; dr_json_arrays_next(a); n++) {
+        bool fresh;
+        struct dr_str path = dr_json_arrays_path(a);
+        int64_t position = dr_json_arrays_position(a);
+        char *key = dr_arena_printf(&keys, "%lld ", (long long)position);
+        key = dr_arena_printf(&keys, "%s%.*s", key, (int)path.n, path.p);
+        dr_map_put(&places, dr_str_of(key), &fresh);
+        if (!fresh && position >= 0)
+            die("two items have one place", data, size, key);
+    }
+    if (n != count_items(dr_json_root(doc)))
+        die("items are lost", data, size, "");
+    dr_map_done(&places);
+    dr_arena_done(&keys);
+    dr_json_arrays_free(a);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size > 0)
@@ -285,9 +326,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         dr_json_doc_set_isa(doc, (enum dr_json_isa)isa);
         int32_t rc = dr_json_doc_parse(doc, "t", text, size, &err);
         show(isa == DR_JSON_SCALAR ? &first : &shown, dr_json_root(doc), rc, err.msg);
-        if (isa == DR_JSON_SCALAR)
+        if (isa == DR_JSON_SCALAR) {
             compare(doc, rc, err.msg, data, size);
-        else if (!dr_str_eq(dr_buf_str(&first), dr_buf_str(&shown)))
+            take_arrays(doc, data, size);
+        } else if (!dr_str_eq(dr_buf_str(&first), dr_buf_str(&shown)))
             die("instruction sets differ", data, size, err.msg);
     }
     free(text);
