@@ -180,14 +180,22 @@ static int exit_code(const struct dr_results *r)
     return bad ? DR_EXIT_FAILED : DR_EXIT_OK;
 }
 
-/* What is said of a column that is not there says nothing, which nobody would notice. */
-void dr_expect_warn_absent(const struct dr_suite *suite, const struct dr_table *table, const char *file)
+static void warn_absent(const char *file, const char *column, const char *what, const char *near)
 {
-    const char *near = NULL;
+    fprintf(stderr, "dagrun: warning: %s has no column '%s', %s%s%s%s\n", file, column, what,
+            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+/* What is said of a column that is not there says nothing, which nobody would notice. */
+void dr_expect_warn_absent(const struct dr_cmd *c, const struct dr_suite *suite, const struct dr_table *table,
+                           const char *file)
+{
+    const char *near = NULL, *key = c->args.row_key;
     for (int32_t k = 0; (k = dr_expect_absent_column(suite, table, k, &near)) >= 0; k++)
-        fprintf(stderr, "dagrun: warning: %s has no column '%s', of which the suite says something%s%s%s\n",
-                file, suite->columns[k].name, near ? "; did you mean '" : "", near ? near : "",
-                near ? "'?" : "");
+        warn_absent(file, suite->columns[k].name, "of which the suite says something", near);
+    if (key && dr_table_find(table, key) < 0)
+        warn_absent(file, key, "by which --row-key would name rows",
+                    dr_nearest(key, (const char *const *)table->names, (size_t)table->n));
 }
 
 static int check_whole(struct dr_cmd *c, const struct dr_suite *suite, const struct dr_expect_options *o,
@@ -199,7 +207,7 @@ static int check_whole(struct dr_cmd *c, const struct dr_suite *suite, const str
     int rc = dr_cmd_read_table(c, ret->file, suite, &table, &rejects, &of_file.mixed_columns);
     if (!rc) {
         dr_cmd_say_unread(ret->file, rejects ? dr_table_rows(rejects) : 0, rejects, "checked");
-        dr_expect_warn_absent(suite, table, ret->file);
+        dr_expect_warn_absent(c, suite, table, ret->file);
     }
     if (!rc && dr_expect_run(suite, table, &of_file, &ret->results, &err))
         rc = dr_cmd_fail(&err);

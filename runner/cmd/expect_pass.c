@@ -97,7 +97,7 @@ static void say(struct dr_cmd *c, const struct dr_suite *suite, struct dr_stream
     dr_table_unref(rejects);
     if (!dr_cmd_is_json(c, file))
         dr_cmd_hint_delimiter(columns, file);
-    dr_expect_warn_absent(suite, columns, file);
+    dr_expect_warn_absent(c, suite, columns, file);
 }
 
 /* One try. DR_ECANCEL: see dr_cmd_open_stream. */

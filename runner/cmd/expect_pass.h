@@ -13,6 +13,7 @@ uint64_t dr_expect_memory_of(uint64_t size, bool packed, uint64_t available);
  * NULL, or set where the file has to be held after all, of which nothing is printed. */
 int dr_expect_stream(struct dr_cmd *c, const struct dr_suite *suite, const struct dr_expect_options *o,
                      uint64_t memory, struct dr_checked *file, bool *ret_gave_up);
-/* expect.c: a warning for each column that the suite speaks of and the file lacks. */
-void dr_expect_warn_absent(const struct dr_suite *suite, const struct dr_table *table, const char *file);
+/* expect.c: a warning for each column that the suite or --row-key speaks of and the file lacks. */
+void dr_expect_warn_absent(const struct dr_cmd *c, const struct dr_suite *suite, const struct dr_table *table,
+                           const char *file);
 #endif

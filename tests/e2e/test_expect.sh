@@ -309,6 +309,10 @@ Y
 expect_exit 0 dagrun expect typo.yaml data/visits.csv
 err_has "data/visits.csv has no column 'clinc', of which the suite says something; did you mean 'clinic'?"
 is "lines of warning" "$(wc -l <"$err")" 1
+for memory in 0 100MB; do
+    expect_exit 0 dagrun expect typo.yaml data/visits.csv --memory $memory --row-key visitid
+    err_has "data/visits.csv has no column 'visitid', by which --row-key would name rows; did you mean 'visit_id'?"
+done
 
 it "a file with another delimiter says so, and tab can be typed"
 printf 'visit_id;clinic\n1;north\n' >data/semicolons.csv
