@@ -259,11 +259,18 @@ const struct dr_column *dr_source_typed(struct dr_source *s)
 {
     if (s->typed)
         return s->typed;
-    struct spread g = { s, s->codes->typed->chunk[0], NULL };
+    const struct dr_column *by_code = s->codes->typed;
+    struct dr_array *none = by_code->n ? NULL : dr_array_new(by_code->type, 0, NULL); /* no row has a value */
+    if (none) {
+        none->scale = by_code->scale;
+        none->zoned = by_code->zoned;
+    }
+    struct spread g = { s, none ? none : by_code->chunk[0], NULL };
     g.chunk = dr_calloc((size_t)s->raw->n + 1, sizeof *g.chunk);
     dr_pool_run(s->raw->n, spread_chunk, &g);
-    s->owned[0] = dr_column_like(s->codes->typed, s->raw->n, g.chunk);
+    s->owned[0] = dr_column_like(by_code, s->raw->n, g.chunk);
     free(g.chunk);
+    dr_array_unref(none);
     s->typed = s->owned[0];
     return s->typed;
 }

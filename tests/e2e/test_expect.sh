@@ -363,6 +363,23 @@ sed -i 's/^expectations:/columns: {visit_id: int64, date: date}\n&/' untyped.yam
 dagrun expect untyped.yaml data/visits.csv >"$out" 2>&1
 out_has "2 passed, 1 failed, 0 without" # 03/02/2024 is no date
 
+it "a column of a declared type without any value, where SQL asks for its rows"
+printf 'a,b\n,1\n,2\n' >gaps.csv
+printf 'a,b\n' >header.csv
+for type in int64 float64 bool date timestamp decimal string; do
+    cat >gaps.yaml <<Y
+suite: gaps
+columns: {a: {type: $type}, b: {type: int64}}
+expectations:
+  - expect_rows_to_satisfy_sql: {condition: "a IS NULL AND b > 0"}
+  - expect_rows_to_satisfy_sql: {condition: "a IS NOT NULL"}
+Y
+    expect_exit 1 dagrun expect gaps.yaml gaps.csv --json
+    json_is "$out" '$.results[0].success' 1
+    json_is "$out" '$.results[1].result.unexpected_count' 2
+    expect_exit 0 dagrun expect gaps.yaml header.csv
+done
+
 it "list and explain document every expectation"
 expect_exit 0 dagrun expect --list
 cp "$out" "$scratch/list"
