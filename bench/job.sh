@@ -1,10 +1,10 @@
 # Part "job" of bench/run: the healthcare work end to end through `dagrun run`: read a CSV of
 # BENCH_ROWS (10 million) records, eight checks and a unique key, the first row of each key, monthly
-# statistics with exact median and p95, one CSV out; two threads. DuckDB does the same in
-# bench/peers/job_duckdb.py, where a Python with the module is in $dir/venv or PYTHON says so.
+# statistics with exact median and p95, one CSV out; two threads. DuckDB and Polars do the same in
+# bench/peers/job_*.py, where a Python with the modules is in $dir/venv or PYTHON says so.
 
 bench_job() {
-    local rows=${BENCH_ROWS:-10000000} home=$dir/job_home python=${PYTHON:-$dir/venv/bin/python} answer peers=()
+    local rows=${BENCH_ROWS:-10000000} home=$dir/job_home python=${PYTHON:-$dir/venv/bin/python} answer peer peers=()
     mkdir -p "$home"/{dags,expectations,data,build}
     ln -sfn "$build/tasks" "$home/build/tasks"
     cp bench/job/vitals.yaml "$home/dags/vitals.yaml"
@@ -20,13 +20,15 @@ bench_job() {
     answer=$(sqlite3 "$home/var/dagrun.db" "SELECT printf('kept %d, rows with a repeated key %d',
         (SELECT value FROM v_metric WHERE name = 'rows_kept' ORDER BY run_key DESC LIMIT 1),
         (SELECT value FROM v_metric WHERE name = 'rows_with_repeated_key' ORDER BY run_key DESC LIMIT 1))" 2>&1)
-    if ! "$python" -c 'import duckdb' 2>/dev/null; then
-        echo "  (the duckdb module is not installed: bench/peers/install)"
-    elif [ "$("$python" bench/peers/job_duckdb.py "$home/data/vitals.csv" "$dir/job_duckdb.csv" 2)" != "$answer" ]; then
-        echo "  (DuckDB gives another answer than: $answer)"
-    else
-        echo "  DuckDB gives the same: $answer"
-        peers=(DuckDB "$python bench/peers/job_duckdb.py $home/data/vitals.csv $dir/job_duckdb.csv 2")
-    fi
+    for peer in duckdb polars; do
+        if ! "$python" -c "import $peer" 2>/dev/null; then
+            echo "  (the $peer module is not installed: bench/peers/install)"
+        elif [ "$("$python" "bench/peers/job_$peer.py" "$home/data/vitals.csv" "$dir/job_$peer.csv" 2)" != "$answer" ]; then
+            echo "  ($peer gives another answer than: $answer)"
+        else
+            echo "  $peer gives the same: $answer"
+            peers+=("$peer" "$python bench/peers/job_$peer.py $home/data/vitals.csv $dir/job_$peer.csv 2")
+        fi
+    done
     measure "dagrun run" "$dagrun --home $home run vitals --quiet --threads 2" "${peers[@]}"
 }
