@@ -17,7 +17,8 @@ static const struct dr_param params[] = {
       "median, p1 to p99" },
     { "forgiving", DR_PARAM_BOOL, 0, "true", NULL, "Count records that cannot be read rather than fail" },
     { "delimiter", DR_PARAM_STRING, 0, NULL, NULL, "One character; a comma, or in .tsv files a tab" },
-    { "encoding", DR_PARAM_STRING, 0, NULL, "utf-8|utf-16|utf-16le|utf-16be|latin-1|windows-1252", "UTF-8 without it" },
+    { "encoding", DR_PARAM_STRING, 0, NULL, "utf-8|utf-16|utf-16le|utf-16be|latin-1|windows-1252",
+      "UTF-8 without it" },
     { "memory", DR_PARAM_INT, 0, "0", NULL,
       "Bytes that the task may hold, about; what it needs more goes to a temporary file. 0: "
       "DAGRUN_MEMORY_LIMIT, or no limit" },

@@ -126,7 +126,7 @@ static int32_t map_file(const char *path, const char *name, struct dr_mem **ret,
     if (!p)
         return dr_fail_sys(err, "map '%s'", name);
     struct dr_mem *m = dr_malloc(sizeof *m);
-    *m = (struct dr_mem){ .p = p, .n = (size_t)st.st_size, .release = unmap };
+    *m = (struct dr_mem){ .p = p, .n = (size_t)st.st_size, .release = unmap, .mapped = true };
     atomic_init(&m->refs, 1);
     *ret = m;
     return DR_OK;

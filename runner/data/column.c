@@ -5,6 +5,8 @@
  * dropped with acquire-release, so that the thread which frees sees all that
  * the others wrote. */
 #include "data/column.h"
+#include <sys/mman.h>
+#include <unistd.h>
 #include "data/decimal.h"
 #include "data/kernel.h"
 #include "data/pages.h"
@@ -34,6 +36,7 @@ struct dr_mem *dr_mem_new(size_t n)
     atomic_init(&m->refs, 1);
     m->n = n;
     m->release = heap_release;
+    m->mapped = m->brief = false;
     return m;
 }
 
@@ -57,6 +60,7 @@ static struct dr_mem *new_in_pages(size_t n, enum dr_pages_size size)
     atomic_init(&m->refs, 1);
     m->p = dr_pages_get(n + BUFFER_SLACK, size, &m->n);
     m->release = give_back;
+    m->mapped = m->brief = false;
     return m;
 }
 
@@ -84,6 +88,41 @@ void dr_mem_unref(struct dr_mem *m)
     if (m->release)
         m->release(m);
     free(m);
+}
+
+static void let_go(const struct dr_mem *m, const char *from, const char *to)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), before = (uintptr_t)from % page;
+    if (m && m->brief && from < to)
+        (void)madvise(DR_UNCONST(char, from) - before, (size_t)(to - from) + before, MADV_DONTNEED);
+}
+
+static void array_let_go(const struct dr_array *a, int64_t from, int64_t to)
+{
+    const int64_t *offsets = a->values;
+    int64_t width = a->type == DR_TYPE_STRING ? (int64_t)sizeof *offsets : (int64_t)dr_type_width(a->type);
+    if (!a->mem[1] || !a->mem[1]->brief)
+        return;
+    if (a->type == DR_TYPE_STRING)
+        let_go(a->mem[2], a->bytes + offsets[from], a->bytes + offsets[to]);
+    let_go(a->mem[1], (const char *)a->values + from * width, (const char *)a->values + to * width);
+}
+
+void dr_column_let_go(const struct dr_column *c, int64_t from, int64_t to)
+{
+    int32_t k = from < to ? dr_column_chunk_of(c, from) : 0;
+    for (; from < to; from = c->start[++k]) {
+        int64_t end = to < c->start[k + 1] ? to : c->start[k + 1];
+        array_let_go(c->chunk[k], from - c->start[k], end - c->start[k]);
+    }
+}
+
+void dr_column_set_brief(struct dr_column *c)
+{
+    for (int32_t k = 0; k < c->n; k++)
+        for (int i = 0; i < 3; i++)
+            if (c->chunk[k]->mem[i])
+                c->chunk[k]->mem[i]->brief = c->chunk[k]->mem[i]->mapped;
 }
 
 /* ---- types ----------------------------------------------------------------- */

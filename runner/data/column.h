@@ -27,6 +27,8 @@ struct dr_mem {
     void *p;
     size_t n;
     void (*release)(struct dr_mem *m); /* frees p; then m is freed */
+    bool mapped;                       /* the pages of a file: they come back by themselves */
+    bool brief;                        /* see dr_column_let_go */
 };
 struct dr_mem *dr_mem_new(size_t n); /* aligned, padded, not zeroed */
 struct dr_mem *dr_mem_new_zero(size_t n);
@@ -160,6 +162,11 @@ static inline const struct dr_array *dr_column_at(const struct dr_column *c, int
     *ret_i = row - c->start[k];
     return c->chunk[k];
 }
+/* Columns of a mapped file that are read from one end to the other need not stay in memory: once
+ * declared brief, the pages of rows that were let go are the system's again, which reads them from
+ * the file when they are looked at once more. Of other columns nothing is done. */
+void dr_column_set_brief(struct dr_column *c);
+void dr_column_let_go(const struct dr_column *c, int64_t from, int64_t to);
 /* Append the text that shows a value (as the CSV writer writes it); nothing for a null. */
 void dr_array_put_text(const struct dr_array *a, int64_t i, struct dr_buf *out);
 /* A DICT column of the same text as a STRING column (DICT: itself, referenced). */

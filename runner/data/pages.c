@@ -121,6 +121,18 @@ void dr_pages_put(void *p, size_t room)
     unmap_all(out, n);
 }
 
+void dr_pages_drop(void)
+{
+    struct block out[KEPT_BLOCKS];
+    pthread_mutex_lock(&pages.lock);
+    int n = pages.n;
+    memcpy(out, pages.kept, (size_t)n * sizeof(*out));
+    pages.n = 0;
+    pages.bytes = 0;
+    pthread_mutex_unlock(&pages.lock);
+    unmap_all(out, n);
+}
+
 void dr_pages_keep(size_t bytes)
 {
     struct block out[KEPT_BLOCKS];

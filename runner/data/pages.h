@@ -15,6 +15,8 @@ enum dr_pages_size { DR_PAGES_USUAL, DR_PAGES_HUGE };
  * process. */
 void *dr_pages_get(size_t n, enum dr_pages_size size, size_t *ret_room);
 void dr_pages_put(void *p, size_t room);
+/* Give back to the system what is kept. */
+void dr_pages_drop(void);
 /* Give back to the system what is kept beyond that many bytes, now and from now on. */
 void dr_pages_keep(size_t bytes);
 #endif

@@ -6,9 +6,12 @@
  * Some batches for each thread are taken from the reader, and the threads share them out;
  * nothing of a batch is kept but what those two keep. Who wants the rows gets them batch by batch, in
  * order. */
+#include <malloc.h>
+#include <sys/resource.h>
 #include "exec/task_impl.h"
 #include "base/file.h"
 #include "data/file_format.h"
+#include "data/pages.h"
 #include "data/pool.h"
 #include "rollup/rollup.h"
 #include "data/scratch.h"
@@ -17,9 +20,10 @@
 #include "expect/bits.h"
 
 enum { TURNS_PER_WORKER = 2, TURNS_MAX = 64 };
-/* What is resident beside the rollup: the program and the reader, and for each thread the text and the
- * columns of its batches, as measured. */
-enum { READING = 24 << 20, READING_EACH = 20 << 20 };
+/* What is resident beside the rollup, as measured: the program; while it reads, also the reader, for each
+ * thread the text and the columns of its batches, and what wide batches take beyond WIDE. A rollup of less
+ * than LEAST is of no use. */
+enum { PROGRAM = 12 << 20, READING = 12 << 20, READING_EACH = 20 << 20, WIDE = 4 << 20, LEAST = 16 << 20 };
 
 struct turn {
     struct dr_table *batch;
@@ -46,6 +50,8 @@ struct pass {
     int32_t n_turns;       /* at once */
     int32_t workers;
     int64_t rows;
+    uint64_t limit; /* 0: none */
+    uint64_t batch; /* bytes of the first batch */
 };
 
 /* ---- what is asked for ------------------------------------------------------------ */
@@ -176,11 +182,49 @@ static int64_t expected_rows(const struct dr_reader *r)
     return r->total > 0 ? (int64_t)((double)r->total * each) + 1 : 0;
 }
 
-/* What the limit leaves to the rollup: of a small one a half, since less is of no use. */
-static size_t left_of(uint64_t limit, int32_t workers)
+/* What is left of a limit for this much beside: of a small limit some all the same. */
+static size_t left_of(uint64_t limit, uint64_t beside)
 {
-    uint64_t reading = READING + (uint64_t)workers * READING_EACH;
-    return (size_t)(limit > 2 * reading ? limit - reading : (limit + 1) / 2);
+    uint64_t least = (limit + 1) / 2 < LEAST ? (limit + 1) / 2 : LEAST;
+    return (size_t)(limit > beside + least ? limit - beside : least);
+}
+
+static uint64_t array_bytes(const struct dr_array *a)
+{
+    const int64_t *offsets = a->type == DR_TYPE_STRING ? a->values : NULL;
+    uint64_t values = offsets ? (uint64_t)(offsets[a->n] - offsets[0]) + (uint64_t)a->n * sizeof(*offsets)
+                              : (uint64_t)a->n * dr_type_width(a->type);
+    return values + (uint64_t)a->n / 8;
+}
+
+static uint64_t batch_bytes(const struct dr_table *t)
+{
+    uint64_t bytes = 0;
+    for (int32_t c = 0; c < t->n; c++)
+        for (int32_t i = 0; i < t->columns[c]->n; i++)
+            bytes += array_bytes(t->columns[c]->chunk[i]);
+    return bytes;
+}
+
+/* What is unusual: batches of the turns and one in the reader where they are wide, and rows that are passed
+ * on, which are a copy. */
+static uint64_t for_batches(const struct pass *p)
+{
+    uint64_t batches = (uint64_t)p->n_turns * (p->o->take ? 2 : 1) + 1;
+    uint64_t usual = p->o->take ? 0 : WIDE;
+    return p->batch > usual ? batches * (p->batch - usual) : 0;
+}
+
+static uint64_t while_reading(const struct pass *p)
+{
+    return PROGRAM + READING + (uint64_t)p->workers * READING_EACH + for_batches(p);
+}
+
+/* Where batches are wide for the limit, fewer are worked on at a time. */
+static void choose_turns(struct pass *p)
+{
+    while (p->limit > 0 && p->n_turns > 1 && for_batches(p) > p->limit / 4)
+        p->n_turns--;
 }
 
 static int32_t start_rollup(struct pass *p, const struct dr_table *first)
@@ -189,6 +233,9 @@ static int32_t start_rollup(struct pass *p, const struct dr_table *first)
     if (limit == 0)
         DR_TRY(dr_scratch_limit(&limit, &p->t->err));
     p->started = true;
+    p->limit = limit;
+    p->batch = batch_bytes(first);
+    choose_turns(p);
     if (p->rollup_options.n_keys == 0 && p->o->n_aggs == 0)
         return DR_OK;
     p->rollup_options = (struct dr_rollup_options){
@@ -200,9 +247,10 @@ static int32_t start_rollup(struct pass *p, const struct dr_table *first)
         .aggs = p->o->aggs,
         .workers = p->workers,
         .expected_rows = expected_rows(p->reader),
-        .memory_limit = left_of(limit, p->workers),
+        .memory_limit = left_of(limit, PROGRAM),
         .spill_folder = p->t->info.work_dir,
     };
+    p->rollup_options.memory_beside = p->rollup_options.memory_limit - left_of(limit, while_reading(p));
     if (limit > 0)
         DR_TRY(dr_task_make_work(p->t, &p->t->err));
     return dr_rollup_new(&p->rollup_options, first, &p->rollup, &p->t->err);
@@ -333,6 +381,31 @@ static int32_t run(struct pass *p)
 
 /* ---- the end ---------------------------------------------------------------------------- */
 
+/* What the reader held is for the rollup then, within a limit. */
+static void stop_reading(struct pass *p)
+{
+    dr_reader_close(p->reader);
+    p->reader = NULL;
+    if (p->limit > 0) {
+        dr_pages_drop();
+        (void)malloc_trim(0);
+    }
+}
+
+/* Whatever the reason: groups and dictionaries lie in memory, and a limit may be less than reading takes. */
+static void tell_of_excess(const struct pass *p)
+{
+    struct rusage used;
+    if (p->limit == 0 || getrusage(RUSAGE_SELF, &used) != 0 || (uint64_t)used.ru_maxrss * 1024 <= p->limit)
+        return;
+    dr_task_log(
+        p->t, DR_WARN,
+        "memory: %llu bytes were not enough, and up to %llu were resident; reading on %d threads takes "
+        "up to %llu, and beside that groups and columns with a dictionary lie in memory",
+        (unsigned long long)p->limit, (unsigned long long)used.ru_maxrss * 1024, (int)p->workers,
+        (unsigned long long)while_reading(p));
+}
+
 static int32_t finish(struct pass *p, struct dr_task_file *f, struct dr_table **ret)
 {
     struct dr_task_rollup *o = p->o;
@@ -341,16 +414,18 @@ static int32_t finish(struct pass *p, struct dr_task_file *f, struct dr_table **
     char hash[DR_HASH_HEX];
     o->ret_counts = p->counts;
     o->ret_counts.kept = p->counts.selected;
-    if (p->rollup)
-        DR_TRY(dr_rollup_finish(p->rollup, ret, &o->ret_counts, err));
     if (p->reader->hash && p->reader->hash(p->reader, hash))
         dr_task_hash_is(p->t, f, hash, (uint64_t)p->reader->total);
+    stop_reading(p);
+    if (p->rollup)
+        DR_TRY(dr_rollup_finish(p->rollup, ret, &o->ret_counts, err));
     int32_t rc = dr_task_record_read(p->t, f, NULL);
     if (!rc && p->checks)
         rc = dr_batches_finish(p->checks, o->ret_counts.duplicate_rows, &results, err);
     if (rc && ret)
         dr_table_unref(*ret);
     DR_TRY(rc);
+    tell_of_excess(p);
     if (results) {
         dr_task_report_results(p->t, p->suite, o->dataset ? o->dataset : f->name, results);
         dr_task_fill_validation(&o->ret_validation, results, o->ret_counts.rows - o->ret_counts.selected);

@@ -1,32 +1,44 @@
 /* groups.c - groups and their values, while rows come.
  *
  * Each worker has groups of its own while partitions are resolved; result.c puts equal ones
- * together. */
+ * together. The first values of a group go to a small chunk, since most groups of a bad column have few;
+ * then to large ones. Where memory is full a chunk goes to the file whatever its size and is filled anew, so
+ * that beyond the limit a new group takes no more than a small one. */
 #include "rollup/impl.h"
 
-enum { FEW = 14 };
+enum { SMALL_BYTES = (DR_ROLLUP_FEW + 1) * sizeof(double), LARGE_BYTES = sizeof(struct dr_rollup_chunk) };
 
 void dr_rollup_groups_init(struct dr_rollup_groups *g, struct dr_rollup *r, struct dr_rollup_pool *entries)
 {
     *g = (struct dr_rollup_groups){ .r = r, .n_slots = 256 };
     g->slots = dr_calloc(g->n_slots, sizeof(*g->slots));
-    dr_rollup_pool_init(&g->pool, &r->store, DR_ROLLUP_VALUES_IN_BLOCK * sizeof(double), sizeof(double),
-                        entries);
+    dr_rollup_pool_init(&g->large, &r->store, LARGE_BYTES, LARGE_BYTES, entries);
+    dr_rollup_pool_init(&g->small, &r->store, SMALL_BYTES, SMALL_BYTES, entries);
 }
 
 void dr_rollup_groups_done(struct dr_rollup_groups *g)
 {
-    for (uint32_t i = 0; g->r && i < g->n * (uint32_t)g->r->n_values; i++)
-        dr_rollup_list_done(&g->values[i].blocks);
-    dr_rollup_pool_done(&g->pool);
-    dr_arena_done(&g->arena);
+    dr_rollup_pool_done(&g->large);
+    dr_rollup_pool_done(&g->small);
+    free(g->outbox.p);
     free(g->slots);
     free(g->words);
     free(g->rows);
     free(g->values);
     free(g->tails);
     free(g->known);
+    if (g->r)
+        dr_rollup_store_count(&g->r->store, 0, g->counted);
     *g = (struct dr_rollup_groups){ 0 };
+}
+
+void dr_rollup_groups_count(struct dr_rollup_groups *g)
+{
+    size_t values = (size_t)g->r->n_values * (sizeof(*g->values) + sizeof(*g->tails));
+    size_t each = (size_t)g->r->group_words * sizeof(*g->words) + sizeof(*g->rows) + values;
+    size_t now = g->cap * each + g->n_slots * sizeof(*g->slots) + g->known_slots * sizeof(*g->known);
+    dr_rollup_store_count(&g->r->store, now, g->counted);
+    g->counted = now;
 }
 
 static void widen_slots(struct dr_rollup_groups *g)
@@ -41,6 +53,7 @@ static void widen_slots(struct dr_rollup_groups *g)
             s = (s + 1) & (g->n_slots - 1);
         g->slots[s] = i + 1;
     }
+    dr_rollup_groups_count(g);
 }
 
 static uint32_t add_group(struct dr_rollup_groups *g, const uint32_t *words)
@@ -52,6 +65,7 @@ static uint32_t add_group(struct dr_rollup_groups *g, const uint32_t *words)
         g->rows = dr_realloc(g->rows, g->cap * sizeof(*g->rows));
         g->values = dr_realloc(g->values, (g->cap * values + 1) * sizeof(*g->values));
         g->tails = dr_realloc(g->tails, (g->cap * values + 1) * sizeof(*g->tails));
+        dr_rollup_groups_count(g);
     }
     if (n > 0)
         memcpy(g->words + g->n * n, words, n * sizeof(*words));
@@ -112,23 +126,58 @@ uint32_t dr_rollup_groups_find(struct dr_rollup_groups *g, const uint32_t *words
     return id;
 }
 
+/* A full chunk to the file, from where it is the one before those to come. */
+static int32_t send_chunk(struct dr_rollup_groups *g, struct dr_rollup_values *v, bool small,
+                          struct dr_err *err)
+{
+    int64_t at;
+    DR_TRY(dr_rollup_store_put(&g->r->store, &g->outbox, v->newest, small ? SMALL_BYTES : LARGE_BYTES, &at,
+                               err));
+    v->newest->link =
+        (uint64_t)at << DR_ROLLUP_PLACE_SHIFT | DR_ROLLUP_IN_FILE | (small ? DR_ROLLUP_SMALL : 0);
+    v->before += small ? DR_ROLLUP_FEW : DR_ROLLUP_MANY;
+    return DR_OK;
+}
+
 int32_t dr_rollup_groups_room(struct dr_rollup_groups *g, size_t at, struct dr_err *err)
 {
     struct dr_rollup_values *v = &g->values[at];
     struct dr_rollup_tail *tail = &g->tails[at];
-    if (!tail->at) {
-        tail->at = v->start = dr_arena_array(&g->arena, FEW, sizeof(double));
-        tail->end = tail->at + FEW;
-        return DR_OK;
+    struct dr_rollup_chunk *chunk = v->newest;
+    bool small = !chunk || tail->end == chunk->values + DR_ROLLUP_FEW;
+    size_t used = 0; /* of the chunk that is next */
+    if (!chunk) {
+        v->newest = (struct dr_rollup_chunk *)(void *)dr_rollup_pool_get(&g->small);
+        v->newest->link = 0;
+    } else if (dr_rollup_pool_is_full(&g->large)) {
+        DR_TRY(send_chunk(g, v, small, err));
+    } else {
+        v->newest = (struct dr_rollup_chunk *)(void *)dr_rollup_pool_get(&g->large);
+        if (small) {
+            memcpy(v->newest, chunk, SMALL_BYTES);
+            dr_rollup_pool_put(&g->small, (char *)chunk);
+            used = DR_ROLLUP_FEW;
+        } else {
+            v->newest->link = (uint64_t)(uintptr_t)chunk;
+            v->before += DR_ROLLUP_MANY;
+        }
+        small = false;
     }
-    const double *few = v->blocks.n == 0 ? v->start : NULL;
-    char *block;
-    DR_TRY(dr_rollup_list_grow(&v->blocks, &g->pool, &block, err));
-    tail->at = v->start = (double *)(void *)block;
-    tail->end = tail->at + DR_ROLLUP_VALUES_IN_BLOCK;
-    if (few)
-        tail->at = mempcpy(tail->at, few, FEW * sizeof(double));
+    tail->at = v->newest->values + used;
+    tail->end = v->newest->values + (small ? DR_ROLLUP_FEW : DR_ROLLUP_MANY);
     return DR_OK;
+}
+
+int32_t dr_rollup_groups_chunk(const struct dr_rollup_groups *g, uint64_t link, struct dr_rollup_chunk *buf,
+                               const struct dr_rollup_chunk **ret, size_t *ret_n, struct dr_err *err)
+{
+    bool small = link & DR_ROLLUP_IN_FILE && link & DR_ROLLUP_SMALL;
+    *ret_n = small ? DR_ROLLUP_FEW : DR_ROLLUP_MANY;
+    *ret = link & DR_ROLLUP_IN_FILE ? buf : (const struct dr_rollup_chunk *)(uintptr_t)link;
+    if (!(link & DR_ROLLUP_IN_FILE))
+        return DR_OK;
+    return dr_rollup_store_get(&g->r->store, (int64_t)(link >> DR_ROLLUP_PLACE_SHIFT), buf,
+                               small ? SMALL_BYTES : LARGE_BYTES, err);
 }
 
 /* Value i of each entry goes to its group. */

@@ -38,8 +38,10 @@ enum { DR_ROLLUP_TAG_VALUE, DR_ROLLUP_TAG_MISSING, DR_ROLLUP_TAG_TEXT }; /* firs
 #define DR_ROLLUP_FLAG UINT32_C(0x80000000) /* never set in the first word of a field but STRING */
 #define DR_ROLLUP_NO_VALUE UINT64_C(0x7FF8DA60DA60DA60) /* the bits of a value that is not there */
 
+struct dr_rollup_store;
 /* Texts that have no word of their own: long ones, and those that spell no value. */
 struct dr_rollup_texts {
+    struct dr_rollup_store *store; /* borrowed: knows of their memory */
     pthread_mutex_t lock;
     struct dr_map ids;
     struct dr_str *texts; /* owned */
@@ -47,7 +49,7 @@ struct dr_rollup_texts {
     struct dr_arena bytes;
     struct dr_hash_secret secret; /* of fields that are hashed */
 };
-void dr_rollup_texts_init(struct dr_rollup_texts *t);
+void dr_rollup_texts_init(struct dr_rollup_texts *t, struct dr_rollup_store *store);
 void dr_rollup_texts_done(struct dr_rollup_texts *t);
 
 /* A column of the key or of the groups, and its words in an entry. */
@@ -129,8 +131,9 @@ void dr_rollup_unpack(const struct dr_rollup_field *f, const struct dr_rollup_pl
 
 /* Memory for entries and values, and the file that takes what exceeds the limit. */
 struct dr_rollup_store {
-    size_t limit; /* of used; 0: none */
-    atomic_size_t used;
+    size_t limit;       /* of used; 0: none */
+    atomic_size_t used; /* whatever grows with rows or groups, blocks or not */
+    atomic_size_t most; /* of used, so far */
     const char *folder;
     pthread_mutex_t lock; /* of making the file */
     int fd;               /* owned; -1: there is none */
@@ -146,13 +149,30 @@ struct dr_rollup_pool {
     struct dr_rollup_pool *from;   /* borrowed: whose free blocks are cut up first; or NULL */
     struct dr_arena slabs;         /* owners */
 };
+/* Small pieces on their way to the file, of one thread. */
+struct dr_rollup_outbox {
+    char *p; /* owned; NULL until the first */
+    size_t n, room;
+    int64_t at; /* where it will lie in the file */
+};
 void dr_rollup_store_init(struct dr_rollup_store *s, size_t limit, const char *folder);
 void dr_rollup_store_done(struct dr_rollup_store *s);
+/* So much memory is in use now where it was `before`. */
+void dr_rollup_store_count(struct dr_rollup_store *s, size_t now, size_t before);
+/* A piece that is at *ret in the file when the outbox was emptied. */
+DR_CHECK int32_t dr_rollup_store_put(struct dr_rollup_store *s, struct dr_rollup_outbox *out, const void *p,
+                                     size_t n, int64_t *ret, struct dr_err *err);
+DR_CHECK int32_t dr_rollup_store_flush(struct dr_rollup_store *s, struct dr_rollup_outbox *out,
+                                       struct dr_err *err);
+DR_CHECK int32_t dr_rollup_store_get(const struct dr_rollup_store *s, int64_t at, void *p, size_t n,
+                                     struct dr_err *err);
 void dr_rollup_pool_init(struct dr_rollup_pool *p, struct dr_rollup_store *s, size_t block, size_t item,
                          struct dr_rollup_pool *from);
 void dr_rollup_pool_done(struct dr_rollup_pool *p);
 char *dr_rollup_pool_get(struct dr_rollup_pool *p);
 void dr_rollup_pool_put(struct dr_rollup_pool *p, char *block);
+/* Whether a block more would take memory beyond the limit. */
+bool dr_rollup_pool_is_full(const struct dr_rollup_pool *p);
 
 /* A growing list of blocks, full but the last; refs are addresses or, odd, places in the file. */
 struct dr_rollup_list {
@@ -173,16 +193,23 @@ void dr_rollup_list_done(struct dr_rollup_list *l);
 
 /* ---- groups.c ---- */
 
-enum { DR_ROLLUP_VALUES_IN_BLOCK = 128 };
-
-/* The values of one group in one column: a few in place, then in blocks. The newest lie in
- * [start, tail.at). */
+/* The values of one group in one column lie in chunks, small or large: a word that leads to the chunk before,
+ * then values. All but the newest are full. A link is the address of a large chunk; or the place of one in
+ * the file, above bits that say that and whether it is small; or 0. */
+enum { DR_ROLLUP_FEW = 15, DR_ROLLUP_MANY = 127 };
+#define DR_ROLLUP_IN_FILE UINT64_C(1)
+#define DR_ROLLUP_SMALL UINT64_C(2)
+enum { DR_ROLLUP_PLACE_SHIFT = 2 };
+struct dr_rollup_chunk {
+    uint64_t link;
+    double values[DR_ROLLUP_MANY]; /* of a small one the first DR_ROLLUP_FEW */
+};
 struct dr_rollup_tail {
-    double *at, *end;
+    double *at, *end; /* where the next value goes; both NULL before the first */
 };
 struct dr_rollup_values {
-    double *start;
-    struct dr_rollup_list blocks;
+    struct dr_rollup_chunk *newest;
+    uint64_t before; /* values in all other chunks */
 };
 
 /* A group by the bits that packed rows have of it; 0: none. */
@@ -203,8 +230,9 @@ struct dr_rollup_groups {
     struct dr_rollup_tail *tails;    /* owned, likewise */
     struct dr_rollup_known *known;   /* owned: slots, a power of two */
     uint32_t n_known, known_slots;
-    struct dr_rollup_pool pool;
-    struct dr_arena arena; /* the first tails */
+    struct dr_rollup_pool large, small; /* chunks */
+    struct dr_rollup_outbox outbox;
+    size_t counted; /* bytes of the arrays above */
 };
 /* entries: of the same worker, or NULL. */
 void dr_rollup_groups_init(struct dr_rollup_groups *g, struct dr_rollup *r, struct dr_rollup_pool *entries);
@@ -215,8 +243,14 @@ DR_CHECK int32_t dr_rollup_groups_add(struct dr_rollup_groups *g, const char *co
                                       struct dr_err *err);
 /* The number of a group of these words; a new one is added. */
 uint32_t dr_rollup_groups_find(struct dr_rollup_groups *g, const uint32_t *words);
-/* Room for a value more in list `at`, which is full. */
+/* Room for a value more in list `at`, whose newest chunk is full. */
 DR_CHECK int32_t dr_rollup_groups_room(struct dr_rollup_groups *g, size_t at, struct dr_err *err);
+/* The chunk that a link leads to, in *buf where it lies in the file; *ret_n its values. */
+DR_CHECK int32_t dr_rollup_groups_chunk(const struct dr_rollup_groups *g, uint64_t link,
+                                        struct dr_rollup_chunk *buf, const struct dr_rollup_chunk **ret,
+                                        size_t *ret_n, struct dr_err *err);
+/* Tell the store how large the arrays are now. */
+void dr_rollup_groups_count(struct dr_rollup_groups *g);
 /* Prepare r->pack for the groups. */
 void dr_rollup_plan_groups(struct dr_rollup *r);
 /* As dr_rollup_groups_add, for packed rows; entries are looked at only where values are raw. */

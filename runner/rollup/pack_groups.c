@@ -57,6 +57,7 @@ static void widen_known(struct dr_rollup_groups *g)
         if (old[i].key != 0)
             *slot_of(g->known, g->known_slots - 1, old[i].key) = old[i];
     free(old);
+    dr_rollup_groups_count(g);
 }
 
 /* A group that the table does not know. */

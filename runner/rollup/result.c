@@ -2,7 +2,7 @@
  *
  * The values of a group are laid out one after the other, so that every statistic is a loop over an array
  * and quantiles are exact. A group that has more of them than memory has room for is gone through
- * block by block instead, several times where ranks are asked for (word_stream.h). */
+ * chunk by chunk instead, several times where ranks are asked for (word_stream.h). */
 #include <math.h>
 #include "data/builder.h"
 #include "data/pool.h"
@@ -34,6 +34,7 @@ static void merge_groups(struct whole *x)
     size_t most = 0;
     for (int32_t w = 0; w < workers; w++)
         most += r->workers[w].groups.n;
+    dr_rollup_store_count(&r->store, (size_t)workers * most * sizeof(**x->of), 0);
     x->of = dr_calloc((size_t)workers, sizeof(*x->of));
     for (int32_t w = 0; w < workers; w++) {
         const struct dr_rollup_groups *g = &r->workers[w].groups;
@@ -56,7 +57,7 @@ static double value_of(uint64_t word)
 /* Where a thread works: the values of a group one after the other, as words. */
 struct layout {
     uint64_t *words;
-    char *block;
+    struct dr_rollup_chunk chunk; /* one that was in the file */
     size_t n, cap;
     size_t most;                   /* words that memory has room for */
     struct dr_quantile *quantiles; /* one for each aggregate that is one */
@@ -70,8 +71,8 @@ struct values_of {
     const struct whole *x;
     uint32_t group;
     int32_t value;
-    bool ordered; /* pass them on as words that order as they do */
-    char *block;  /* borrowed: for blocks in the file */
+    bool ordered;                  /* pass them on as words that order as they do */
+    struct dr_rollup_chunk *chunk; /* borrowed: for those in the file */
 };
 
 /* What a worker has of them; NULL: nothing. */
@@ -83,7 +84,9 @@ static const struct dr_rollup_values *values_at(const struct values_of *v, int32
     if (group == 0)
         return NULL;
     size_t at = (size_t)(group - 1) * (size_t)r->n_values + (size_t)v->value;
-    *ret_last = (size_t)(g->tails[at].at - g->values[at].start);
+    if (!g->values[at].newest)
+        return NULL;
+    *ret_last = (size_t)(g->tails[at].at - g->values[at].newest->values);
     return &g->values[at];
 }
 
@@ -93,14 +96,14 @@ static size_t count_values(const struct values_of *v)
     for (int32_t w = 0; w < v->x->r->o->workers; w++) {
         const struct dr_rollup_values *all = values_at(v, w, &last);
         if (all)
-            n += last + (all->blocks.n > 1 ? (size_t)(all->blocks.n - 1) * DR_ROLLUP_VALUES_IN_BLOCK : 0);
+            n += last + (size_t)all->before;
     }
     return n;
 }
 
 static void pass_on(const struct values_of *v, const void *p, size_t n, dr_words_fn fn, void *ctx)
 {
-    uint64_t words[DR_ROLLUP_VALUES_IN_BLOCK];
+    uint64_t words[DR_ROLLUP_MANY];
     if (n > 0)
         memcpy(words, p, n * sizeof(*words));
     for (size_t i = 0; v->ordered && i < n; i++)
@@ -108,21 +111,21 @@ static void pass_on(const struct values_of *v, const void *p, size_t n, dr_words
     fn(ctx, words, (int64_t)n);
 }
 
-/* Block by block: a source of struct dr_word_stream. */
+/* Chunk by chunk, the newest first: a source of struct dr_word_stream. */
 static int32_t each_value(void *source, dr_words_fn fn, void *ctx, struct dr_err *err)
 {
     const struct values_of *v = source;
     for (int32_t w = 0; w < v->x->r->o->workers; w++) {
-        size_t last, bytes;
-        const struct dr_rollup_values *all = values_at(v, w, &last);
-        for (uint32_t i = 0; all && i + 1 < all->blocks.n; i++) {
-            const char *p;
-            DR_TRY(dr_rollup_list_block(&all->blocks, &v->x->r->workers[w].groups.pool, i, v->block, &p,
-                                        &bytes, err));
-            pass_on(v, p, bytes / sizeof(uint64_t), fn, ctx);
+        size_t n;
+        const struct dr_rollup_values *all = values_at(v, w, &n);
+        const struct dr_rollup_chunk *chunk = all ? all->newest : NULL;
+        while (chunk) {
+            uint64_t link = chunk->link;
+            pass_on(v, chunk->values, n, fn, ctx);
+            chunk = NULL;
+            if (link)
+                DR_TRY(dr_rollup_groups_chunk(&v->x->r->workers[w].groups, link, v->chunk, &chunk, &n, err));
         }
-        if (all)
-            pass_on(v, all->start, last, fn, ctx);
     }
     return DR_OK;
 }
@@ -325,17 +328,20 @@ static int32_t aggregate_group(const struct whole *x, uint32_t group, struct lay
         x->numbers[(size_t)group * (size_t)o->n_aggs + (size_t)i] = (double)x->all.rows[group];
     }
     for (int32_t value = 0; value < x->r->n_values; value++) {
-        struct values_of v = { .x = x, .group = group, .value = value, .block = l->block };
+        struct values_of v = { .x = x, .group = group, .value = value, .chunk = &l->chunk };
         DR_TRY(aggregate_value(&v, l, err));
     }
     return DR_OK;
 }
 
-/* A quarter of the limit is for the threads to lay out values. */
+/* What the limit leaves is for the threads to lay out values: a quarter at most, for there are the words of
+ * passes over what does not fit, and the result. */
 static size_t most_words(const struct dr_rollup *r)
 {
-    size_t share = r->o->memory_limit / 4 / (size_t)dr_pool_threads() / sizeof(uint64_t);
-    if (r->o->memory_limit == 0)
+    size_t limit = r->o->memory_limit, used = atomic_load(&r->store.used),
+           left = limit > used ? limit - used : 0;
+    size_t share = (left < limit / 4 ? left : limit / 4) / (size_t)dr_pool_threads() / sizeof(uint64_t);
+    if (limit == 0)
         return SIZE_MAX / sizeof(uint64_t) / 2;
     return share > LEAST_WORDS ? share : LEAST_WORDS;
 }
@@ -344,8 +350,7 @@ static void aggregate_some(void *ctx, int64_t thread)
 {
     struct whole *x = ctx;
     size_t aggs = (size_t)x->r->o->n_aggs + 1;
-    struct layout l = { .block = dr_malloc(DR_ROLLUP_VALUES_IN_BLOCK * sizeof(double)),
-                        .most = most_words(x->r) };
+    struct layout l = { .most = most_words(x->r) };
     l.quantiles = dr_malloc(aggs * sizeof(*l.quantiles));
     l.ranks = dr_malloc(aggs * 2 * sizeof(*l.ranks));
     int64_t group;
@@ -354,7 +359,6 @@ static void aggregate_some(void *ctx, int64_t thread)
     free(l.words);
     free(l.quantiles);
     free(l.ranks);
-    free(l.block);
 }
 
 /* ---- the result --------------------------------------------------------------------------- */
@@ -428,6 +432,7 @@ int32_t dr_rollup_result(struct dr_rollup *r, struct dr_table **ret, struct dr_e
     int32_t threads = dr_pool_threads(), rc = DR_OK;
     merge_groups(&x);
     size_t n = (size_t)x.all.n * (size_t)r->o->n_aggs + 1;
+    dr_rollup_store_count(&r->store, n * (sizeof(*x.numbers) + 1), 0);
     x.numbers = dr_calloc(n, sizeof(*x.numbers));
     x.present = dr_calloc(n, 1);
     x.errs = dr_calloc((size_t)threads, sizeof(*x.errs));

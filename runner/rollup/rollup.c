@@ -5,8 +5,9 @@
  *            the first selected row of each counted into its group (resolve.c)
  *   finish   statistics group by group (result.c)
  *
- * Without keys, rows go to their groups at once. Of the memory limit entries may take a half, then entries
- * and the values of groups three quarters, and the last quarter is for laying out values. */
+ * Without keys, rows go to their groups at once. Entries, and the values of groups in their place, may take
+ * five eighths of the memory limit, or what the caller leaves. The rest is for tables of keys while
+ * partitions are resolved, then for laying out values, and for what groups take beside their values. */
 #include <math.h>
 #include <string.h>
 #include "base/num.h"
@@ -112,15 +113,30 @@ static int32_t plan(struct dr_rollup *r, const struct dr_table *schema, struct d
     return DR_OK;
 }
 
-/* Partitions whose distinct keys fit into the cache; one for a small stream, and some for one of
- * unknown length. For each batch every partition has a number (begin_batch): of a stream of very many
- * batches fewer partitions, so that these numbers keep within a bound. */
-static int32_t choose_part_bits(int64_t rows, int64_t batch_rows)
+/* Of entries and values. */
+static size_t limit_of_blocks(const struct dr_rollup_options *o)
 {
+    return o->memory_limit / 8 * 5 + (o->memory_limit > 0);
+}
+
+static size_t limit_while_adding(const struct dr_rollup_options *o)
+{
+    size_t left = o->memory_limit > o->memory_beside ? o->memory_limit - o->memory_beside : 1;
+    return o->memory_limit > 0 && left < limit_of_blocks(o) ? left : limit_of_blocks(o);
+}
+
+/* Partitions whose distinct keys fit into the cache; one for a small stream, and some for one of
+ * unknown length. Each takes a block of each worker, and for each batch it has a number (begin_batch): of a
+ * stream of very many batches, or where little memory is to be used, fewer partitions. */
+static int32_t choose_part_bits(const struct dr_rollup_options *o, int64_t batch_rows)
+{
+    const int64_t rows = o->expected_rows;
+    const int64_t most = o->memory_limit > 0 ? (int64_t)(limit_while_adding(o) / 2) : INT64_MAX;
     int32_t bits = rows > 0 ? 0 : PART_BITS_UNKNOWN;
     int64_t batches = rows / (batch_rows > 0 ? batch_rows : 1) + 1;
+    int64_t each = (int64_t)o->workers * ENTRY_BLOCK + batches * (int64_t)sizeof(uint32_t);
     while (bits < PART_BITS_MAX && rows >> bits > ROWS_IN_PART &&
-           (bits < PART_BITS_UNKNOWN || batches << (bits + 1) <= STARTS_MAX))
+           (bits < PART_BITS_UNKNOWN || (batches << (bits + 1) <= STARTS_MAX && each << (bits + 1) <= most)))
         bits++;
     return bits;
 }
@@ -157,8 +173,8 @@ int32_t dr_rollup_new(const struct dr_rollup_options *o, const struct dr_table *
 {
     struct dr_rollup *r = dr_calloc(1, sizeof(*r));
     r->o = o;
-    dr_rollup_texts_init(&r->texts);
-    dr_rollup_store_init(&r->store, (o->memory_limit + 1) / 2, o->spill_folder);
+    dr_rollup_texts_init(&r->texts, &r->store);
+    dr_rollup_store_init(&r->store, limit_while_adding(o), o->spill_folder);
     int32_t rc = plan(r, schema, err);
     if (!rc)
         rc = dr_rollup_plan_pack(r, schema, err);
@@ -168,7 +184,7 @@ int32_t dr_rollup_new(const struct dr_rollup_options *o, const struct dr_table *
         dr_rollup_free(r);
         return rc;
     }
-    r->part_bits = o->n_keys > 0 ? choose_part_bits(o->expected_rows, schema->rows) : 0;
+    r->part_bits = o->n_keys > 0 ? choose_part_bits(o, schema->rows) : 0;
     r->workers = dr_calloc((size_t)o->workers, sizeof(*r->workers));
     for (int32_t i = 0; i < o->workers; i++)
         worker_init(&r->workers[i], r);
@@ -464,11 +480,11 @@ static void begin_batch(struct dr_rollup *r, struct dr_rollup_worker *w, int64_t
     if (r->o->n_keys == 0)
         return;
     if (w->n_batches == w->batches_cap) {
-        int32_t more = w->batches_cap > 0 ? w->batches_cap : 8;
+        int32_t more = w->batches_cap / 8 + 8; /* numbers of a batch are many: hardly more than are used */
         w->batches_cap += more;
         w->batches = dr_realloc(w->batches, (size_t)w->batches_cap * sizeof(*w->batches));
         w->starts = dr_realloc(w->starts, (size_t)w->batches_cap * parts * sizeof(*w->starts));
-        atomic_fetch_add(&r->store.used, (size_t)more * parts * sizeof(*w->starts));
+        dr_rollup_store_count(&r->store, (size_t)more * parts * sizeof(*w->starts), 0);
     }
     for (size_t p = 0; p < parts; p++)
         w->starts[(size_t)w->n_batches * parts + p] = dr_rollup_units_before(r, w, p, INT32_MAX);
@@ -505,9 +521,11 @@ int32_t dr_rollup_finish(struct dr_rollup *r, struct dr_table **ret, struct dr_r
 {
     struct dr_rollup_counts sum = { 0 };
     r->only_counts = !ret;
-    r->store.limit = r->o->memory_limit - r->o->memory_limit / 4;
+    r->store.limit = limit_of_blocks(r->o);
     if (r->o->n_keys > 0)
         DR_TRY(dr_rollup_resolve(r, err));
+    for (int32_t i = 0; i < r->o->workers; i++)
+        DR_TRY(dr_rollup_store_flush(&r->store, &r->workers[i].groups.outbox, err));
     for (int32_t i = 0; i < r->o->workers; i++) {
         const struct dr_rollup_worker *w = &r->workers[i];
         sum.rows += w->counts.rows;

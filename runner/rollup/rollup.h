@@ -24,6 +24,7 @@ struct dr_rollup_options {
     int32_t workers;          /* how many threads may add at once */
     int64_t expected_rows;    /* about; 0: unknown */
     size_t memory_limit;      /* bytes of working memory; beyond it a temporary file is used; 0: none */
+    size_t memory_beside;     /* of these, what the caller holds until all rows are added */
     const char *spill_folder; /* NULL: TMPDIR, or /tmp */
 };
 struct dr_rollup;

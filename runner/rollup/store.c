@@ -11,7 +11,7 @@
 #include "rollup/impl.h"
 #include "data/scratch.h"
 
-enum { SLAB_MIN = 64 << 10, SLAB_MAX = 2 << 20 };
+enum { SLAB_MIN = 64 << 10, SLAB_MAX = 2 << 20, OUTBOX = 64 << 10 };
 
 void dr_rollup_store_init(struct dr_rollup_store *s, size_t limit, const char *folder)
 {
@@ -34,11 +34,10 @@ static int32_t open_file(struct dr_rollup_store *s, struct dr_err *err)
     return rc;
 }
 
-static int32_t write_block(struct dr_rollup_store *s, const char *block, size_t n, int64_t *ret,
-                           struct dr_err *err)
+static int32_t write_at(struct dr_rollup_store *s, int64_t at, const char *block, size_t n,
+                        struct dr_err *err)
 {
     DR_TRY(open_file(s, err));
-    int64_t at = atomic_fetch_add(&s->end, (int64_t)n);
     for (size_t done = 0; done < n;) {
         ssize_t wrote = pwrite(s->fd, block + done, n - done, at + (int64_t)done);
         if (wrote < 0 && errno == EINTR)
@@ -47,7 +46,45 @@ static int32_t write_block(struct dr_rollup_store *s, const char *block, size_t 
             return dr_fail_sys(err, "cannot write to the temporary file for what exceeds the memory limit");
         done += (size_t)wrote;
     }
-    *ret = at;
+    return DR_OK;
+}
+
+int32_t dr_rollup_store_get(const struct dr_rollup_store *s, int64_t at, void *p, size_t n,
+                            struct dr_err *err)
+{
+    for (size_t done = 0; done < n;) {
+        ssize_t some = pread(s->fd, (char *)p + done, n - done, at + (int64_t)done);
+        if (some < 0 && errno == EINTR)
+            continue;
+        if (some <= 0)
+            return dr_fail_sys(err, "cannot read back what exceeded the memory limit");
+        done += (size_t)some;
+    }
+    return DR_OK;
+}
+
+int32_t dr_rollup_store_flush(struct dr_rollup_store *s, struct dr_rollup_outbox *out, struct dr_err *err)
+{
+    size_t n = out->n;
+    out->n = 0;
+    return n > 0 ? write_at(s, out->at, out->p, n, err) : DR_OK;
+}
+
+int32_t dr_rollup_store_put(struct dr_rollup_store *s, struct dr_rollup_outbox *out, const void *p, size_t n,
+                            int64_t *ret, struct dr_err *err)
+{
+    if (!out->p) {
+        out->room = OUTBOX;
+        out->p = dr_malloc(out->room);
+        dr_rollup_store_count(s, out->room, 0);
+    }
+    if (out->room - out->n < n)
+        DR_TRY(dr_rollup_store_flush(s, out, err));
+    if (out->n == 0)
+        out->at = atomic_fetch_add(&s->end, (int64_t)out->room);
+    *ret = out->at + (int64_t)out->n;
+    memcpy(out->p + out->n, p, n);
+    out->n += n;
     return DR_OK;
 }
 
@@ -76,23 +113,35 @@ static void give_back(void *slab)
     dr_pages_put(s->p, s->n);
 }
 
-static bool exceeds(const struct dr_rollup_pool *p, size_t more)
+void dr_rollup_store_count(struct dr_rollup_store *s, size_t now, size_t before)
 {
-    struct dr_rollup_store *s = p->store;
+    size_t used = atomic_fetch_add_explicit(&s->used, now - before, memory_order_relaxed) + now - before;
+    size_t most = atomic_load_explicit(&s->most, memory_order_relaxed);
+    while (used > most && !atomic_compare_exchange_weak(&s->most, &most, used))
+        continue;
+}
+
+static bool exceeds(const struct dr_rollup_store *s, size_t more)
+{
     return s->limit > 0 && atomic_load_explicit(&s->used, memory_order_relaxed) + more > s->limit;
 }
 
 /* Beyond the limit only the first blocks of lists come from here: no more than they need. */
 static void add_slab(struct dr_rollup_pool *p)
 {
-    size_t want = exceeds(p, p->slab) ? SLAB_MIN : p->slab, n = want > p->block ? want : p->block;
+    size_t want = exceeds(p->store, p->slab) ? SLAB_MIN : p->slab, n = want > p->block ? want : p->block;
     struct slab *slab = dr_arena_alloc(&p->slabs, sizeof(*slab));
     slab->p = dr_pages_get(n, DR_PAGES_HUGE, &slab->n);
     dr_arena_defer(&p->slabs, give_back, slab);
-    atomic_fetch_add_explicit(&p->store->used, slab->n, memory_order_relaxed);
+    dr_rollup_store_count(p->store, slab->n, 0);
     p->at = slab->p;
     p->end = p->at + slab->n / p->block * p->block;
     p->slab = p->slab < SLAB_MAX ? p->slab * 2 : SLAB_MAX;
+}
+
+static bool has_free(const struct dr_rollup_pool *p)
+{
+    return p->free || p->at != p->end || (p->from && has_free(p->from));
 }
 
 char *dr_rollup_pool_get(struct dr_rollup_pool *p)
@@ -102,7 +151,7 @@ char *dr_rollup_pool_get(struct dr_rollup_pool *p)
         memcpy(&p->free, block, sizeof(p->free));
         return block;
     }
-    if (p->at == p->end && p->from && p->from->free) {
+    if (p->at == p->end && p->from && has_free(p->from)) {
         p->at = dr_rollup_pool_get(p->from);
         p->end = p->at + p->from->block / p->block * p->block;
     } else if (p->at == p->end) {
@@ -119,11 +168,11 @@ void dr_rollup_pool_put(struct dr_rollup_pool *p, char *block)
     p->free = block;
 }
 
-/* Whether a block more would take a new slab beyond the limit, or what is left of such a slab. */
-static bool is_full(const struct dr_rollup_pool *p)
+/* What is left of a slab beyond the limit is for first blocks, too. */
+bool dr_rollup_pool_is_full(const struct dr_rollup_pool *p)
 {
-    bool has_free = p->free || (p->from && p->from->free);
-    return !has_free && exceeds(p, p->at == p->end ? p->slab : 0);
+    bool free = p->free || (p->from && has_free(p->from));
+    return !free && exceeds(p->store, p->at == p->end ? p->slab : 0);
 }
 
 /* ---- lists -------------------------------------------------------------------------- */
@@ -136,14 +185,16 @@ static bool is_in_file(uint64_t ref)
 static int32_t grow_by_block(struct dr_rollup_list *l, struct dr_rollup_pool *p, struct dr_err *err)
 {
     if (l->n == l->cap) {
-        l->cap = l->cap ? l->cap * 2 : 4;
+        uint32_t cap = l->cap ? l->cap * 2 : 4;
+        dr_rollup_store_count(p->store, cap * sizeof(*l->refs), l->cap * sizeof(*l->refs));
+        l->cap = cap;
         l->refs = dr_realloc(l->refs, l->cap * sizeof(*l->refs));
     }
     char *block = NULL;
-    if (l->n > 0 && is_full(p)) {
-        int64_t at = 0;
+    if (l->n > 0 && dr_rollup_pool_is_full(p)) {
+        int64_t at = atomic_fetch_add(&p->store->end, (int64_t)p->full);
         block = (char *)(uintptr_t)l->refs[l->n - 1];
-        DR_TRY(write_block(p->store, block, p->full, &at, err));
+        DR_TRY(write_at(p->store, at, block, p->full, err));
         l->refs[l->n - 1] = (uint64_t)at << 1 | 1;
     }
     l->refs[l->n++] = (uint64_t)(uintptr_t)(block ? block : dr_rollup_pool_get(p));
@@ -168,16 +219,7 @@ int32_t dr_rollup_list_block(const struct dr_rollup_list *l, const struct dr_rol
         return DR_OK;
     }
     *ret = buf;
-    for (size_t done = 0; done < *ret_n;) {
-        ssize_t n =
-            pread(p->store->fd, buf + done, *ret_n - done, (int64_t)(l->refs[i] >> 1) + (int64_t)done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return dr_fail_sys(err, "cannot read back what exceeded the memory limit");
-        done += (size_t)n;
-    }
-    return DR_OK;
+    return dr_rollup_store_get(p->store, (int64_t)(l->refs[i] >> 1), buf, *ret_n, err);
 }
 
 void dr_rollup_list_drop(struct dr_rollup_list *l, struct dr_rollup_pool *p, uint32_t i)

@@ -27,6 +27,7 @@
 #define SHORT_MISSING (UINT32_MAX - 1)     /* likewise: there is no value */
 
 #define HASH_VALUE UINT32_C(0x40000000) /* in the first word of a hash, which 30 bits are left of */
+enum { TEXT_BYTES = 96 };               /* about what a text takes beside its bytes */
 enum { LOOKED_AT = 1024, RARE = 64 };   /* texts of a first batch; one in so many may be long */
 
 /* Of fields of one, two, three and four words. */
@@ -36,9 +37,9 @@ static const uint32_t missing_words[][DR_ROLLUP_HASHED] = {
 
 /* ---- texts by number ---------------------------------------------------------- */
 
-void dr_rollup_texts_init(struct dr_rollup_texts *t)
+void dr_rollup_texts_init(struct dr_rollup_texts *t, struct dr_rollup_store *store)
 {
-    *t = (struct dr_rollup_texts){ 0 };
+    *t = (struct dr_rollup_texts){ .store = store };
     dr_hash_secret_make(&t->secret);
     pthread_mutex_init(&t->lock, NULL);
 }
@@ -59,6 +60,7 @@ static uint32_t add_text(struct dr_rollup_texts *t, struct dr_str s)
     }
     struct dr_str copy = { dr_arena_dup(&t->bytes, s.p, s.n), s.n };
     t->texts[t->n] = copy;
+    dr_rollup_store_count(t->store, s.n + TEXT_BYTES, 0);
     *dr_map_put(&t->ids, copy, NULL) = t->n;
     return t->n++;
 }

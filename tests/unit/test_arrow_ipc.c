@@ -614,6 +614,28 @@ static void files_of_another_kind_are_told_apart(void **state)
     }
 }
 
+/* Also columns in memory of their own, which stay as they are. */
+static void columns_that_were_let_go_have_their_values_still(void **state)
+{
+    struct temp_file *f = *state;
+    uint64_t seed = 5;
+    struct dr_table *t = random_table(&seed, 3000), *mapped;
+    write_table(t, f->path);
+    mapped = read_table(f->path);
+    for (int32_t c = 0; c < t->n; c++) {
+        struct dr_column *both[] = { t->columns[c], mapped->columns[c] };
+        for (int k = 0; k < 2; k++) {
+            dr_column_set_brief(both[k]);
+            dr_column_let_go(both[k], 0, t->rows);
+            dr_column_let_go(both[k], 17, 1203);
+            dr_column_let_go(both[k], t->rows, t->rows);
+        }
+        assert_int_equal(first_difference(t->columns[c], mapped->columns[c]), -1);
+    }
+    dr_table_unref(t);
+    dr_table_unref(mapped);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, make_temp_file, remove_temp_file)
@@ -626,6 +648,7 @@ int main(void)
         T(a_stream_of_batches_with_other_dictionaries_has_one_of_all),
         T(a_table_outlives_its_file),
         T(values_lie_in_the_mapped_file),
+        T(columns_that_were_let_go_have_their_values_still),
         T(the_same_rows_give_the_same_bytes),
         T(an_aborted_writer_leaves_nothing),
         T(a_file_without_a_batch_cannot_be_committed),

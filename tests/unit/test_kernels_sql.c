@@ -127,6 +127,61 @@ static void compare_groups(const struct dr_table *t, uint64_t *seed)
     dr_table_unref(g);
 }
 
+/* t with a truth value: whether f is above 1. */
+static struct dr_table *with_truth(const struct dr_table *t)
+{
+    struct dr_builder *b = dr_builder_new(DR_TYPE_BOOL);
+    struct dr_table *ret = NULL;
+    struct dr_err err = { 0 };
+    for (int64_t i = 0; i < t->rows; i++)
+        if (is_null(t->columns[2], i))
+            dr_builder_append_null(b);
+        else
+            dr_builder_append_int(b, float_of(t->columns[2], i) > 1);
+    struct dr_column *truth = dr_builder_finish(b);
+    must(dr_table_with(t, "truth", truth, &ret, &err), &err);
+    dr_column_unref(truth);
+    return ret;
+}
+
+/* Values of f in order within each a: the k-th of n, from 0. */
+#define RANKED                                                                                               \
+    "WITH x AS (SELECT a, f, row_number() OVER (PARTITION BY a ORDER BY f) - 1.0 AS k, "                     \
+    "count(f) OVER (PARTITION BY a) AS n FROM t WHERE f IS NOT NULL) "
+/* The value at p of the way from the first to the last, between two of them in proportion. */
+#define QUANTILE(p)                                                                                          \
+    "(SELECT sum(f * (1 - abs((n - 1) * " p " - k))) FROM x WHERE x.a IS t.a AND "                           \
+    "abs((n - 1) * " p " - k) < 1)"
+
+static void compare_statistics(const struct dr_table *t, uint64_t *seed)
+{
+    static const char *const key = "a";
+    static const struct dr_agg aggs[] = {
+        { .fn = DR_AGG_VARIANCE, .column = "f", .name = "variance" },
+        { .fn = DR_AGG_STDDEV, .column = "f", .name = "deviation" },
+        { .fn = DR_AGG_MEDIAN, .column = "f", .name = "median" },
+        { .fn = DR_AGG_QUANTILE, .column = "f", .name = "p90", .arg = 0.9 },
+        { .fn = DR_AGG_SHARE, .column = "truth", .name = "share" },
+        { .fn = DR_AGG_FIRST, .column = "s", .name = "first" },
+        { .fn = DR_AGG_LAST, .column = "f", .name = "last" },
+    };
+    struct dr_table *more = with_truth(t), *g = NULL;
+    struct dr_err err = { 0 };
+    (void)seed;
+    must(dr_table_group_by(more, 1, &key, 7, aggs, &g, &err), &err);
+    check_same(
+        g, query(more, NULL,
+                 RANKED
+                 "SELECT a, CASE WHEN count(f) > 1 THEN (sum(f * f) - sum(f) * avg(f)) / "
+                 "(count(f) - 1) END AS v, CASE WHEN count(f) > 1 THEN sqrt(max(0, (sum(f * f) - "
+                 "sum(f) * avg(f)) / (count(f) - 1))) END, " QUANTILE("0.5") ", " QUANTILE(
+                     "0.9") ", avg(truth), (SELECT s FROM t AS u WHERE u.a IS t.a AND s IS NOT NULL ORDER "
+                            "BY r LIMIT 1), (SELECT f FROM t AS u WHERE u.a IS t.a AND f IS NOT NULL ORDER "
+                            "BY r DESC LIMIT 1) FROM t GROUP BY a ORDER BY a NULLS LAST"));
+    dr_table_unref(g);
+    dr_table_unref(more);
+}
+
 static void compare_distinct(const struct dr_table *t, uint64_t *seed)
 {
     static const char *const keys[] = { "a", "s", "f" }, *const r = "r";
@@ -216,12 +271,120 @@ static void compare_filters(const struct dr_table *t, uint64_t *seed)
     free(bits);
 }
 
+static void compare_splits(const struct dr_table *t, uint64_t *seed)
+{
+    uint8_t *bits = dr_calloc((size_t)t->rows / 8 + 1, 1);
+    struct dr_table *in = NULL, *out = NULL;
+    (void)seed;
+    for (int64_t i = 0; i < t->rows; i++)
+        if (!is_null(t->columns[0], i) && int_of(t->columns[0], i) % 3 == 0)
+            dr_bit_set(bits, i);
+    dr_table_split(t, bits, &in, &out);
+    check_same(in, query(t, NULL, "SELECT * FROM t WHERE a % 3 = 0 ORDER BY r"));
+    check_same(out, query(t, NULL, "SELECT * FROM t WHERE a % 3 <> 0 OR a IS NULL ORDER BY r"));
+    dr_table_unref(in);
+    dr_table_unref(out);
+    free(bits);
+}
+
+static void compare_takes(const struct dr_table *t, uint64_t *seed)
+{
+    static const char *const place = "place";
+    int64_t n = t->rows ? random_between(seed, 1, 300) : 0;
+    int64_t *rows = dr_calloc((size_t)n + 1, sizeof *rows);
+    struct dr_table *taken = NULL, *u;
+    struct dr_err err = { 0 };
+    for (int64_t i = 0; i < n; i++)
+        rows[i] = random_below(seed, t->rows);
+    struct dr_column *places = ints(DR_TYPE_INT64, n, rows);
+    u = table_of(1, &place, &places);
+    must(dr_table_take(t, n, rows, &taken, &err), &err);
+    check_same(taken, query(t, u, "SELECT t.* FROM u CROSS JOIN t ON r = place ORDER BY u.rowid"));
+    dr_table_unref(taken);
+    dr_table_unref(u);
+    free(rows);
+}
+
+static void compare_concats(const struct dr_table *t, uint64_t *seed)
+{
+    struct dr_table *u = sql_table(seed, 70, t_names), *all = NULL;
+    struct dr_err err = { 0 };
+    must(dr_table_concat(2, (const struct dr_table *const[]){ t, u }, &all, &err), &err);
+    check_same(all, query(t, u,
+                          "SELECT a, s, f, r FROM (SELECT 1 AS k, * FROM t UNION ALL SELECT 2, * FROM u) "
+                          "ORDER BY k, r"));
+    dr_table_unref(all);
+    dr_table_unref(u);
+}
+
+/* a * 2 + r; refused where a is 3. */
+static void twice_and_more(void *ctx, int32_t n_args, const struct dr_cell *args, struct dr_cell *ret)
+{
+    (void)ctx;
+    (void)n_args;
+    ret->state = !args[0].state ? 0 : args[0].i == 3 ? 2 : 1;
+    ret->i = args[0].i * 2 + args[1].i;
+}
+
+static void compare_columns(const struct dr_table *t, uint64_t *seed)
+{
+    static const char *const wanted[] = { "r", "mapped", "text", "whole", "number" };
+    static const int32_t to[] = { DR_TYPE_STRING, DR_TYPE_INT64, DR_TYPE_INT64 }, of[] = { 0, 2, 1 };
+    struct dr_column *made = NULL;
+    struct dr_table *all = dr_table_ref(t), *next = NULL;
+    struct dr_err err = { 0 };
+    (void)seed;
+    for (int k = 0; k < 4; k++) {
+        if (k == 0)
+            must(dr_column_map(2, (const struct dr_column *const[]){ t->columns[0], t->columns[3] },
+                               twice_and_more, NULL, DR_TYPE_INT64, NULL, &made, &err),
+                 &err);
+        else
+            must(dr_column_cast(t->columns[of[k - 1]], to[k - 1], NULL, &made, &err), &err);
+        must(dr_table_with(all, wanted[k + 1], made, &next, &err), &err);
+        dr_column_unref(made);
+        dr_table_unref(all);
+        all = next;
+    }
+    all = only(all, 5, wanted);
+    check_same(all, query(t, NULL,
+                          "SELECT r, CASE WHEN a <> 3 THEN a * 2 + r END, CAST(a AS TEXT), CASE WHEN f = "
+                          "CAST(f AS INTEGER) THEN CAST(f AS INTEGER) END, CASE s WHEN '0' THEN 0 END FROM t "
+                          "ORDER BY r"));
+    dr_table_unref(all);
+}
+
 /* ---- tests ------------------------------------------------------------------------------ */
 
 static void group_by_is_what_sql_says(void **state)
 {
     (void)state;
     compare(1, compare_groups);
+}
+
+static void statistics_are_what_sql_says(void **state)
+{
+    (void)state;
+    compare(7, compare_statistics);
+}
+
+static void split_and_take_are_what_sql_says(void **state)
+{
+    (void)state;
+    compare(8, compare_splits);
+    compare(9, compare_takes);
+}
+
+static void concat_is_what_sql_says(void **state)
+{
+    (void)state;
+    compare(10, compare_concats);
+}
+
+static void maps_casts_and_columns_by_name_are_what_sql_says(void **state)
+{
+    (void)state;
+    compare(11, compare_columns);
 }
 
 static void distinct_is_what_sql_says(void **state)
@@ -257,9 +420,16 @@ static void filter_is_what_sql_says(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(group_by_is_what_sql_says),      cmocka_unit_test(distinct_is_what_sql_says),
-        cmocka_unit_test(sort_and_top_are_what_sql_says), cmocka_unit_test(joins_are_what_sql_says),
-        cmocka_unit_test(union_is_what_sql_says),         cmocka_unit_test(filter_is_what_sql_says),
+        cmocka_unit_test(group_by_is_what_sql_says),
+        cmocka_unit_test(distinct_is_what_sql_says),
+        cmocka_unit_test(sort_and_top_are_what_sql_says),
+        cmocka_unit_test(joins_are_what_sql_says),
+        cmocka_unit_test(union_is_what_sql_says),
+        cmocka_unit_test(filter_is_what_sql_says),
+        cmocka_unit_test(statistics_are_what_sql_says),
+        cmocka_unit_test(split_and_take_are_what_sql_says),
+        cmocka_unit_test(concat_is_what_sql_says),
+        cmocka_unit_test(maps_casts_and_columns_by_name_are_what_sql_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

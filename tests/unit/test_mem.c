@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "base/resident.h"
 
 static int teardown(void **state)
 {
@@ -174,6 +175,19 @@ static void an_impossible_size_ends_the_process(void **state)
     assert_non_null(strstr(line, "dagrun: out of memory"));
 }
 
+static void the_peak_of_what_is_resident_is_known(void **state)
+{
+    (void)state;
+    enum { TOUCHED = 48 << 20 };
+    DR_AUTO_FREE char *p = dr_malloc(TOUCHED);
+    for (size_t i = 0; i < TOUCHED; i += 1024)
+        ((volatile char *)p)[i] = 1;
+    assert_true(dr_resident_peak() >= TOUCHED);
+    assert_true(dr_memory_available() > 0);
+    dr_resident_start();
+    assert_true(dr_resident_peak() >= TOUCHED); /* it is still there */
+}
+
 static void a_descriptor_closes_with_its_scope(void **state)
 {
     (void)state;
@@ -230,6 +244,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_closes_with_its_scope, setup, teardown),
         cmocka_unit_test_setup_teardown(an_impossible_size_ends_the_process, setup, teardown),
         cmocka_unit_test_setup_teardown(a_descriptor_closes_with_its_scope, setup, teardown),
+        cmocka_unit_test(the_peak_of_what_is_resident_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

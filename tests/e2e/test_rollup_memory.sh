@@ -1,0 +1,49 @@
+#!/bin/bash
+# What a rollup of a file of 48 MB holds: without a limit it is half as much again as the limit here.
+. "$(dirname "$0")/lib.sh"
+new_home rollup_memory
+rows=1000000
+under_sanitizer && rows=50000
+generate --kind vitals --rows $rows --hospitals 20 --dirt 0.05 --structure clean >data/vitals.csv
+cat >expectations/vitals.yaml <<'YAML'
+suite: vitals
+columns: {patient_id: {type: string}, measurement_date: {type: date}, value: {type: float64}}
+expectations:
+  - expect_column_values_to_be_between: {column: value, min_value: 0, max_value: 500}
+    on_failure: quarantine
+YAML
+rollup_dag() { # MEMORY
+    dag vitals <<YAML
+tasks:
+  monthly:
+    plugin: rollup
+    inputs: {table: data/vitals.csv}
+    outputs: {stats: monthly}
+    with:
+      suite: vitals
+      key: [hospital_id, measurement_date, patient_id, vital_type, unit, value]
+      group: [hospital_id, vital_type, {month: measurement_date}]
+      statistics: {value: [count, count_distinct, mean, median, p95]}
+      memory: $1
+  write: {plugin: export, inputs: {tables: [monthly]}, with: {formats: [csv]}}
+YAML
+    expect_exit 0 dagrun run vitals --threads 1
+    expect_exit 0 dagrun logs monthly vitals
+}
+rollup_dag 0
+cp var/published/vitals/latest/monthly.csv whole.csv
+
+it "a rollup stays below its limit, and gives what it gives without"
+rollup_dag 40000000
+if ! under_sanitizer; then out_lacks "were not enough"; fi
+same_file whole.csv var/published/vitals/latest/monthly.csv
+is "checked" "$(sql var/dagrun.db "SELECT value FROM v_metric WHERE name = 'rows_raw' ORDER BY run_key DESC LIMIT 1")" "$rows.0"
+most="SELECT max_rss_bytes < 40000000 FROM v_attempt WHERE task_id = 'monthly' ORDER BY run_key DESC LIMIT 1"
+if under_sanitizer; then skip "a sanitizer keeps freed memory"; else sql_is var/dagrun.db "$most" 1; fi
+
+it "a limit that cannot be kept is told, and changes nothing else"
+rollup_dag 1000000
+out_has "memory: 1000000 bytes were not enough"
+same_file whole.csv var/published/vitals/latest/monthly.csv
+
+finish
