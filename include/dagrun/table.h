@@ -337,7 +337,8 @@ struct dr_csv_options {
                              than refusing the file */
     const char *encoding; /* NULL or "utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1", "windows-1252" */
     const char *line_column; /* NULL, or the name of an INT64 column to append
-                                that holds each record's first line, from 1 */
+                                that holds each record's first line, from 1;
+                                a column of that name in the header stays instead */
     const char *null_values; /* NULL: an empty unquoted or quoted field is missing.
                                 Else a newline-separated list of spellings that
                                 also mean missing */
@@ -470,9 +471,10 @@ struct dr_db_load {
  * NULL): how long other writers may have had to wait. Outside of a transaction. */
 DR_API DR_CHECK int32_t dr_db_load(struct dr_db *db, int32_t n, struct dr_db_load *tables,
                                    int64_t *ret_lock_us, struct dr_err *err);
-/* The same, but 1,000 rows or more that go into tables that are there, by key, are committed in pieces of some
- * milliseconds each: others read some of them before the others come, but rows that belong to a parent (scope_of)
- * with it. The last commit notes the load; one that is killed before it is done by loading the same again. */
+/* The same, but 1,000 rows or more that go into tables that are there, by key or appended, are committed in
+ * pieces of some milliseconds each: others read some of them before the others come, but rows that belong to
+ * a parent (scope_of) with it. The last commit notes the load; one that is killed before it is done by
+ * loading the same again. */
 DR_API DR_CHECK int32_t dr_db_load_in_pieces(struct dr_db *db, int32_t n, struct dr_db_load *tables,
                                              int64_t *ret_lock_us, struct dr_err *err);
 /* ---- JSON -------------------------------------------------------------------- */
@@ -513,7 +515,8 @@ struct dr_json_options {
     const char *records;                  /* where in the document the array of records is: "data.items" */
     const char *encoding;                 /* as for CSV */
     const char *line_column;              /* NULL, or the name of an INT64 column to append that holds the
-                                             line on which each record starts, from 1 */
+                                             line on which each record starts, from 1; a
+                                             column of that name stays instead */
     const struct dr_json_column *columns; /* other members are passed over */
     const struct dr_json_child *children;
     int32_t n_columns; /* 0: found from the data: every member, objects flattened with '.' */

@@ -82,16 +82,17 @@ static int32_t check_name(struct dr_map *seen, struct dr_str name, int32_t i, st
     return DR_OK;
 }
 
-static int32_t check_header(const struct dr_csv_record *first, const char *line_column, struct dr_err *err)
+/* A column of the name that line numbers would have stays what it is: what was set apart before has its
+ * numbers with it. */
+static int32_t check_header(struct dr_csv_format *f, const struct dr_csv_record *first,
+                            const char *line_column, struct dr_err *err)
 {
     struct dr_map seen = { 0 };
     int32_t rc = DR_OK;
     for (int32_t i = 0; i < first->n && !rc; i++)
         rc = check_name(&seen, first->fields[i].text, i, err);
-    int64_t *taken = !rc && line_column ? dr_map_get(&seen, dr_str_of(line_column)) : NULL;
-    if (taken)
-        rc = dr_fail(err, DR_EINPUT, "the line column cannot be named '%s': column %lld of the header is",
-                     line_column, (long long)*taken);
+    if (line_column && dr_map_get(&seen, dr_str_of(line_column)))
+        f->lines = false;
     dr_map_done(&seen);
     return rc;
 }
@@ -103,7 +104,7 @@ int32_t dr_csv_format_columns(struct dr_csv_format *f, const struct dr_csv_optio
         return dr_fail(err, DR_ELIMIT, "%d columns; the limit is %d (is the delimiter the right one?)",
                        (int)first->n, DR_CSV_COLUMNS_MAX);
     if (!opts->no_header)
-        DR_TRY(check_header(first, opts->line_column, err));
+        DR_TRY(check_header(f, first, opts->line_column, err));
     f->n = first->n;
     f->names = dr_calloc((size_t)f->n + 1, sizeof *f->names);
     for (int32_t i = 0; i < f->n; i++) {

@@ -3,9 +3,9 @@
  * dr_csv_open. Layer: csv. */
 #ifndef DR_CSV_READER_H
 #define DR_CSV_READER_H
-#include "data/input.h"
 #include "csv/piece.h"
 #include "csv/types.h"
+#include "data/input.h"
 #include "data/stream.h"
 
 struct dr_csv_tuning {

@@ -22,7 +22,7 @@ struct dr_exec_view {
     const struct dr_dag *dag;
     const char *run_id;
     enum dr_run_state state;
-    int64_t started_us, ended_us; /* as the run store has them; ended_us 0: not yet */
+    int64_t started_us, ended_us;          /* as the run store has them; ended_us 0: not yet */
     const struct dr_exec_task_view *tasks; /* the DAG's order */
     int32_t running, max_active_tasks;
 };

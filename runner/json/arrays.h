@@ -18,8 +18,8 @@ bool dr_json_arrays_next(struct dr_json_arrays *a);
 /* Of the array, as columns name theirs (plan.h). One of more than DR_JSON_PATH_MAX bytes is cut, and ends
  * in '~' and a hash of the whole, so that different paths stay different. */
 struct dr_str dr_json_arrays_path(const struct dr_json_arrays *a);
-/* From 0 in its array, going on where a member of the same object has the same name; -1: the array is empty.
- */
+/* From 0 in its array, going on where a member of the same object has the same name;
+ * -1: the array is empty. */
 int64_t dr_json_arrays_position(const struct dr_json_arrays *a);
 struct dr_json_value dr_json_arrays_item(const struct dr_json_arrays *a); /* absent where it is empty */
 #endif

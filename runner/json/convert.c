@@ -448,8 +448,7 @@ static void drop_chunks(const struct dr_json_worker *w, int32_t t, struct dr_jso
     }
 }
 
-/* ---- dead records ----------------------------------------------------------------------------------------
- */
+/* ---- dead records ----------------------------------------------------------------------------- */
 
 static void move_row(struct dr_json_rows *r, int32_t from, int32_t to)
 {

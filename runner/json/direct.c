@@ -229,8 +229,7 @@ INLINE const char *take_plain(struct record *r, const char *p, struct dr_json_ce
     return past;
 }
 
-/* ---- arrays and objects without columns of their own -----------------------------------------------------
- */
+/* ---- arrays and objects without columns of their own ------------------------------------------ */
 
 /* Past the key at p and its ':', to the value. */
 INLINE const char *past_key(struct record *r, const char *p)
@@ -267,8 +266,7 @@ DR_AVX2_CODE static const char *past_nested(struct record *r, const char *p, int
     }
 }
 
-/* ---- members ---------------------------------------------------------------------------------------------
- */
+/* ---- members ---------------------------------------------------------------------------------- */
 
 DR_AVX2_CODE static const char *take_members(struct record *r, struct dr_json_place *o, const char *p,
                                              int32_t depth);
@@ -469,8 +467,7 @@ DR_AVX2_CODE static const char *take_members(struct record *r, struct dr_json_pl
     return *p == '}' ? p + 1 : NULL;
 }
 
-/* ---- lines ----------------------------------------------------------------------------------------------
- */
+/* ---- lines ------------------------------------------------------------------------------------ */
 
 static bool is_utf8(const char *p, size_t n)
 {

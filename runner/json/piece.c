@@ -229,8 +229,7 @@ void dr_json_read_lines(struct dr_json_worker *w, const char *text, size_t n, st
     u->end = u->start + (int64_t)n;
 }
 
-/* ---- documents ------------------------------------------------------------------------------------------
- */
+/* ---- documents -------------------------------------------------------------------------------- */
 
 struct reading {
     struct dr_json_worker *w;

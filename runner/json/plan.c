@@ -86,11 +86,19 @@ static void drop_numbers(struct dr_json_node *n)
     dr_map_done(&n->numbers);
 }
 
-static struct dr_json_node *node_item(struct dr_json_plan *p, struct dr_json_node *n, int64_t index)
+struct dr_json_node *dr_json_node_item(const struct dr_json_node *n, int64_t index)
 {
     for (int32_t i = 0; i < n->n_items; i++)
         if (n->items[i]->index == index)
             return n->items[i];
+    return NULL;
+}
+
+static struct dr_json_node *node_item(struct dr_json_plan *p, struct dr_json_node *n, int64_t index)
+{
+    struct dr_json_node *there = dr_json_node_item(n, index);
+    if (there)
+        return there;
     struct dr_json_node *m = dr_json_node_new(p);
     m->index = index;
     n->items = grown(p, n->items, n->n_items);

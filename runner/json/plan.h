@@ -71,9 +71,11 @@ void dr_json_options_copy(const struct dr_json_options *opts, struct dr_json_opt
 /* Building: the member or item of a node, made where it is not there. */
 struct dr_json_node *dr_json_node_new(struct dr_json_plan *p);
 struct dr_json_node *dr_json_node_member(struct dr_json_plan *p, struct dr_json_node *n, struct dr_str key);
-/* The number of the member of that name, looked for from `guess` (at most n_members) on; -1: there is none.
- */
+/* The number of the member of that name, looked for from `guess` (at most n_members)
+ * on; -1: there is none. */
 int32_t dr_json_node_find(const struct dr_json_node *n, struct dr_str key, int32_t guess);
+/* The item of that index; NULL where no column is asked of it. */
+struct dr_json_node *dr_json_node_item(const struct dr_json_node *n, int64_t index);
 /* Add a column at a place; -1 and nothing added where one of its name is there. */
 int32_t dr_json_plan_add(struct dr_json_plan *p, struct dr_json_table_plan *t, const char *name,
                          const char *path);

@@ -302,14 +302,13 @@ static bool parallel(const struct dr_json_reader *r)
 static int32_t check_more_columns(struct dr_json_reader *r, struct dr_err *err)
 {
     struct dr_json_table_plan *records = &r->plan.tables[0];
-    const char *lines = r->opts.line_column, *rest = r->opts.rest_column;
+    const char *rest = r->opts.rest_column;
     int32_t n = records->n;
     if (rest && r->opts.n_columns == 0)
         return dr_fail(err, DR_EDEF, "column '%s': where no columns are declared nothing is left for it",
                        rest);
-    if (lines && dr_json_plan_add(&r->plan, records, lines, "") < 0)
-        return dr_fail(err, DR_EINPUT, "%s: there is a column '%s' already, so it cannot hold line numbers",
-                       r->in.name, lines);
+    if (r->opts.line_column && dr_json_plan_add(&r->plan, records, r->opts.line_column, "") < 0)
+        r->opts.line_column = NULL;
     if (rest && dr_json_plan_add(&r->plan, records, rest, "") < 0)
         return dr_fail(err, DR_EDEF,
                        "there is a column '%s' already, so it cannot hold what is left of "
@@ -338,11 +337,10 @@ static int32_t begin(struct dr_json_reader *r, struct dr_err *err)
         return r->window_err.rc;
     }
     if (r->plan.tables[0].n == 0)
-        return dr_fail(
-            err, DR_EINPUT,
-            "%s: there is no record from which columns could be found; declare the columns to read "
-            "an empty file as an empty table",
-            r->in.name);
+        return dr_fail(err, DR_EINPUT,
+                       "%s: no record has a member that could be a column; declare the columns to read "
+                       "an empty file as an empty table",
+                       r->in.name);
     DR_TRY(check_more_columns(r, err));
     rewind_text(r);
     dr_json_settle_init(r);
@@ -400,8 +398,7 @@ static int32_t choose_layout(struct dr_json_reader *r, struct dr_err *err)
     return DR_OK;
 }
 
-/* ---- the reader ------------------------------------------------------------------------------------------
- */
+/* ---- the reader ------------------------------------------------------------------------------- */
 
 /* Start again, knowing more, and with a window that more likely holds the surprise. */
 static int32_t start_again(struct dr_json_reader *r, struct dr_err *err)

@@ -4,14 +4,6 @@
 #include "json/rest.h"
 #include "base/json.h"
 
-static const struct dr_json_node *item_of(const struct dr_json_node *n, int64_t index)
-{
-    for (int32_t i = 0; i < n->n_items; i++)
-        if (n->items[i]->index == index)
-            return n->items[i];
-    return NULL;
-}
-
 static void put_source(struct dr_json_value v, struct dr_buf *out)
 {
     struct dr_str source = dr_json_source(v);
@@ -33,7 +25,6 @@ static void put_key(struct dr_str key, struct dr_buf *out)
 
 static bool put_members(const struct dr_json_node *n, struct dr_json_value object, struct dr_buf *out)
 {
-    size_t start = out->n;
     int32_t next = 0; /* in the plan, as members mostly come */
     bool some = false;
     for (struct dr_json_iter it = dr_json_iter(object); dr_json_iter_next(&it);) {
@@ -52,8 +43,6 @@ static bool put_members(const struct dr_json_node *n, struct dr_json_value objec
     }
     if (some)
         dr_buf_putc(out, '}');
-    else
-        cut(out, start);
     return some;
 }
 
@@ -65,7 +54,7 @@ static bool has_all_items(const struct dr_json_node *n, struct dr_json_value arr
     bool all = true;
     int64_t index = 0;
     for (struct dr_json_iter it = dr_json_iter(array); all && dr_json_iter_next(&it); index++) {
-        const struct dr_json_node *item = item_of(n, index);
+        const struct dr_json_node *item = dr_json_node_item(n, index);
         all = item && !dr_json_put_rest(item, it.value, out);
     }
     cut(out, before);

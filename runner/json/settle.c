@@ -150,8 +150,7 @@ int32_t dr_json_accept(struct dr_json_reader *r, struct dr_json_unit *u, struct 
     return DR_OK;
 }
 
-/* ---- tables ---------------------------------------------------------------------------------------------
- */
+/* ---- tables ----------------------------------------------------------------------------------- */
 
 /* Column i of the chunks of table t in the first units of the queue. */
 static struct dr_column *make_column(struct dr_json_reader *r, int32_t t, int32_t i, int32_t units)

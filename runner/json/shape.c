@@ -191,18 +191,8 @@ static void count_text(struct dr_json_shape *shape, struct dr_str text)
 
 static const struct dr_json_node *declared_member(const struct dr_json_node *n, struct dr_str key)
 {
-    for (int32_t i = 0; n && i < n->n_members; i++)
-        if (dr_str_eq(n->members[i]->key, key))
-            return n->members[i];
-    return NULL;
-}
-
-static const struct dr_json_node *declared_item(const struct dr_json_node *n, int64_t index)
-{
-    for (int32_t i = 0; n && i < n->n_items; i++)
-        if (n->items[i]->index == index)
-            return n->items[i];
-    return NULL;
+    int32_t at = n ? dr_json_node_find(n, key, 0) : -1;
+    return at < 0 ? NULL : n->members[at];
 }
 
 /* The value at p, which belongs to that shape; n is its place in the plan, NULL where nothing is
@@ -243,7 +233,7 @@ static const char *look_at_member(struct dr_json_shapes *s, struct dr_json_shape
 static const char *look_at_item(struct dr_json_shapes *s, struct dr_json_shape *shape,
                                 const struct dr_json_node *n, int64_t index, const char *p)
 {
-    const struct dr_json_node *item = declared_item(n, index);
+    const struct dr_json_node *item = n ? dr_json_node_item(n, index) : NULL;
     const char *past = NULL;
     if (n && n->child > 0)
         past = look(s, s->tables[n->child], s->plan->tables[n->child].root, p);

@@ -317,9 +317,9 @@ static bool walk_item(struct dr_json_walk *w, const struct dr_json_node *n, stru
     uint32_t end;
     if (n->child > 0)
         return walk_child_row(w, n->child, index, at);
-    for (int32_t i = 0; i < n->n_items; i++)
-        if (n->items[i]->index == index)
-            return walk_value(w, n->items[i], row, at);
+    const struct dr_json_node *item = dr_json_node_item(n, index);
+    if (item)
+        return walk_value(w, item, row, at);
     return dr_json_walk_skip(w, at, &end);
 }
 

@@ -32,7 +32,7 @@ void dr_batch_done(struct dr_batch *b)
 /* The whole file into b->text, with padding past its end. */
 static int32_t read_text(struct dr_batch *b)
 {
-    DR_AUTO_FD fd = open(b->path, O_RDONLY | O_CLOEXEC);
+    DR_AUTO_FD fd = open(b->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would wait for its writer */
     struct stat st;
     if (fd < 0 && errno == ENOENT)
         return dr_fail(&b->err, DR_ENOTFOUND, "there is no file '%s'", b->name);

@@ -172,15 +172,6 @@ static void test_a_header_must_name_each_column_once(void **state)
               "encoding, such as latin-1?)\n");
 }
 
-static void test_the_line_column_needs_a_name_of_its_own(void **state)
-{
-    (void)state;
-    struct dr_csv_options opts = options(false);
-    opts.line_column = "b";
-    check_csv("a,b\n1,2\n", &opts,
-              "input error: memory:1: the line column cannot be named 'b': column 2 of the header is\n");
-}
-
 static void test_delimiter_and_quote_must_differ(void **state)
 {
     (void)state;
@@ -318,7 +309,6 @@ int main(void)
         cmocka_unit_test(test_an_empty_file_is_refused),
         cmocka_unit_test(test_a_file_of_more_columns_than_the_limit_is_refused),
         cmocka_unit_test(test_a_header_must_name_each_column_once),
-        cmocka_unit_test(test_the_line_column_needs_a_name_of_its_own),
         cmocka_unit_test(test_delimiter_and_quote_must_differ),
         cmocka_unit_test(test_an_unknown_encoding_lists_the_known_ones),
         cmocka_unit_test(test_a_field_over_the_limit_ends_the_reading),

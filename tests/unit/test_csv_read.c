@@ -157,6 +157,14 @@ static void test_the_line_column_counts_physical_lines(void **state)
     check_csv("\"a\nb\",c\r1,2\r\r\"\r\",4\r5,6\r", &opts, "a\nb|c|line\n1|2|3\n\r|4|5\n5|6|7\n");
 }
 
+static void test_a_line_column_of_the_file_stays(void **state)
+{
+    (void)state;
+    struct dr_csv_options opts = options();
+    opts.line_column = "line";
+    check_csv("a,line,b\n1,70,2\n3,x,4\n", &opts, "a|line|b\n1|70|2\n3|x|4\n");
+}
+
 static void test_unicode_passes_through(void **state)
 {
     (void)state;
@@ -262,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_delimiter_and_quote_can_be_chosen),
         cmocka_unit_test(test_without_a_header_columns_are_numbered),
         cmocka_unit_test(test_the_line_column_counts_physical_lines),
+        cmocka_unit_test(test_a_line_column_of_the_file_stays),
         cmocka_unit_test(test_unicode_passes_through),
         cmocka_unit_test(test_values_of_every_length_keep_apart),
         cmocka_unit_test(test_codes_are_numbered_by_first_appearance),

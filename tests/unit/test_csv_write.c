@@ -1,8 +1,7 @@
 /* test_csv_write.c - tables to CSV, and back again. */
 #include <stdlib.h>
 #include "test_csv.h"
-#include "base/file.h"
-#include "temp_folder.h"
+#include "write_fixture.h"
 #include <unistd.h>
 
 static struct dr_column *text_column(int32_t type, size_t n, const char *const *values)
@@ -15,24 +14,6 @@ static struct dr_column *text_column(int32_t type, size_t n, const char *const *
             dr_builder_append_null(b);
     }
     return dr_builder_finish(b);
-}
-
-static struct dr_table *table_of(int32_t n, const char *const *names, struct dr_column **columns)
-{
-    struct dr_table *t;
-    assert_int_equal(dr_table_new(n, names, (const struct dr_column *const *)columns, &t, NULL), 0);
-    for (int32_t i = 0; i < n; i++)
-        dr_column_unref(columns[i]);
-    return t;
-}
-
-static void check_file(const char *path, const char *expected)
-{
-    DR_AUTO_ARENA arena = { 0 };
-    struct dr_str bytes;
-    struct dr_err err = { 0 };
-    assert_int_equal(dr_read_file(&arena, path, 1 << 20, &bytes, &err), 0);
-    assert_string_equal(bytes.p, expected);
 }
 
 static void check_written(void **state, struct dr_table *t, const char *expected)

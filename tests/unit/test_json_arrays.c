@@ -82,8 +82,9 @@ static void test_names_that_a_path_would_misread_are_quoted(void **state)
 {
     has(*state, "{\"a.b\":[1],\"a\":{\"b\":[2]},\"c[0]\":[3],\"\":[4],\"q\\\"\":[5],\"q.\\\"\\\\\":[6]}",
         "[\"a.b\"]@0=1 a.b@0=2 [\"c[0]\"]@0=3 [\"\"]@0=4 q\"@0=5 [\"q.\\\"\\\\\"]@0=6");
-    has(*state, "{\"\\u0000\":[1],\"\\n\":[2],\"\\\\u0000\":[3],\"\xC3\xA9\":[4],\"\\u00e8\":[5]}",
-        "[\"\\u0000\"]@0=1 [\"\\u000a\"]@0=2 \\u0000@0=3 \xC3\xA9@0=4 \xC3\xA8@0=5");
+    has(*state,
+        "{\"\\u0000\":[1],\"\\n\":[2],\"\\\\u0000\":[3],\"\xC3\xA9\":[4],\"\\u00e8\":[5],\"a. b\":[6]}",
+        "[\"\\u0000\"]@0=1 [\"\\u000a\"]@0=2 \\u0000@0=3 \xC3\xA9@0=4 \xC3\xA8@0=5 [\"a. b\"]@0=6");
 }
 
 static void test_positions_go_on_where_a_name_comes_again(void **state)
@@ -115,6 +116,25 @@ static void test_long_paths_are_cut_and_stay_different(void **state)
     assert_memory_not_equal(first, path.p, path.n);
     assert_int_equal(dr_json_arrays_position(a), 0);
     assert_false(dr_json_arrays_next(a));
+}
+
+static void test_a_path_of_the_longest_length_stays_whole(void **state)
+{
+    struct dr_json_arrays *a = *state;
+    DR_AUTO_BUF text = { 0 };
+    char name[DR_JSON_PATH_MAX + 1];
+    memset(name, 'n', sizeof name);
+    name[DR_JSON_PATH_MAX] = '\0';
+    dr_buf_printf(&text, "{\"%s\":[1]}", name);
+    dr_json_arrays_begin(a, dr_buf_str(&text), DR_LIT(""));
+    assert_true(dr_json_arrays_next(a));
+    assert_true(dr_str_eq(dr_json_arrays_path(a), dr_str_of(name)));
+}
+
+static void test_each_text_begins_anew(void **state)
+{
+    has(*state, "{\"a\":[1,2]}", "a@0=1 a@1=2");
+    has(*state, "{\"a\":[3]}", "a@0=3");
 }
 
 static void test_the_deepest_objects_are_gone_through(void **state)
@@ -161,6 +181,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_names_that_a_path_would_misread_are_quoted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_positions_go_on_where_a_name_comes_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_paths_are_cut_and_stay_different, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_path_of_the_longest_length_stays_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_each_text_begins_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_deepest_objects_are_gone_through, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_items_and_many_arrays, setup, teardown),
     };

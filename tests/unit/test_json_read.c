@@ -44,7 +44,7 @@ static void test_an_array_of_records_is_read_like_lines(void **state)
 {
     (void)state;
     gives(" [ {\"a\":1} ,\n{\"a\":2,\"b\":true}, {}\n]\n", "a:int64|b:bool\n1|-\n2|true\n-|-\n");
-    gives("[]", "memory: there is no record from which columns could be found; declare the columns to read "
+    gives("[]", "memory: no record has a member that could be a column; declare the columns to read "
                 "an empty file as an empty table");
 }
 
@@ -112,8 +112,8 @@ static void test_names_that_would_meet_are_refused(void **state)
           "name; declare the columns");
 }
 
-/* The second record has them the other way round, the third not all and one that is written with an escape.
- */
+/* The second record has them the other way round, the third not all and
+ * one that is written with an escape. */
 static void test_many_members_are_told_apart_in_any_order(void **state)
 {
     enum { MANY = 300 };
@@ -255,6 +255,13 @@ static void test_a_forgiving_reader_keeps_bad_lines_aside(void **state)
                "8|not valid UTF-8 (byte 0xc3)|{\"a\":\"\xC3(\"}\n");
 }
 
+static void test_a_line_column_of_the_records_stays(void **state)
+{
+    (void)state;
+    struct dr_json_options o = { OPTIONS, .line_column = "line" };
+    gives_with("{\"a\":1,\"line\":70}\n{\"line\":71}\n", o, "a:int64|line:int64\n1|70\n-|71\n");
+}
+
 static void test_a_forgiving_reader_keeps_records_aside_whose_values_do_not_fit(void **state)
 {
     (void)state;
@@ -368,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_an_empty_file_of_declared_columns_is_an_empty_table),
         cmocka_unit_test(test_a_bad_line_is_refused_with_its_place),
         cmocka_unit_test(test_a_forgiving_reader_keeps_bad_lines_aside),
+        cmocka_unit_test(test_a_line_column_of_the_records_stays),
         cmocka_unit_test(test_a_forgiving_reader_keeps_records_aside_whose_values_do_not_fit),
         cmocka_unit_test(test_times_with_and_without_an_offset_do_not_mix),
         cmocka_unit_test(test_a_record_beyond_the_limit_is_refused),

@@ -9,9 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "base/file.h"
 #include "data/column.h"
-#include "temp_folder.h"
+#include "write_fixture.h"
 
 /* A column of three rows: a value, a missing one, another value. */
 static struct dr_column *texts(int32_t type, const char *first, const char *last)
@@ -37,24 +36,6 @@ static struct dr_column *floats(double first, double last)
     dr_builder_append_null(b);
     dr_builder_append_float(b, last);
     return dr_builder_finish(b);
-}
-
-static struct dr_table *table_of(int32_t n, const char *const *names, struct dr_column **columns)
-{
-    struct dr_table *t;
-    assert_int_equal(dr_table_new(n, names, (const struct dr_column *const *)columns, &t, NULL), 0);
-    for (int32_t i = 0; i < n; i++)
-        dr_column_unref(columns[i]);
-    return t;
-}
-
-static void check_file(const char *path, const char *expected)
-{
-    DR_AUTO_ARENA arena = { 0 };
-    struct dr_str bytes;
-    struct dr_err err = { 0 };
-    assert_int_equal(dr_read_file(&arena, path, 1 << 20, &bytes, &err), 0);
-    assert_string_equal(bytes.p, expected);
 }
 
 static const char *const NAMES[] = { "flag", "count", "share", "day", "at", "kind", "a \"note\"" };
