@@ -2,9 +2,9 @@
 # Part "load" of bench/run: two tables of BENCH_ROWS (1,000,000) rows each, shuffled, with keys of text, into
 # an empty SQLite database through the plugin load, against sqlite3's own .import into tables with the same keys.
 # Then loads of BENCH_CHANGED (1,000) changed rows, of a table most of which changes, and of all rows into tables that
-# have indexes and a foreign key, in one transaction and in pieces; how long all these hold the lock, and how long
-# another program waits that writes a row every 20 ms. The same on a PostgreSQL of its own where that is installed: there
-# the other program writes rows that the load writes too, and a third one reads them.
+# have indexes and a foreign key, upserted and appended, in one transaction and in pieces; how long all these hold the
+# lock, and how long another program waits that writes a row every 20 ms. The same on a PostgreSQL of its own where that is
+# installed (but what is appended): there the other program writes rows that the load writes too, and a third one reads them.
 
 # The rows FIRST to LAST in an order that looks random; their amounts depend on VERSION.
 load_csv() { # FIRST LAST VERSION
@@ -132,6 +132,8 @@ load_dags() {
     load_dag most replace data/changed/most/one >"$home/dags/most.yaml"
     load_dag upsert_most upsert data/changed/most/one >"$home/dags/upsert_most.yaml"
     load_dag pieces "upsert, commit: pieces" data/one data/two >"$home/dags/pieces.yaml"
+    load_dag append append data/one data/two >"$home/dags/append.yaml"
+    load_dag append_pieces "append, commit: pieces" data/one data/two >"$home/dags/append_pieces.yaml"
 }
 
 # sqlite3's .import takes most of the time: three repetitions are enough of that.
@@ -165,8 +167,8 @@ bench_load() {
     done
     title "the same table replaced by one in which most rows differ"
     load_watched "most differ" most
-    title "all rows into two tables with indexes and a foreign key, in one transaction and in pieces"
-    for i in whole pieces; do
+    title "all rows into two tables with indexes and a foreign key, upserted and appended, in one transaction and in pieces"
+    for i in whole pieces append append_pieces; do
         rm -f "$db"*
         load_indexed | sqlite3 -batch "$db"
         load_watched "$i" $i

@@ -57,18 +57,19 @@ static const char *const *texts(const struct dr_node *node, int32_t *ret_n)
     return list;
 }
 
-static int32_t set_mode(struct load *l, const char *dataset, struct dr_db_load *table)
+static int32_t mode_of(const char *word)
 {
     static const char *const words[] = { "replace", "append", "upsert" };
-    const struct dr_node *own = dr_node_get(dr_task_param(l->t, "modes"), dataset);
-    const char *mode = dr_node_str(own ? own : dr_task_param(l->t, "mode"), "replace");
     for (int32_t i = 0; i < 3; i++)
-        if (strcmp(words[i], mode) == 0) {
-            table->mode = i;
-            return 0;
-        }
-    return dr_task_fail_final(l->t, "%s: '%s' must be one of replace, append, upsert, not '%s'",
-                              dr_node_where(l->t, own), dataset, mode);
+        if (strcmp(words[i], word) == 0)
+            return i;
+    return -1;
+}
+
+static int32_t mode_of_dataset(const struct load *l, const char *dataset)
+{
+    const struct dr_node *own = dr_node_get(dr_task_param(l->t, "modes"), dataset);
+    return mode_of(dr_node_str(own ? own : dr_task_param(l->t, "mode"), "replace"));
 }
 
 static void set_scope(const struct load *l, const char *dataset, struct dr_db_load *table)
@@ -90,29 +91,70 @@ static int32_t is_listed(const struct dr_node *list, const char *name)
     return 0;
 }
 
-/* Settings by dataset must name datasets of this task. */
-static int32_t check_names(struct load *l, const char *param)
+static int32_t is_table(const struct dr_task *t, const char *name)
 {
-    const struct dr_node *map = dr_task_param(l->t, param);
-    for (int64_t i = 0; dr_node_kind(map) != DR_NODE_NULL && i < dr_node_size(map); i++) {
-        const char *name =
-            dr_node_kind(map) == DR_NODE_MAP ? dr_node_key(map, i) : dr_node_str(dr_node_at(map, i), "");
-        int32_t found = 0;
-        for (int32_t k = 0; k < l->n; k++)
-            found |= strcmp(dr_task_input_name(l->t, "tables", k), name) == 0;
-        if (!found)
-            return dr_task_fail_final(l->t, "%s: '%s' names '%s', which is not among the tables",
-                                      dr_node_where(l->t, map), param, name);
-    }
-    return 0;
+    for (int32_t k = 0; k < dr_task_input_count(t, "tables"); k++)
+        if (strcmp(dr_task_input_name(t, "tables", k), name) == 0)
+            return 1;
+    return strstr(name, "${") != NULL; /* it may turn out to be one */
 }
 
-static int32_t check_all_names(struct load *l)
+/* Settings by dataset must name datasets of this task. Gives the last code that was not 0. */
+static int32_t check_names(struct dr_task *t, const char *param)
 {
-    static const char *const by_dataset[] = { "modes", "names", "keys", "insert_only", "delete_missing" };
-    for (size_t i = 0; i < sizeof by_dataset / sizeof *by_dataset; i++)
-        DR_TRY(check_names(l, by_dataset[i]));
-    return dr_node_kind(dr_task_param(l->t, "newer_wins")) == DR_NODE_MAP ? check_names(l, "newer_wins") : 0;
+    const struct dr_node *map = dr_task_param(t, param);
+    int32_t rc = 0;
+    for (int64_t i = 0; i < dr_node_size(map); i++) {
+        const char *name =
+            dr_node_kind(map) == DR_NODE_MAP ? dr_node_key(map, i) : dr_node_str(dr_node_at(map, i), "");
+        if (!is_table(t, name))
+            rc = dr_task_problem(t, dr_node_at(map, i), "%s: '%s' is not among the tables", param, name);
+    }
+    return rc;
+}
+
+static int32_t check_modes(struct dr_task *t)
+{
+    const struct dr_node *modes = dr_task_param(t, "modes");
+    int32_t rc = 0;
+    for (int64_t i = 0; i < dr_node_size(modes); i++) {
+        const char *mode = dr_node_str(dr_node_at(modes, i), "");
+        if (mode_of(mode) < 0 && !strstr(mode, "${"))
+            rc = dr_task_problem(t, dr_node_at(modes, i),
+                                 "modes: '%s' must be one of replace, append, upsert, not '%s'",
+                                 dr_node_key(modes, i), mode);
+    }
+    return rc;
+}
+
+static int32_t check_parents(struct dr_task *t)
+{
+    const struct dr_node *rules = dr_task_param(t, "delete_missing");
+    int32_t rc = 0;
+    for (int64_t i = 0; i < dr_node_size(rules); i++) {
+        const struct dr_node *of = dr_node_get(dr_node_at(rules, i), "of");
+        const char *name = dr_node_str(of, NULL);
+        if (name && !is_table(t, name))
+            rc = dr_task_problem(t, of, "delete_missing: '%s' is not among the tables", name);
+    }
+    return rc;
+}
+
+static int32_t check(struct dr_task *t)
+{
+    static const char *const by_dataset[] = { "modes",       "names",          "keys",
+                                              "insert_only", "delete_missing", "newer_wins" };
+    int32_t n = dr_task_input_count(t, "tables"), n_refused = dr_task_output_count(t, "refused");
+    int32_t modes = check_modes(t), parents = check_parents(t), rc = modes ? modes : parents;
+    for (size_t i = 0; i < sizeof by_dataset / sizeof *by_dataset; i++) {
+        int32_t one = check_names(t, by_dataset[i]);
+        rc = one ? one : rc;
+    }
+    if (n_refused && n_refused != n)
+        rc = dr_task_problem(t, NULL,
+                             "refused: %d datasets for %d tables; name one for each, in the same order",
+                             n_refused, n);
+    return rc;
 }
 
 static int32_t describe(struct load *l, int32_t i)
@@ -121,7 +163,7 @@ static int32_t describe(struct load *l, int32_t i)
     const struct dr_node *newer = dr_task_param(l->t, "newer_wins");
     struct dr_db_load *table = &l->tables[i];
     struct dr_table *rows = NULL;
-    DR_TRY(set_mode(l, dataset, table));
+    table->mode = mode_of_dataset(l, dataset);
     table->size = sizeof *table;
     table->name = dr_node_str(dr_node_get(dr_task_param(l->t, "names"), dataset), dataset);
     table->keys = texts(dr_node_get(dr_task_param(l->t, "keys"), dataset), &table->n_keys);
@@ -193,16 +235,12 @@ static int32_t report(struct load *l, int64_t lock_us)
 static int32_t load(struct dr_task *t)
 {
     struct load l = { .t = t, .n = dr_task_input_count(t, "tables") };
-    int32_t n_refused = dr_task_output_count(t, "refused");
     struct dr_db *db = NULL;
     int64_t lock_us = 0;
-    if (n_refused && n_refused != l.n)
-        return dr_task_fail_final(
-            t, "refused: %d datasets for %d tables; name one for each, in the same order", n_refused, l.n);
+    DR_TRY(check(t));
     l.tables = calloc((size_t)l.n, sizeof *l.tables);
     if (!l.tables)
         return dr_task_fail(t, "out of memory");
-    DR_TRY(check_all_names(&l));
     for (int32_t i = 0; i < l.n; i++)
         DR_TRY(describe(&l, i));
     DR_TRY(dr_task_connect(t, dr_node_str(dr_task_param(t, "connection"), "warehouse"), &db));
@@ -214,4 +252,4 @@ static int32_t load(struct dr_task *t)
 }
 
 DR_PLUGIN(.name = "load", .summary = "Tables into a database: replace, append or upsert, in one transaction",
-          .params = params, .inputs = inputs, .outputs = outputs, .run = load);
+          .params = params, .inputs = inputs, .outputs = outputs, .run = load, .check = check);

@@ -1,5 +1,5 @@
-/* sqlite.h - the one module that includes sqlite3.h (sqlite.c, sqlite_function.c,
- * sqlite_table.c, sqlite_wait.c).
+/* sqlite.h - the one module that includes sqlite3.h (sqlite.c, sqlite_format.c,
+ * sqlite_function.c, sqlite_table.c, sqlite_wait.c).
  * Layer: base.
  *
  * A connection opened here has foreign_keys ON, trusted_schema OFF, a busy

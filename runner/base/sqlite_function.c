@@ -28,12 +28,9 @@ static int on_connect(sqlite3 *handle, void *aux, int argc, const char *const *a
     while (dr_str_split(&rest, ',', &argument))
         dr_buf_printf(&declaration, ", %.*s HIDDEN", (int)argument.n, argument.p);
     dr_buf_putc(&declaration, ')');
-    int code = sqlite3_declare_vtab(handle, dr_buf_cstr(&declaration));
-    if (code != SQLITE_OK) {
-        *ret_message = sqlite3_mprintf("%s", sqlite3_errmsg(handle));
+    int code = dr_sql_declare(handle, &declaration, ret_message);
+    if (code != SQLITE_OK)
         return code;
-    }
-    sqlite3_vtab_config(handle, SQLITE_VTAB_INNOCUOUS); /* it reads what it is given */
     struct call_table *t = dr_calloc(1, sizeof *t);
     t->function = f;
     *ret = &t->base;

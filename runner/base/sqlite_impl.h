@@ -30,6 +30,9 @@ struct dr_sql {
 struct dr_sql_cell;
 void dr_sql_give(sqlite3_context *out, const struct dr_sql_cell *v);
 void dr_sql_free_attached(struct dr_sql *db); /* after the connection is closed */
+/* In a module's connect: a virtual table's columns, as a CREATE TABLE says them. What it reads harms nobody,
+ * so views and triggers may read it. SQLite's code. */
+int dr_sql_declare(sqlite3 *handle, struct dr_buf *declaration, char **ret_message);
 /* ---- sqlite_format.c ---- */
 /* From here on printf() and format() end within a second or so. */
 void dr_sql_bound_formats(struct dr_sql *db, int longest);

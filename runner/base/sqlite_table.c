@@ -180,6 +180,16 @@ static struct dr_sql_column gone_column = { .name = "gone", .type = "TEXT" };
 static enum kind gone_kind = TEXTS;
 static struct dr_sql_attached gone = { .rows = { .n = 1 }, .columns = &gone_column, .kinds = &gone_kind };
 
+int dr_sql_declare(sqlite3 *handle, struct dr_buf *declaration, char **ret_message)
+{
+    int code = sqlite3_declare_vtab(handle, dr_buf_cstr(declaration));
+    if (code != SQLITE_OK) {
+        *ret_message = sqlite3_mprintf("%s", sqlite3_errmsg(handle));
+        return code;
+    }
+    return sqlite3_vtab_config(handle, SQLITE_VTAB_INNOCUOUS);
+}
+
 /* aux is the connection; argv holds the names of module, schema and table. */
 static int on_connect(sqlite3 *handle, void *aux, int argc, const char *const *argv, sqlite3_vtab **ret,
                       char **ret_message)
@@ -192,13 +202,9 @@ static int on_connect(sqlite3 *handle, void *aux, int argc, const char *const *a
     if (!t)
         t = &gone;
     put_declaration(t, &declaration);
-    int code = sqlite3_declare_vtab(handle, dr_buf_cstr(&declaration));
-    if (code != SQLITE_OK) {
-        *ret_message = sqlite3_mprintf("%s", sqlite3_errmsg(handle));
+    int code = dr_sql_declare(handle, &declaration, ret_message);
+    if (code != SQLITE_OK)
         return code;
-    }
-    /* Reading memory cannot harm anybody, so views and triggers may do it. */
-    sqlite3_vtab_config(handle, SQLITE_VTAB_INNOCUOUS);
     struct link *link = dr_calloc(1, sizeof *link);
     link->table = t;
     *ret = &link->base;

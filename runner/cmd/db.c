@@ -137,6 +137,12 @@ static void note_unfinished(const struct work *w, const struct dr_unfinished *u)
                 "dagrun: note: a load of '%s' was killed and left the table '%s'; the next load into this "
                 "database removes it\n",
                 u->table, u->beside);
+    else if (u->content)
+        fprintf(
+            stderr,
+            "dagrun: note: the load of '%s'%s was not finished: it appended %lld rows, and others only the "
+            "same load again can\n",
+            u->table, begun, (long long)u->rows);
     else
         fprintf(
             stderr,

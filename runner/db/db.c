@@ -95,15 +95,6 @@ void dr_db_tell(const struct dr_db *db, const char *format, ...)
         db->tell(db->tell_ctx, dr_buf_cstr(&text));
 }
 
-const char *dr_db_placeholders(const struct dr_db *db, struct dr_buf *b, const char *sql)
-{
-    dr_buf_puts(b, sql);
-    for (size_t i = 0; i < b->n; i++)
-        if (b->p[i] == '?')
-            b->p[i] = db->driver->dialect->placeholder;
-    return dr_buf_cstr(b);
-}
-
 int32_t dr_db_run(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
                   int64_t *ret_changed, struct dr_err *err)
 {
@@ -132,6 +123,52 @@ int32_t dr_db_has_table(struct dr_db *db, const char *name, bool *ret, struct dr
     *ret = n > 0;
     return DR_OK;
 }
+
+/* ---- dagrun's own tables ------------------------------------------------------------------- */
+
+static const char *placeholders(const struct dr_db *db, struct dr_buf *b, const char *sql)
+{
+    dr_buf_puts(b, sql);
+    for (size_t i = 0; i < b->n; i++)
+        if (b->p[i] == '?')
+            b->p[i] = db->driver->dialect->placeholder;
+    return dr_buf_cstr(b);
+}
+
+int32_t dr_db_own_run(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
+                      int64_t *ret_changed, struct dr_err *err)
+{
+    DR_AUTO_BUF b = { 0 };
+    return dr_db_run(db, placeholders(db, &b, sql), n, values, ret_changed, err);
+}
+
+int32_t dr_db_own_number(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
+                         int64_t *ret, struct dr_err *err)
+{
+    DR_AUTO_BUF b = { 0 };
+    return dr_db_number(db, placeholders(db, &b, sql), n, values, ret, err);
+}
+
+int32_t dr_db_own_rows(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
+                       struct dr_table **ret_rows, struct dr_err *err)
+{
+    DR_AUTO_BUF b = { 0 };
+    return db->driver->run(db, placeholders(db, &b, sql), n, values, ret_rows, NULL, err);
+}
+
+int32_t dr_db_own_table(struct dr_db *db, const char *name, const char *create, struct dr_err *err)
+{
+    const char *lock = db->driver->dialect->lock_sql;
+    bool there;
+    DR_TRY(dr_db_has_table(db, name, &there, err));
+    if (!there && lock) {
+        DR_TRY(dr_db_run(db, lock, 0, NULL, NULL, err));
+        DR_TRY(dr_db_has_table(db, name, &there, err));
+    }
+    return there ? DR_OK : db->driver->exec(db, create, err);
+}
+
+/* ---- values ---------------------------------------------------------------------------------- */
 
 struct dr_db_value dr_db_text(const char *text)
 {

@@ -133,8 +133,6 @@ void dr_db_limit_time(struct dr_db *db, int64_t us);
 void dr_db_on_wait(struct dr_db *db, void (*tell)(void *ctx, const char *text), void *ctx);
 void dr_db_tell(const struct dr_db *db, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* "... ?1 ..." with the placeholders of the database; it must have no other question marks. */
-const char *dr_db_placeholders(const struct dr_db *db, struct dr_buf *b, const char *sql);
 /* Shorter ways to driver->run. */
 int32_t dr_db_run(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
                   int64_t *ret_changed, struct dr_err *err);
@@ -143,6 +141,17 @@ int32_t dr_db_number(struct dr_db *db, const char *sql, int32_t n, const struct 
                      int64_t *ret, struct dr_err *err);
 /* Whether there is a table or a view of that name. */
 int32_t dr_db_has_table(struct dr_db *db, const char *name, bool *ret, struct dr_err *err);
+/* The same, and the rows, of a statement about dagrun's own tables, which is the same for all databases: its
+ * values are ?1, ?2, ..., and it has no other question marks. ret_rows may be NULL. */
+int32_t dr_db_own_run(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
+                      int64_t *ret_changed, struct dr_err *err);
+int32_t dr_db_own_number(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
+                         int64_t *ret, struct dr_err *err);
+int32_t dr_db_own_rows(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
+                       struct dr_table **ret_rows, struct dr_err *err);
+/* In a transaction: make one of dagrun's own tables, where it is absent, by these statements. Of two who find
+ * it absent at once, the second one waits, and finds it. */
+int32_t dr_db_own_table(struct dr_db *db, const char *name, const char *create, struct dr_err *err);
 struct dr_db_value dr_db_text(const char *text); /* borrowed; NULL is null */
 struct dr_db_value dr_db_int(int64_t i);
 

@@ -1,5 +1,5 @@
-/* functions.c - json_arrays(json, under): a row for each item of the arrays of a JSON text, see docs/sql.md.
- */
+/* functions.c - json_arrays(json, under): a row for each item of the arrays of a JSON text,
+ * see docs/sql.md. */
 #include "db/db.h"
 #include "base/sqlite_function.h"
 #include "json/arrays.h"
@@ -52,8 +52,8 @@ static void give(struct dr_str s, struct dr_sql_cell *ret)
     *ret = (struct dr_sql_cell){ .type = DR_SQL_TEXT, .passing = true, .s = s };
 }
 
-/* Not of objects and arrays, which are in ITEM; nor of a text with a NUL character, which no database keeps.
- */
+/* Not of objects and arrays, which are in ITEM; nor of a text with a NUL character, which no
+ * database keeps. */
 static void give_value(struct dr_json_value v, struct dr_sql_cell *ret)
 {
     enum dr_json_kind kind = dr_json_kind(v);

@@ -20,14 +20,6 @@ int32_t dr_ledger_make(struct dr_db *db, struct dr_err *err)
 {
     const struct dr_dialect *d = db->driver->dialect;
     DR_AUTO_BUF sql = { 0 };
-    bool there;
-    DR_TRY(dr_db_has_table(db, "dagrun_ledger", &there, err));
-    if (!there && d->lock_sql) { /* two first loads at once: the second one waits, and finds them */
-        DR_TRY(dr_db_run(db, d->lock_sql, 0, NULL, NULL, err));
-        DR_TRY(dr_db_has_table(db, "dagrun_ledger", &there, err));
-    }
-    if (there)
-        return DR_OK;
     dr_buf_printf(
         &sql,
         "CREATE TABLE dagrun_ledger (load_number %s, table_name TEXT NOT NULL, content TEXT NOT NULL,"
@@ -38,21 +30,7 @@ int32_t dr_ledger_make(struct dr_db *db, struct dr_err *err)
         "CREATE TABLE dagrun_table (table_name TEXT NOT NULL PRIMARY KEY, made_by TEXT NOT NULL)%s",
         d->serial, d->int_type, d->int_type, d->table_suffix, d->int_type, d->int_type, d->table_suffix,
         d->table_suffix);
-    return db->driver->exec(db, dr_buf_cstr(&sql), err);
-}
-
-static int32_t run(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
-                   struct dr_err *err)
-{
-    DR_AUTO_BUF b = { 0 };
-    return dr_db_run(db, dr_db_placeholders(db, &b, sql), n, values, NULL, err);
-}
-
-static int32_t number(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
-                      int64_t *ret, struct dr_err *err)
-{
-    DR_AUTO_BUF b = { 0 };
-    return dr_db_number(db, dr_db_placeholders(db, &b, sql), n, values, ret, err);
+    return dr_db_own_table(db, "dagrun_ledger", dr_buf_cstr(&sql), err);
 }
 
 int32_t dr_ledger_last(struct dr_db *db, const struct dr_load_table *t, int64_t *ret, struct dr_err *err)
@@ -61,8 +39,8 @@ int32_t dr_ledger_last(struct dr_db *db, const struct dr_load_table *t, int64_t 
     bool there;
     *ret = 0;
     DR_TRY(dr_db_has_table(db, "dagrun_ledger", &there, err));
-    return there ? number(db, "SELECT max(load_number) FROM dagrun_ledger WHERE table_name = ?1", 1, values,
-                          ret, err)
+    return there ? dr_db_own_number(db, "SELECT max(load_number) FROM dagrun_ledger WHERE table_name = ?1", 1,
+                                    values, ret, err)
                  : DR_OK;
 }
 
@@ -77,14 +55,12 @@ int32_t dr_ledger_lock(struct dr_db *db, const struct dr_load_table *t, struct d
 
 static int32_t read_refusals(struct dr_db *db, struct dr_load_table *t, int64_t load, struct dr_err *err)
 {
-    DR_AUTO_BUF b = { 0 };
     struct dr_table *rows = NULL;
     struct dr_db_value values[] = { dr_db_int(load) };
-    DR_TRY(db->driver->run(db,
-                           dr_db_placeholders(db, &b,
-                                              "SELECT row_number, reason FROM dagrun_refused"
-                                              " WHERE load_number = ?1 ORDER BY row_number"),
-                           1, values, &rows, NULL, err));
+    DR_TRY(dr_db_own_rows(db,
+                          "SELECT row_number, reason FROM dagrun_refused"
+                          " WHERE load_number = ?1 ORDER BY row_number",
+                          1, values, &rows, err));
     t->n_refusals = 0;
     for (int32_t k = 0; rows->rows && k < rows->columns[0]->n; k++) {
         const struct dr_array *at = rows->columns[0]->chunk[k], *why = rows->columns[1]->chunk[k];
@@ -92,7 +68,7 @@ static int32_t read_refusals(struct dr_db *db, struct dr_load_table *t, int64_t 
             int64_t row = ((const int64_t *)at->values)[i] - 1;
             struct dr_str reason = dr_array_str(why, i);
             if (row >= 0 && row < t->spec->rows->rows)
-                dr_load_refuse(t, row, dr_arena_dup(t->arena, reason.p, reason.n), NULL);
+                dr_load_refuse_given(t, row, dr_arena_dup(t->arena, reason.p, reason.n));
         }
     }
     dr_table_unref(rows);
@@ -109,12 +85,13 @@ int32_t dr_ledger_find(struct dr_db *db, struct dr_load_table *t, struct dr_err 
     if (!there || t->n_target == 0 || t->spec->no_ledger)
         return DR_OK;
     struct dr_db_value values[] = { dr_db_text(t->spec->name), dr_db_text(t->content) };
-    DR_TRY(number(db,
-                  t->spec->mode == DR_LOAD_APPEND
-                      ? "SELECT max(load_number) FROM dagrun_ledger WHERE table_name = ?1 AND content = ?2"
-                      : "SELECT load_number FROM dagrun_ledger WHERE table_name = ?1 AND content = ?2 AND"
-                        " load_number = (SELECT max(load_number) FROM dagrun_ledger WHERE table_name = ?1)",
-                  2, values, &load, err));
+    DR_TRY(dr_db_own_number(
+        db,
+        t->spec->mode == DR_LOAD_APPEND
+            ? "SELECT max(load_number) FROM dagrun_ledger WHERE table_name = ?1 AND content = ?2"
+            : "SELECT load_number FROM dagrun_ledger WHERE table_name = ?1 AND content = ?2 AND"
+              " load_number = (SELECT max(load_number) FROM dagrun_ledger WHERE table_name = ?1)",
+        2, values, &load, err));
     if (load == 0)
         return DR_OK;
     t->skip = true;
@@ -124,7 +101,6 @@ int32_t dr_ledger_find(struct dr_db *db, struct dr_load_table *t, struct dr_err 
 int32_t dr_ledger_made(struct dr_db *db, const char *table, struct dr_arena *a, const char **ret,
                        struct dr_err *err)
 {
-    DR_AUTO_BUF b = { 0 };
     bool there;
     struct dr_table *rows = NULL;
     *ret = NULL;
@@ -132,9 +108,8 @@ int32_t dr_ledger_made(struct dr_db *db, const char *table, struct dr_arena *a, 
     if (!there)
         return DR_OK;
     struct dr_db_value values[] = { dr_db_text(table) };
-    DR_TRY(db->driver->run(
-        db, dr_db_placeholders(db, &b, "SELECT made_by FROM dagrun_table WHERE table_name = ?1"), 1, values,
-        &rows, NULL, err));
+    DR_TRY(
+        dr_db_own_rows(db, "SELECT made_by FROM dagrun_table WHERE table_name = ?1", 1, values, &rows, err));
     if (rows->rows) {
         struct dr_str made_by = dr_array_str(rows->columns[0]->chunk[0], 0);
         *ret = dr_arena_dup(a, made_by.p, made_by.n);
@@ -148,8 +123,9 @@ int32_t dr_ledger_made(struct dr_db *db, const char *table, struct dr_arena *a, 
 int32_t dr_ledger_note_made(struct dr_db *db, const struct dr_load_table *t, struct dr_err *err)
 {
     struct dr_db_value values[] = { dr_db_text(t->spec->name), dr_db_text(t->create) };
-    DR_TRY(run(db, "DELETE FROM dagrun_table WHERE table_name = ?1", 1, values, err));
-    return run(db, "INSERT INTO dagrun_table (table_name, made_by) VALUES (?1, ?2)", 2, values, err);
+    DR_TRY(dr_db_own_run(db, "DELETE FROM dagrun_table WHERE table_name = ?1", 1, values, NULL, err));
+    return dr_db_own_run(db, "INSERT INTO dagrun_table (table_name, made_by) VALUES (?1, ?2)", 2, values,
+                         NULL, err);
 }
 
 /* Those before the load of that number. */
@@ -161,6 +137,8 @@ static int32_t forget_before(struct dr_db *db, const struct dr_load_table *t, in
     struct dr_db_value values[] = { dr_db_text(t->spec->name), dr_db_int(load) };
     DR_AUTO_BUF refused = { 0 };
     DR_AUTO_BUF loads = { 0 };
+    if (!keep_appended)
+        DR_TRY(dr_appended_forget(db, t->spec->name, NULL, err));
     if (t->spec->mode == DR_LOAD_APPEND && keep_appended)
         return DR_OK;
     dr_buf_printf(&refused,
@@ -169,8 +147,8 @@ static int32_t forget_before(struct dr_db *db, const struct dr_load_table *t, in
                   of[keep_appended]);
     dr_buf_printf(&loads, "DELETE FROM dagrun_ledger WHERE table_name = ?1 AND load_number < ?2%s",
                   of[keep_appended]);
-    DR_TRY(run(db, dr_buf_cstr(&refused), 2, values, err));
-    return run(db, dr_buf_cstr(&loads), 2, values, err);
+    DR_TRY(dr_db_own_run(db, dr_buf_cstr(&refused), 2, values, NULL, err));
+    return dr_db_own_run(db, dr_buf_cstr(&loads), 2, values, NULL, err);
 }
 
 int32_t dr_ledger_forget(struct dr_db *db, const struct dr_load_table *t, struct dr_err *err)
@@ -209,7 +187,7 @@ static int32_t note_refusals(struct dr_db *db, const struct dr_load_table *t, in
                   "INSERT INTO dagrun_refused (load_number, row_number, reason)"
                   " SELECT ?1, row_number, reason FROM %s.dagrun_refusals",
                   db->driver->dialect->temp_schema);
-    DR_TRY(run(db, dr_buf_cstr(&sql), 1, number, err));
+    DR_TRY(dr_db_own_run(db, dr_buf_cstr(&sql), 1, number, NULL, err));
     return db->driver->detach(db, "dagrun_refusals", err);
 }
 
@@ -223,10 +201,11 @@ int32_t dr_ledger_note(struct dr_db *db, const struct dr_load_table *t, struct d
         dr_db_text(t->spec->name),      dr_db_text(t->content),   dr_db_text(mode_name(t->spec->mode)),
         dr_db_int(t->spec->rows->rows), dr_db_int(t->n_refusals), dr_db_text(now)
     };
-    DR_TRY(run(db,
-               "INSERT INTO dagrun_ledger (table_name, content, mode, row_count, refused, loaded_at)"
-               " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-               6, values, err));
+    DR_TRY(
+        dr_db_own_run(db,
+                      "INSERT INTO dagrun_ledger (table_name, content, mode, row_count, refused, loaded_at)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                      6, values, NULL, err));
     DR_TRY(dr_ledger_last(db, t, &load, err));
     DR_TRY(forget_before(db, t, load, err));
     return t->n_refusals ? note_refusals(db, t, load, err) : DR_OK;

@@ -138,9 +138,14 @@ static bool wants_pieces(const struct dr_load *l)
 static int32_t mark_all(struct dr_load *l, struct dr_err *err)
 {
     DR_TRY(dr_load_check_overtaken(l, err));
-    for (int32_t i = 0; i < l->n; i++)
-        if (!l->tables[i].skip)
-            DR_TRY(dr_unfinished_begin(l->db, l->tables[i].spec->name, l->token, err));
+    for (int32_t i = 0; i < l->n; i++) {
+        const struct dr_load_table *t = &l->tables[i];
+        if (t->skip)
+            continue;
+        DR_TRY(dr_unfinished_begin(l->db, t->spec->name, l->token, err));
+        if (t->spec->mode == DR_LOAD_APPEND)
+            DR_TRY(dr_appended_begin(l->db, t->spec->name, t->content, l->token, err));
+    }
     return DR_OK;
 }
 
@@ -199,11 +204,7 @@ static int32_t classify_all(struct dr_load *l, const int32_t *before, struct dr_
         l->tables[i].parents_known = false;
     for (int32_t i = 0; i < l->n; i++) {
         struct dr_load_table *t = &l->tables[i];
-        if (t->skip)
-            continue;
-        if (!l->inside)
-            DR_TRY(dr_ledger_last(l->db, t, &t->ledger_last, err));
-        if (t->filled)
+        if (t->skip || t->filled)
             continue;
         DR_TRY(dr_load_in_table(t, dr_load_compare(l, t, err), err));
         if (t->n_refusals > before[i])
@@ -284,6 +285,7 @@ static bool nothing_to_do(const struct dr_load *l)
 static int32_t pass_and_drop(struct dr_load *l, bool *ret_done, struct dr_err *err)
 {
     DR_AUTO_FREE int32_t *before = dr_malloc((size_t)l->n * sizeof *before);
+    DR_TRY(dr_load_read_notes(l, err));
     for (int32_t i = 0; i < l->n; i++) {
         DR_TRY(dr_load_in_table(&l->tables[i], stage(l, &l->tables[i], err), err));
         before[i] = l->tables[i].n_refusals;

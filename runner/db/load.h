@@ -1,12 +1,13 @@
 /* load.h - what the files of the loader share: load.c (the phases), load_plan.c (what is to be done
  * with each table), load_rows.c (which rows), load_sql.c (which statements), load_compare.c (what is
  * new, differs, is gone), load_beside.c (new tables), load_pieces.c (rows committed in pieces),
- * load_sql_pieces.c (their statements), load_write.c (the transaction), ledger.c (what was loaded before).
+ * load_sql_pieces.c (their statements), load_write.c (the transaction), ledger.c (what was loaded before);
+ * appended.h and unfinished.h tell of what was begun.
  * Layer: db. */
 #ifndef DR_DB_LOAD_H
 #define DR_DB_LOAD_H
 #include "base/hash.h"
-#include "db/db.h"
+#include "db/appended.h"
 
 /* A row that was refused, and why. */
 struct dr_refusal {
@@ -42,12 +43,14 @@ struct dr_load_table {
     struct dr_refusal *refusals; /* owned */
     int32_t n_refusals, cap_refusals;
     char content[DR_HASH_HEX]; /* hash of the rows and of how they are loaded */
+    struct dr_appended in;     /* of appended rows: those that are in the table already */
     struct {
         int64_t inserted, updated, deleted; /* rows, in pieces before the load's own transaction */
     } done;
     bool keyless_gone; /* rows that are there without a whole key are to go */
     bool in_family;    /* its rows are committed with their parents */
     bool staged;       /* as they are now */
+    bool only_asked;   /* its rows are in the table, and staged for those that belong to them */
     bool skip;
 };
 
@@ -77,6 +80,9 @@ int32_t dr_load_plan_table(struct dr_load *l, struct dr_load_table *t, struct dr
 /* After all of them: a parent that is known is staged nevertheless where a child asks which parents there
  * are. */
 int32_t dr_load_stage_known_parents(struct dr_load *l, struct dr_err *err);
+/* What is noted of the tables, before their rows are compared: what other loads note afterwards is found out
+ * under the lock (dr_load_check_overtaken). */
+int32_t dr_load_read_notes(struct dr_load *l, struct dr_err *err);
 
 /* ---- load_compare.c ---- */
 /* Run a statement over the staged rows first to last, without those that it refuses, which are noted. */
@@ -114,6 +120,12 @@ int32_t dr_load_choose_rows(const struct dr_dialect *d, struct dr_load_table *t,
 int32_t dr_load_settle_rows(const struct dr_dialect *d, struct dr_load_table *t, struct dr_err *err);
 /* Note that a staged row (from 0) is refused. */
 void dr_load_refuse(struct dr_load_table *t, int64_t staged, const char *reason, const char *told);
+/* The same of a row given (from 0), which need not be staged. */
+void dr_load_refuse_given(struct dr_load_table *t, int64_t given, const char *reason);
+/* Which of the rows given a staged one is, both from 0. */
+int64_t dr_load_given(const struct dr_load_table *t, int64_t staged);
+/* How many staged rows are among the first ones given; of rows that are staged as they come. */
+int64_t dr_load_staged_of_first(const struct dr_load_table *t, int64_t given);
 /* Take the rows refused since the first `before` out of the staged ones. */
 int32_t dr_load_drop_refused(struct dr_load_table *t, int32_t before, struct dr_err *err);
 /* The refused rows with their reasons, into the spec. */
@@ -144,9 +156,9 @@ void dr_load_sql_create(const struct dr_dialect *d, const struct dr_load_table *
                         const char *name, struct dr_buf *b);
 void dr_load_sql_make_todo(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_make_parents(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
-/* An index of n columns called c0, c1, ... of one of the temporary tables. */
-void dr_load_sql_index(const struct dr_dialect *d, const struct dr_load_table *t, int which, int32_t n,
-                       struct dr_buf *b);
+/* An index of one of the temporary tables; columns: their names, separated by commas. */
+void dr_load_sql_index(const struct dr_dialect *d, const struct dr_load_table *t, int which,
+                       const char *columns, struct dr_buf *b);
 void dr_load_sql_classify(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 void dr_load_sql_make_gone(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
 /* How many rows are to go, and how many of them have no whole key. */
@@ -156,7 +168,11 @@ void dr_load_sql_count_gone(const struct dr_dialect *d, const struct dr_load_tab
 void dr_load_sql_apply(const struct dr_dialect *d, const struct dr_load_table *t, int which,
                        struct dr_buf *b);
 void dr_load_sql_delete(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
+
 /* What these statements are made of, with the aliases t for the target, s for staged rows. */
+
+/* DROP TABLE IF EXISTS x; CREATE TABLE x: one of the temporary tables, whose columns or AS must follow */
+void dr_load_sql_make(const struct dr_dialect *d, const struct dr_load_table *t, int which, struct dr_buf *b);
 void dr_load_sql_put_temp(const struct dr_dialect *d, const struct dr_load_table *t, int which,
                           struct dr_buf *b);
 void dr_load_sql_put_target(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b);
@@ -164,6 +180,12 @@ void dr_load_sql_put_column(struct dr_buf *b, const char *alias, const char *nam
 void dr_load_sql_put_staged(const struct dr_dialect *d, const struct dr_load_table *t, const char *column,
                             struct dr_buf *b);
 void dr_load_sql_put_numbered(int32_t n, const char *prefix, struct dr_buf *b); /* c0, c1, ... */
+/* alias.column BETWEEN ?1 AND ?2 */
+void dr_load_sql_put_range(const struct dr_dialect *d, const char *alias, const char *column,
+                           struct dr_buf *b);
+/* (t.k, ...) IN (SELECT c0, ... FROM x, left open; by it SQLite finds the rows in the key's index */
+void dr_load_sql_put_key_in(const struct dr_dialect *d, const struct dr_load_table *t, int which,
+                            struct dr_buf *b);
 
 /* ---- load_sql_pieces.c ---- */
 /* The last of the next ?2 rows to do from row ?1 on. */

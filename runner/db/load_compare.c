@@ -17,17 +17,24 @@ int64_t dr_load_count_refused(const struct dr_load *l, const int32_t *before)
     return n;
 }
 
+/* What is appended in pieces is in already: the same again with a row that was mended would double it. */
 static int32_t fail_row(const struct dr_load_table *t, int32_t rc, struct dr_err *err)
 {
     const struct dr_refusal *r = &t->refusals[0];
-    return dr_fail(err, rc, "row %lld: %s", (long long)r->row + 1, r->told ? r->told : r->reason);
+    return dr_fail(err, rc, "row %lld: %s%s", (long long)r->row + 1, r->told ? r->told : r->reason,
+                   t->in.n
+                       ? "; the rows that are not refused are in the table: load the same again when it can "
+                         "take this one, or mended ones by themselves"
+                       : "");
 }
 
 int32_t dr_load_fail_refused(const struct dr_load *l, int32_t rc, struct dr_err *err)
 {
-    for (int32_t i = 0; i < l->n; i++)
-        if (l->tables[i].spec->strict && l->tables[i].n_refusals)
-            return dr_load_in_table(&l->tables[i], fail_row(&l->tables[i], rc, err), err);
+    for (int32_t i = 0; i < l->n; i++) {
+        const struct dr_load_table *t = &l->tables[i];
+        if (t->spec->strict && t->n_refusals)
+            return dr_load_in_table(t, fail_row(t, rc, err), err);
+    }
     return DR_OK;
 }
 
@@ -93,8 +100,11 @@ static int32_t find_parents(struct dr_load *l, struct dr_load_table *t, struct d
         return DR_OK;
     t->shares->parents_known = true;
     DR_TRY(exec_made(l, t, dr_load_sql_make_parents, err));
+    /* Without the index, SQLite would read all parents once for each row that is asked for one. */
+    DR_AUTO_BUF columns = { 0 };
     DR_AUTO_BUF index = { 0 };
-    dr_load_sql_index(l->db->driver->dialect, t, DR_LOAD_PARENTS, t->spec->n_scope, &index);
+    dr_load_sql_put_numbered(t->spec->n_scope, "", &columns);
+    dr_load_sql_index(l->db->driver->dialect, t, DR_LOAD_PARENTS, dr_buf_cstr(&columns), &index);
     DR_TRY(l->db->driver->exec(l->db, dr_buf_cstr(&index), err));
     return dr_load_analyze(l, t, DR_LOAD_PARENTS, err);
 }
@@ -134,6 +144,19 @@ static int32_t find_gone(struct dr_load *l, struct dr_load_table *t, struct dr_e
     return dr_load_count_gone(l, t, false, &t->gone, err);
 }
 
+/* The statement over all staged rows but those that are noted to be in the table. */
+static int32_t run_missing(struct dr_load *l, struct dr_load_table *t, const char *sql, struct dr_err *err)
+{
+    int64_t next = 1;
+    for (int64_t i = 0; i < t->in.n; i++) {
+        const struct dr_appended_range *r = &t->in.ranges[i];
+        int64_t before = dr_load_staged_of_first(t, r->first - 1), last = dr_load_staged_of_first(t, r->last);
+        DR_TRY(dr_load_run_rows(l, t, sql, next, before, err));
+        next = last >= next ? last + 1 : next;
+    }
+    return dr_load_run_rows(l, t, sql, next, t->rows->rows, err);
+}
+
 int32_t dr_load_compare(struct dr_load *l, struct dr_load_table *t, struct dr_err *err)
 {
     DR_AUTO_BUF sql = { 0 };
@@ -142,7 +165,7 @@ int32_t dr_load_compare(struct dr_load *l, struct dr_load_table *t, struct dr_er
     if (t->parent)
         DR_TRY(find_parents(l, t, err));
     dr_load_sql_classify(l->db->driver->dialect, t, &sql);
-    DR_TRY(dr_load_run_rows(l, t, dr_buf_cstr(&sql), 1, t->rows->rows, err));
+    DR_TRY(run_missing(l, t, dr_buf_cstr(&sql), err));
     if (t->n_refusals > before)
         return DR_OK;
     DR_TRY(dr_load_analyze(l, t, DR_LOAD_TODO, err));

@@ -32,7 +32,8 @@ struct in_pieces {
 
 static bool can_be_in_pieces(const struct dr_load_table *t)
 {
-    return !t->skip && !t->make && !t->to_fill && !t->filled && dr_load_keyed(t) && t->n_target > 0;
+    return !t->skip && !t->make && !t->to_fill && !t->filled && t->n_target > 0 &&
+           (dr_load_keyed(t) || t->spec->mode == DR_LOAD_APPEND);
 }
 
 int64_t dr_load_rows_for_pieces(const struct dr_load_table *t)
@@ -74,11 +75,12 @@ static void count_changed(struct in_pieces *r, const int64_t *changed)
         r->changed[i] += changed[i];
 }
 
-/* Without those that the database refuses. */
+/* Without those that the database refuses. That a part of a piece takes less time does not make the next one
+ * larger. */
 static int32_t write_range(struct in_pieces *r, int64_t first, int64_t last, struct dr_err *err)
 {
     struct dr_db_value range[] = { dr_db_int(first), dr_db_int(last) };
-    if (first > last || r->left >= MANY_LEFT)
+    if (r->left >= MANY_LEFT)
         return DR_OK;
     DR_AUTO_FREE int64_t *changed = dr_calloc((size_t)r->n, sizeof *changed);
     int32_t rc = dr_pieces_write_all(&r->p, r->n, r->sql, 2, range, changed, err);
@@ -90,9 +92,12 @@ static int32_t write_range(struct in_pieces *r, int64_t first, int64_t last, str
         r->left++;
         return DR_OK;
     }
-    int64_t middle = first + (last - first) / 2;
-    DR_TRY(write_range(r, first, middle, err));
-    return write_range(r, middle + 1, last, err);
+    int64_t middle = first + (last - first) / 2, rows = r->p.rows;
+    rc = write_range(r, first, middle, err);
+    if (!rc)
+        rc = write_range(r, middle + 1, last, err);
+    r->p.rows = r->p.rows < rows ? r->p.rows : rows;
+    return rc;
 }
 
 static int32_t write_up_to(struct in_pieces *r, int64_t last, struct dr_err *err)
@@ -137,14 +142,33 @@ static int32_t write_todo(struct in_pieces *r, const struct dr_load_table *t, st
     return DR_OK;
 }
 
+struct noting {
+    struct dr_load *l;
+    const struct dr_load_table *t;
+};
+
+/* From behind the row before the first: what lies between was not to be staged. */
+static int32_t note_appended(void *ctx, const struct dr_db_value *staged, int64_t rows, struct dr_err *err)
+{
+    const struct noting *n = ctx;
+    int64_t before = staged[0].i > 1 ? dr_load_given(n->t, staged[0].i - 2) + 1 : 0;
+    struct dr_appended_range range = { before + 1, dr_load_given(n->t, staged[1].i - 1) + 1 };
+    return dr_appended_note(n->l->db, n->t->spec->name, n->t->content, n->l->token, range, rows, err);
+}
+
 static int32_t write_rows(struct dr_load *l, const struct dr_load_table *t, struct dr_err *err)
 {
     DR_AUTO_BUF sql = { 0 };
     struct in_pieces r;
+    struct noting noting = { l, t };
     if (!can_be_in_pieces(t))
         return DR_OK;
     dr_load_sql_apply(l->db->driver->dialect, t, DR_LOAD_TODO, &sql);
     DR_TRY(begin(&r, l, 1, err));
+    if (t->spec->mode == DR_LOAD_APPEND) {
+        r.p.note = note_appended;
+        r.p.note_ctx = &noting;
+    }
     add(&r, &sql);
     return end(&r, write_todo(&r, t, err), err);
 }
@@ -184,11 +208,12 @@ static bool has_children(const struct dr_load *l, const struct dr_load_table *t)
 }
 
 /* The tables that follow a parent at once and belong to it, all of them by the same columns, and to which
- * none belongs: with others between, foreign keys might not hold. */
+ * none belongs: with others between, foreign keys might not hold. What is appended is noted by its rows, not
+ * by families. */
 static int32_t count_family(const struct dr_load *l, const struct dr_load_table *of)
 {
     int32_t n = 1;
-    if (of->parent || !can_be_in_pieces(of))
+    if (of->parent || !can_be_in_pieces(of) || of->spec->mode == DR_LOAD_APPEND)
         return n;
     for (; of->number + n < l->n; n++) {
         const struct dr_load_table *t = &of[n];

@@ -131,19 +131,92 @@ static int32_t find_parent(struct dr_load *l, struct dr_load_table *t, struct dr
     return DR_OK;
 }
 
-/* After a load that was killed between its pieces, the ledger knows what was there before it. */
-static int32_t find_known(struct dr_load *l, struct dr_load_table *t, struct dr_err *err)
+/* ---- what is noted of it ------------------------------------------------------------------ */
+
+/* Of a load that was killed. Appended rows stay unless all are replaced; others are compared. */
+static void tell_unfinished(const struct dr_db *db, const struct dr_load_table *t,
+                            const struct dr_unfinished *u)
 {
-    struct dr_unfinished other;
-    DR_TRY(dr_unfinished_of(l->db, t->arena, t->spec->name, l->token, &other, err));
-    if (other.table && !other.runs)
+    const char *name = t->spec->name, *begun = u->begun_at;
+    if (u->content && t->spec->mode == DR_LOAD_APPEND && dr_streq(u->content, t->content))
+        dr_db_tell(db,
+                   "database table '%s': %lld of these rows are there since the load begun at %s, which was "
+                   "not finished; the others follow",
+                   name, (long long)u->rows, begun);
+    else if (u->content && t->spec->mode != DR_LOAD_REPLACE)
+        dr_db_tell(db,
+                   "database table '%s': the load begun at %s was not finished: it appended %lld rows, and "
+                   "others only the same load again can",
+                   name, begun, (long long)u->rows);
+    else if (t->spec->mode == DR_LOAD_APPEND)
+        dr_db_tell(db, "database table '%s': the load begun at %s was not finished; load the same again",
+                   name, begun);
+    else
         dr_db_tell(
-            l->db,
+            db,
             "database table '%s': the load begun at %s was not finished; what it wrote is compared with "
             "the rows of this one",
-            t->spec->name, other.begun_at);
-    return other.table && t->spec->mode != DR_LOAD_APPEND ? DR_OK : dr_ledger_find(l->db, t, err);
+            name, begun);
 }
+
+/* Loads of the table that are under way, or were killed between their pieces. */
+static int32_t find_unfinished(const struct dr_load *l, const struct dr_load_table *t, bool *ret,
+                               struct dr_err *err)
+{
+    struct dr_unfinished_list list;
+    *ret = false;
+    DR_TRY(dr_unfinished_find(l->db, t->arena, &list, err));
+    for (int32_t i = 0; i < list.n; i++) {
+        const struct dr_unfinished *u = &list.items[i];
+        if (u->beside || !dr_streq(u->table, t->spec->name))
+            continue;
+        *ret = true;
+        if (!u->runs)
+            tell_unfinished(l->db, t, u);
+    }
+    return DR_OK;
+}
+
+/* Whether appended rows are known, all of them or some. */
+static int32_t find_appended(const struct dr_load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    t->in = (struct dr_appended){ 0 };
+    if (t->n_target > 0)
+        DR_TRY(dr_appended_read(l->db, t->arena, t->spec->name, t->content, &t->in, err));
+    return t->in.n ? DR_OK : dr_ledger_find(l->db, t, err);
+}
+
+/* Of others, the ledger knows what was there before a load that is not finished. */
+static int32_t find_known(const struct dr_load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    bool unfinished;
+    DR_TRY(find_unfinished(l, t, &unfinished, err));
+    if (t->spec->mode == DR_LOAD_APPEND)
+        return find_appended(l, t, err);
+    return unfinished ? DR_OK : dr_ledger_find(l->db, t, err);
+}
+
+static int32_t read_notes(const struct dr_load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    if (t->skip)
+        return DR_OK;
+    DR_TRY(dr_ledger_last(l->db, t, &t->ledger_last, err));
+    if (t->spec->mode != DR_LOAD_APPEND || t->only_asked)
+        return DR_OK;
+    DR_TRY(find_appended(l, t, err));
+    if (t->skip)
+        t->spec->inserted = 0;
+    return DR_OK;
+}
+
+int32_t dr_load_read_notes(struct dr_load *l, struct dr_err *err)
+{
+    for (int32_t i = 0; i < l->n; i++)
+        DR_TRY(dr_load_in_table(&l->tables[i], read_notes(l, &l->tables[i], err), err));
+    return dr_load_stage_known_parents(l, err);
+}
+
+/* ---- the plan ------------------------------------------------------------------------------- */
 
 int32_t dr_load_plan_table(struct dr_load *l, struct dr_load_table *t, struct dr_err *err)
 {
@@ -168,15 +241,30 @@ int32_t dr_load_plan_table(struct dr_load *l, struct dr_load_table *t, struct dr
     return t->skip ? DR_OK : dr_load_choose_rows(driver->dialect, t, err);
 }
 
+/* Rows that were appended are in the table: to compare them is to append them again. What was refused then is
+ * told already. */
+static int32_t stage_known(struct dr_load *l, struct dr_load_table *t, struct dr_err *err)
+{
+    int32_t refused = t->n_refusals;
+    t->skip = false;
+    t->only_asked = t->spec->mode == DR_LOAD_APPEND;
+    if (!t->only_asked)
+        t->n_refusals = 0;
+    DR_TRY(dr_load_choose_rows(l->db->driver->dialect, t, err));
+    if (!t->only_asked)
+        return DR_OK;
+    t->n_refusals = refused;
+    t->in = (struct dr_appended){ dr_arena_array(t->arena, 1, sizeof *t->in.ranges), 1, 0 };
+    t->in.ranges[0] = (struct dr_appended_range){ 1, t->spec->rows->rows };
+    return DR_OK;
+}
+
 int32_t dr_load_stage_known_parents(struct dr_load *l, struct dr_err *err)
 {
     for (int32_t i = l->n - 1; i > 0; i--) {
-        struct dr_load_table *t = &l->tables[i], *parent = t->parent;
-        if (t->skip || !parent || !parent->skip)
-            continue;
-        parent->skip = false;
-        parent->n_refusals = 0;
-        DR_TRY(dr_load_choose_rows(l->db->driver->dialect, parent, err));
+        const struct dr_load_table *t = &l->tables[i];
+        if (!t->skip && t->parent && t->parent->skip)
+            DR_TRY(stage_known(l, t->parent, err));
     }
     return DR_OK;
 }

@@ -7,17 +7,49 @@
 #include "data/sort.h"
 #include <math.h>
 
+/* ---- where a row is among those given ------------------------------------------------ */
+
+int64_t dr_load_given(const struct dr_load_table *t, int64_t staged)
+{
+    return t->source ? t->source[staged] : staged;
+}
+
+int64_t dr_load_staged_of_first(const struct dr_load_table *t, int64_t given)
+{
+    int64_t low = 0, high = t->rows->rows;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (dr_load_given(t, middle) < given)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* ---- refusals -------------------------------------------------------------------- */
 
-void dr_load_refuse(struct dr_load_table *t, int64_t staged, const char *reason, const char *told)
+static void add_refusal(struct dr_load_table *t, struct dr_refusal refusal)
 {
-    int64_t given = t->source ? t->source[staged] : staged;
     if (t->n_refusals == t->cap_refusals) {
         t->cap_refusals = t->cap_refusals ? t->cap_refusals * 2 : 16;
         t->refusals = dr_realloc(t->refusals, (size_t)t->cap_refusals * sizeof *t->refusals);
     }
-    t->refusals[t->n_refusals++] = (struct dr_refusal){ given, staged, dr_arena_strdup(t->arena, reason),
-                                                        told ? dr_arena_strdup(t->arena, told) : NULL };
+    t->refusals[t->n_refusals++] = refusal;
+}
+
+void dr_load_refuse(struct dr_load_table *t, int64_t staged, const char *reason, const char *told)
+{
+    add_refusal(t, (struct dr_refusal){ .row = dr_load_given(t, staged),
+                                        .staged = staged,
+                                        .reason = dr_arena_strdup(t->arena, reason),
+                                        .told = told ? dr_arena_strdup(t->arena, told) : NULL });
+}
+
+void dr_load_refuse_given(struct dr_load_table *t, int64_t given, const char *reason)
+{
+    add_refusal(
+        t, (struct dr_refusal){ .row = given, .staged = -1, .reason = dr_arena_strdup(t->arena, reason) });
 }
 
 /* Keep the staged rows whose bit is 1. */
@@ -28,7 +60,7 @@ static int32_t keep_rows(struct dr_load_table *t, const uint8_t *bits, struct dr
     int64_t *rows = dr_malloc((size_t)kept->rows * sizeof *rows);
     for (int64_t i = 0, n = 0; i < t->rows->rows; i++)
         if (dr_bit(bits, i))
-            rows[n++] = t->source ? t->source[i] : i;
+            rows[n++] = dr_load_given(t, i);
     free(t->source);
     t->source = rows;
     dr_table_unref(t->rows);
@@ -176,7 +208,7 @@ static const char *free_name(struct dr_load_table *t)
 
 static void refuse_repeated(struct dr_load_table *t, int64_t row, int64_t first)
 {
-    int64_t given = t->source ? t->source[first] : first;
+    int64_t given = dr_load_given(t, first);
     dr_load_refuse(
         t, row, dr_arena_printf(t->arena, "its key is that of row %lld as well", (long long)given + 1), NULL);
 }

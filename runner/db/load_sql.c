@@ -74,6 +74,14 @@ int32_t dr_load_row_name(const struct dr_dialect *d, struct dr_load_table *t, st
 
 /* ---- making ---------------------------------------------------------------------- */
 
+void dr_load_sql_make(const struct dr_dialect *d, const struct dr_load_table *t, int which, struct dr_buf *b)
+{
+    dr_buf_puts(b, "DROP TABLE IF EXISTS ");
+    dr_load_sql_put_temp(d, t, which, b);
+    dr_buf_puts(b, "; CREATE TABLE ");
+    dr_load_sql_put_temp(d, t, which, b);
+}
+
 void dr_load_sql_create(const struct dr_dialect *d, const struct dr_load_table *t, const char *schema,
                         const char *name, struct dr_buf *b)
 {
@@ -175,10 +183,7 @@ static void put_newer(const struct dr_dialect *d, const struct dr_load_table *t,
 
 void dr_load_sql_make_todo(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
 {
-    dr_buf_puts(b, "DROP TABLE IF EXISTS ");
-    dr_load_sql_put_temp(d, t, DR_LOAD_TODO, b);
-    dr_buf_puts(b, "; CREATE TABLE ");
-    dr_load_sql_put_temp(d, t, DR_LOAD_TODO, b);
+    dr_load_sql_make(d, t, DR_LOAD_TODO, b);
     dr_buf_printf(b, " (row_number %s PRIMARY KEY, is_new %s NOT NULL)", d->int_type, d->int_type);
 }
 
@@ -189,18 +194,15 @@ void dr_load_sql_put_numbered(int32_t n, const char *prefix, struct dr_buf *b)
         dr_buf_printf(b, "%s%sc%d", i ? ", " : "", prefix, (int)i);
 }
 
-/* Without it, SQLite would read all parents once for each row that is asked for one. */
-void dr_load_sql_index(const struct dr_dialect *d, const struct dr_load_table *t, int which, int32_t n,
-                       struct dr_buf *b)
+void dr_load_sql_index(const struct dr_dialect *d, const struct dr_load_table *t, int which,
+                       const char *columns, struct dr_buf *b)
 {
     char name[32];
     dr_load_temp_name(t, which, name);
     if (d->index_has_schema)
-        dr_buf_printf(b, "CREATE INDEX %s.%s_index ON %s (", d->temp_schema, name, name);
+        dr_buf_printf(b, "CREATE INDEX %s.%s_index ON %s (%s)", d->temp_schema, name, name, columns);
     else
-        dr_buf_printf(b, "CREATE INDEX %s_index ON %s.%s (", name, d->temp_schema, name);
-    dr_load_sql_put_numbered(n, "", b);
-    dr_buf_puts(b, ")");
+        dr_buf_printf(b, "CREATE INDEX %s_index ON %s.%s (%s)", name, d->temp_schema, name, columns);
 }
 
 /* The parents for which the rows are complete: those that this load brings and that are
@@ -208,10 +210,7 @@ void dr_load_sql_index(const struct dr_dialect *d, const struct dr_load_table *t
 void dr_load_sql_make_parents(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
 {
     const struct dr_load_table *from = t->parent ? t->parent : t;
-    dr_buf_puts(b, "DROP TABLE IF EXISTS ");
-    dr_load_sql_put_temp(d, t, DR_LOAD_PARENTS, b);
-    dr_buf_puts(b, "; CREATE TABLE ");
-    dr_load_sql_put_temp(d, t, DR_LOAD_PARENTS, b);
+    dr_load_sql_make(d, t, DR_LOAD_PARENTS, b);
     dr_buf_puts(b, " AS SELECT DISTINCT ");
     for (int32_t i = 0; i < t->spec->n_scope; i++) {
         dr_buf_puts(b, i ? ", " : "");
@@ -255,7 +254,8 @@ static void put_has_parent(const struct dr_dialect *d, const struct dr_load_tabl
     dr_buf_puts(b, ")");
 }
 
-static void put_range(const struct dr_dialect *d, const char *alias, const char *column, struct dr_buf *b)
+void dr_load_sql_put_range(const struct dr_dialect *d, const char *alias, const char *column,
+                           struct dr_buf *b)
 {
     dr_buf_printf(b, "%s.%s BETWEEN %c1 AND %c2", alias, column, d->placeholder, d->placeholder);
 }
@@ -284,7 +284,7 @@ void dr_load_sql_classify(const struct dr_dialect *d, const struct dr_load_table
         put_same_key(d, t, b);
     }
     dr_buf_puts(b, " WHERE ");
-    put_range(d, "s", t->row_name, b);
+    dr_load_sql_put_range(d, "s", t->row_name, b);
     if (t->parent) {
         dr_buf_puts(b, " AND ");
         put_has_parent(d, t, "s", b);
@@ -351,7 +351,7 @@ void dr_load_sql_apply(const struct dr_dialect *d, const struct dr_load_table *t
     dr_buf_puts(b, " AS d JOIN ");
     dr_load_sql_put_temp(d, t, DR_LOAD_STAGE, b);
     dr_buf_printf(b, " AS s ON s.%s = d.row_number WHERE ", t->row_name);
-    put_range(d, "d", which == DR_LOAD_WORK ? "family" : "row_number", b);
+    dr_load_sql_put_range(d, "d", which == DR_LOAD_WORK ? "family" : "row_number", b);
     dr_buf_puts(b, " ORDER BY d.row_number");
     if (dr_load_keyed(t))
         put_update(d, t, b);
@@ -360,10 +360,7 @@ void dr_load_sql_apply(const struct dr_dialect *d, const struct dr_load_table *t
 /* The keys of the rows that the table should no longer hold, and whose they are. */
 void dr_load_sql_make_gone(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
 {
-    dr_buf_puts(b, "DROP TABLE IF EXISTS ");
-    dr_load_sql_put_temp(d, t, DR_LOAD_GONE, b);
-    dr_buf_puts(b, "; CREATE TABLE ");
-    dr_load_sql_put_temp(d, t, DR_LOAD_GONE, b);
+    dr_load_sql_make(d, t, DR_LOAD_GONE, b);
     dr_buf_puts(b, " AS SELECT ");
     for (int32_t k = 0; k < t->n_keys; k++) {
         dr_buf_puts(b, k ? ", " : "");
@@ -402,8 +399,8 @@ void dr_load_sql_count_gone(const struct dr_dialect *d, const struct dr_load_tab
         dr_buf_printf(b, "%s c%d IS NULL", k ? " OR" : " WHERE", (int)k);
 }
 
-/* (t.k, ...) IN (the rows that are gone); by it SQLite finds them in the key's index. */
-static void put_is_gone(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+void dr_load_sql_put_key_in(const struct dr_dialect *d, const struct dr_load_table *t, int which,
+                            struct dr_buf *b)
 {
     for (int32_t k = 0; k < t->n_keys; k++) {
         dr_buf_puts(b, k ? ", " : "(");
@@ -412,7 +409,12 @@ static void put_is_gone(const struct dr_dialect *d, const struct dr_load_table *
     dr_buf_puts(b, ") IN (SELECT ");
     dr_load_sql_put_numbered(t->n_keys, "", b);
     dr_buf_puts(b, " FROM ");
-    dr_load_sql_put_temp(d, t, DR_LOAD_GONE, b);
+    dr_load_sql_put_temp(d, t, which, b);
+}
+
+static void put_is_gone(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
+{
+    dr_load_sql_put_key_in(d, t, DR_LOAD_GONE, b);
     dr_buf_puts(b, ")");
     for (int32_t k = 0; k < t->n_keys && t->keyless_gone; k++) {
         dr_buf_puts(b, " OR ");

@@ -13,28 +13,6 @@ void dr_load_sql_next_todo(const struct dr_dialect *d, const struct dr_load_tabl
                   d->placeholder);
 }
 
-/* DROP TABLE IF EXISTS x; CREATE TABLE x AS */
-static void put_make(const struct dr_dialect *d, const struct dr_load_table *t, int which, struct dr_buf *b)
-{
-    dr_buf_puts(b, "DROP TABLE IF EXISTS ");
-    dr_load_sql_put_temp(d, t, which, b);
-    dr_buf_puts(b, "; CREATE TABLE ");
-    dr_load_sql_put_temp(d, t, which, b);
-    dr_buf_puts(b, " AS ");
-}
-
-/* ; CREATE INDEX ... (column) */
-static void put_index(const struct dr_dialect *d, const struct dr_load_table *t, int which,
-                      const char *column, struct dr_buf *b)
-{
-    char name[32];
-    dr_load_temp_name(t, which, name);
-    if (d->index_has_schema)
-        dr_buf_printf(b, "; CREATE INDEX %s.%s_index ON %s (%s)", d->temp_schema, name, name, column);
-    else
-        dr_buf_printf(b, "; CREATE INDEX %s_index ON %s.%s (%s)", name, d->temp_schema, name, column);
-}
-
 /* todo AS d JOIN stage AS s */
 static void put_todo(const struct dr_dialect *d, const struct dr_load_table *t, struct dr_buf *b)
 {
@@ -71,8 +49,8 @@ void dr_load_sql_make_families(const struct dr_dialect *d, int32_t n, const stru
                                struct dr_buf *b)
 {
     int32_t n_scope = tables[1].spec->n_scope;
-    put_make(d, tables, DR_LOAD_FAMILIES, b);
-    dr_buf_puts(b, "SELECT row_number() OVER (ORDER BY ");
+    dr_load_sql_make(d, tables, DR_LOAD_FAMILIES, b);
+    dr_buf_puts(b, " AS SELECT row_number() OVER (ORDER BY ");
     dr_load_sql_put_numbered(n_scope, "", b);
     dr_buf_puts(b, ") AS family, ");
     dr_load_sql_put_numbered(n_scope, "", b);
@@ -84,7 +62,9 @@ void dr_load_sql_make_families(const struct dr_dialect *d, int32_t n, const stru
             put_parents(d, &tables[i], &tables[i], b);
         }
     dr_buf_puts(b, ") AS p; ");
-    dr_load_sql_index(d, tables, DR_LOAD_FAMILIES, n_scope, b);
+    DR_AUTO_BUF columns = { 0 };
+    dr_load_sql_put_numbered(n_scope, "", &columns);
+    dr_load_sql_index(d, tables, DR_LOAD_FAMILIES, dr_buf_cstr(&columns), b);
 }
 
 /* f.c0 = ... AND ...: of a staged row, or of one that is to go */
@@ -104,21 +84,22 @@ void dr_load_sql_make_work(const struct dr_dialect *d, const struct dr_load_tabl
                            const struct dr_load_table *of, struct dr_buf *b)
 {
     const struct dr_db_load *scope = t == of ? of[1].spec : t->spec;
-    put_make(d, t, DR_LOAD_WORK, b);
-    dr_buf_puts(b, "SELECT f.family, d.row_number FROM ");
+    dr_load_sql_make(d, t, DR_LOAD_WORK, b);
+    dr_buf_puts(b, " AS SELECT f.family, d.row_number FROM ");
     put_todo(d, t, b);
     dr_buf_puts(b, " JOIN ");
     dr_load_sql_put_temp(d, of, DR_LOAD_FAMILIES, b);
     dr_buf_puts(b, " AS f ON ");
     put_family_of(d, t, scope, false, b);
-    put_index(d, t, DR_LOAD_WORK, "family", b);
+    dr_buf_puts(b, "; ");
+    dr_load_sql_index(d, t, DR_LOAD_WORK, "family", b);
 }
 
 void dr_load_sql_make_leave(const struct dr_dialect *d, const struct dr_load_table *t,
                             const struct dr_load_table *of, struct dr_buf *b)
 {
-    put_make(d, t, DR_LOAD_LEAVE, b);
-    dr_buf_puts(b, of ? "SELECT f.family AS piece, " : "SELECT row_number() OVER () AS piece, ");
+    dr_load_sql_make(d, t, DR_LOAD_LEAVE, b);
+    dr_buf_puts(b, of ? " AS SELECT f.family AS piece, " : " AS SELECT row_number() OVER () AS piece, ");
     dr_load_sql_put_numbered(t->n_keys, "g.", b);
     dr_buf_puts(b, " FROM ");
     dr_load_sql_put_temp(d, t, DR_LOAD_GONE, b);
@@ -129,7 +110,8 @@ void dr_load_sql_make_leave(const struct dr_dialect *d, const struct dr_load_tab
         dr_buf_puts(b, " AS f ON ");
         put_family_of(d, t, t->spec, true, b);
     }
-    put_index(d, t, DR_LOAD_LEAVE, "piece", b);
+    dr_buf_puts(b, "; ");
+    dr_load_sql_index(d, t, DR_LOAD_LEAVE, "piece", b);
 }
 
 /* ---- deleting ---------------------------------------------------------------------------------- */
@@ -139,13 +121,8 @@ void dr_load_sql_delete_range(const struct dr_dialect *d, const struct dr_load_t
     dr_buf_puts(b, "DELETE FROM ");
     dr_load_sql_put_target(d, t, b);
     dr_buf_puts(b, " AS t WHERE ");
-    for (int32_t k = 0; k < t->n_keys; k++) {
-        dr_buf_puts(b, k ? ", " : "(");
-        dr_load_sql_put_column(b, "t", t->keys[k]);
-    }
-    dr_buf_puts(b, ") IN (SELECT ");
-    dr_load_sql_put_numbered(t->n_keys, "", b);
-    dr_buf_puts(b, " FROM ");
-    dr_load_sql_put_temp(d, t, DR_LOAD_LEAVE, b);
-    dr_buf_printf(b, " AS g WHERE g.piece BETWEEN %c1 AND %c2)", d->placeholder, d->placeholder);
+    dr_load_sql_put_key_in(d, t, DR_LOAD_LEAVE, b);
+    dr_buf_puts(b, " AS g WHERE ");
+    dr_load_sql_put_range(d, "g", "piece", b);
+    dr_buf_puts(b, ")");
 }

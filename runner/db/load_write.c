@@ -100,7 +100,9 @@ static int32_t swap_in_made(struct dr_load *l, struct dr_err *err)
 static int32_t note(struct dr_load *l, struct dr_load_table *t, struct dr_err *err)
 {
     DR_TRY(dr_unfinished_end(l->db, t->spec->name, err));
-    return dr_ledger_note(l->db, t, err);
+    if (t->spec->mode == DR_LOAD_APPEND)
+        DR_TRY(dr_appended_forget(l->db, t->spec->name, t->content, err));
+    return t->only_asked ? DR_OK : dr_ledger_note(l->db, t, err);
 }
 
 static int32_t note_all(struct dr_load *l, struct dr_err *err)
@@ -149,20 +151,33 @@ int32_t dr_load_wait_for_others(struct dr_load *l, struct dr_err *err)
     }
 }
 
+/* Whether anything is noted of it that was not when the notes were read. */
+static int32_t is_overtaken(struct dr_load *l, const struct dr_load_table *t, bool *ret, struct dr_err *err)
+{
+    int64_t last;
+    DR_TRY(dr_ledger_last(l->db, t, &last, err));
+    *ret = last != t->ledger_last;
+    return t->spec->mode != DR_LOAD_APPEND || t->n_target == 0 || t->only_asked || *ret
+               ? DR_OK
+               : dr_appended_is_more(l->db, t->spec->name, t->content, &t->in, ret, err);
+}
+
+/* Asked when all are locked: one that waited for a lock finds what was done meanwhile. */
 int32_t dr_load_check_overtaken(struct dr_load *l, struct dr_err *err)
 {
     struct dr_unfinished other;
+    for (int32_t i = 0; i < l->n; i++)
+        if (!l->tables[i].skip)
+            DR_TRY(dr_ledger_lock(l->db, &l->tables[i], err));
     DR_TRY(find_running(l, &other, err));
     if (other.table)
         return fail_running(&other, err);
     for (int32_t i = 0; i < l->n; i++) {
-        struct dr_load_table *t = &l->tables[i];
-        int64_t last;
-        if (t->skip)
-            continue;
-        DR_TRY(dr_ledger_lock(l->db, t, err));
-        DR_TRY(dr_ledger_last(l->db, t, &last, err));
-        if (last != t->ledger_last)
+        const struct dr_load_table *t = &l->tables[i];
+        bool overtaken = false;
+        if (!t->skip)
+            DR_TRY(dr_load_in_table(t, is_overtaken(l, t, &overtaken, err), err));
+        if (overtaken)
             return dr_load_in_table(
                 t, dr_fail(err, DR_EBUSY, "other loads of it came between, again and again"), err);
     }

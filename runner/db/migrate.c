@@ -6,6 +6,7 @@
  * What a migration made is found by comparing the lists of objects before and after,
  * within its transaction. A teardown drops in the reverse order of making. */
 #include "db/migrate.h"
+#include "db/appended.h"
 #include "db/script.h"
 #include "base/date.h"
 #include "base/file.h"
@@ -111,17 +112,6 @@ static int32_t read_files(struct dr_arena *a, struct dr_migrations *m, const cha
 
 /* ---- what the database knows --------------------------------------------------------- */
 
-static int32_t run(struct dr_db *db, const char *sql, int32_t n, const struct dr_db_value *values,
-                   struct dr_table **ret, struct dr_err *err)
-{
-    DR_AUTO_BUF b = { 0 };
-    dr_buf_puts(&b, sql);
-    for (size_t i = 0; i < b.n; i++)
-        if (b.p[i] == '?')
-            b.p[i] = db->driver->dialect->placeholder;
-    return db->driver->run(db, dr_buf_cstr(&b), n, values, ret, NULL, err);
-}
-
 static struct dr_str cell(const struct dr_table *t, int32_t column, int64_t row)
 {
     int32_t hint = 0;
@@ -163,7 +153,7 @@ static int32_t read_applied(struct dr_arena *a, struct dr_db *db, struct dr_migr
     DR_TRY(dr_db_has_table(db, "dagrun_migration", &there, err));
     if (!there)
         return DR_OK;
-    DR_TRY(run(
+    DR_TRY(dr_db_own_rows(
         db, "SELECT number, name, checksum, applied_at FROM dagrun_migration WHERE set_name = ?1 ORDER BY 1",
         1, values, &known, err));
     struct dr_migration *items = dr_arena_array(a, (size_t)m->n + (size_t)known->rows + 1, sizeof *items);
@@ -232,10 +222,10 @@ static int32_t note_objects(struct dr_db *db, const char *set, int64_t number, c
             { .type = DR_TYPE_STRING, .p = name.p, .n = (int64_t)name.n },
             { .type = DR_TYPE_STRING, .p = drop_sql.p, .n = (int64_t)drop_sql.n }
         };
-        DR_TRY(run(db,
-                   "INSERT INTO dagrun_migration_object (set_name, number, place, name, drop_sql)"
-                   " VALUES (?1, ?2, ?3, ?4, ?5)",
-                   5, values, NULL, err));
+        DR_TRY(dr_db_own_run(db,
+                             "INSERT INTO dagrun_migration_object (set_name, number, place, name, drop_sql)"
+                             " VALUES (?1, ?2, ?3, ?4, ?5)",
+                             5, values, NULL, err));
     }
     return DR_OK;
 }
@@ -256,10 +246,10 @@ static int32_t note_migration(struct dr_db *db, const char *set, const struct dr
     dr_format_timestamp(dr_now_us(), true, now);
     struct dr_db_value values[] = { dr_db_text(set), dr_db_int(m->number), dr_db_text(m->name),
                                     dr_db_text(m->checksum), dr_db_text(now) };
-    return run(db,
-               "INSERT INTO dagrun_migration (set_name, number, name, checksum, applied_at)"
-               " VALUES (?1, ?2, ?3, ?4, ?5)",
-               5, values, NULL, err);
+    return dr_db_own_run(db,
+                         "INSERT INTO dagrun_migration (set_name, number, name, checksum, applied_at)"
+                         " VALUES (?1, ?2, ?3, ?4, ?5)",
+                         5, values, NULL, err);
 }
 
 static int32_t run_and_note(struct dr_db *db, const char *set, const struct dr_migration *m,
@@ -268,10 +258,10 @@ static int32_t run_and_note(struct dr_db *db, const char *set, const struct dr_m
     struct dr_db_script script = { .size = sizeof script, .text = m->text.p, .file = m->path, .line = 1 };
     struct dr_table *before = NULL, *after = NULL;
     const char *objects = db->driver->dialect->objects_sql;
-    DR_TRY(run(db, objects, 0, NULL, &before, err));
+    DR_TRY(dr_db_own_rows(db, objects, 0, NULL, &before, err));
     int32_t rc = dr_db_run_script(db, &script, err);
     if (!rc)
-        rc = run(db, objects, 0, NULL, &after, err);
+        rc = dr_db_own_rows(db, objects, 0, NULL, &after, err);
     if (!rc)
         rc = note_objects(db, set, m->number, before, after, err);
     dr_table_unref(before);
@@ -291,8 +281,8 @@ static int32_t lock_and_look(struct dr_db *db, const char *set, int64_t number, 
     if (lock)
         DR_TRY(db->driver->exec(db, lock, err));
     DR_TRY(make_tables(db, err));
-    DR_TRY(run(db, "SELECT name FROM dagrun_migration WHERE set_name = ?1 AND number = ?2", 2, values, &known,
-               err));
+    DR_TRY(dr_db_own_rows(db, "SELECT name FROM dagrun_migration WHERE set_name = ?1 AND number = ?2", 2,
+                          values, &known, err));
     *ret_done = known->rows > 0;
     dr_table_unref(known);
     return DR_OK;
@@ -349,6 +339,7 @@ int32_t dr_migrations_apply(struct dr_db *db, struct dr_migrations *m, int32_t *
 
 static int32_t forget_table(struct dr_db *db, struct dr_str name, bool ledger, struct dr_err *err)
 {
+    DR_AUTO_ARENA a = { 0 };
     static const char *const statements[] = {
         ("DELETE FROM dagrun_refused WHERE load_number IN"
          " (SELECT load_number FROM dagrun_ledger WHERE table_name = ?1)"),
@@ -357,8 +348,8 @@ static int32_t forget_table(struct dr_db *db, struct dr_str name, bool ledger, s
     };
     struct dr_db_value values[] = { { .type = DR_TYPE_STRING, .p = name.p, .n = (int64_t)name.n } };
     for (size_t i = 0; i < 3 && ledger; i++)
-        DR_TRY(run(db, statements[i], 1, values, NULL, err));
-    return DR_OK;
+        DR_TRY(dr_db_own_run(db, statements[i], 1, values, NULL, err));
+    return dr_appended_forget(db, dr_arena_dup(&a, name.p, name.n), NULL, err);
 }
 
 static int32_t drop_objects(struct dr_db *db, const char *set, int32_t *ret_dropped, struct dr_err *err)
@@ -367,10 +358,11 @@ static int32_t drop_objects(struct dr_db *db, const char *set, int32_t *ret_drop
     struct dr_table *objects = NULL;
     bool ledger;
     DR_TRY(dr_db_has_table(db, "dagrun_ledger", &ledger, err));
-    DR_TRY(run(db,
-               "SELECT name, drop_sql FROM dagrun_migration_object WHERE set_name = ?1 ORDER BY number DESC, "
-               "place DESC",
-               1, values, &objects, err));
+    DR_TRY(dr_db_own_rows(
+        db,
+        "SELECT name, drop_sql FROM dagrun_migration_object WHERE set_name = ?1 ORDER BY number DESC, "
+        "place DESC",
+        1, values, &objects, err));
     int32_t rc = DR_OK;
     for (int64_t row = 0; row < objects->rows && !rc; row++) {
         struct dr_str drop_sql = cell(objects, 1, row);
@@ -393,8 +385,9 @@ static int32_t drop_and_forget(struct dr_db *db, const char *set, int32_t *ret_d
     if (before)
         DR_TRY(db->driver->exec(db, before, err));
     DR_TRY(drop_objects(db, set, ret_dropped, err));
-    DR_TRY(run(db, "DELETE FROM dagrun_migration_object WHERE set_name = ?1", 1, values, NULL, err));
-    return run(db, "DELETE FROM dagrun_migration WHERE set_name = ?1", 1, values, NULL, err);
+    DR_TRY(
+        dr_db_own_run(db, "DELETE FROM dagrun_migration_object WHERE set_name = ?1", 1, values, NULL, err));
+    return dr_db_own_run(db, "DELETE FROM dagrun_migration WHERE set_name = ?1", 1, values, NULL, err);
 }
 
 int32_t dr_migrations_teardown(struct dr_db *db, const char *set, int32_t *ret_dropped, struct dr_err *err)

@@ -6,6 +6,7 @@
 
 enum {
     PIECES_IN_LOG = 16, /* before SQLite's log is written to the database */
+    ROWS_MAX = 1 << 20,
     DELETED_FIRST = 250,
     DELETED_US = 5000,
 };
@@ -44,13 +45,23 @@ static int32_t between_pieces(struct dr_pieces *p, int64_t held_us, struct dr_er
     const struct dr_dialect *d = p->db->driver->dialect;
     if (held_us > p->us)
         p->rows = p->rows / 2 + 1;
-    else if (held_us < p->us / 2)
+    else if (held_us < p->us / 2 && p->rows < ROWS_MAX)
         p->rows *= 2;
     if (++p->n % PIECES_IN_LOG == 0)
         DR_TRY(exec(p->db, d->between_pieces, err));
     if (d->fills_beside)
         let_others_in(held_us);
     return DR_OK;
+}
+
+/* Where that fails, it is not about the values of a row. */
+static int32_t note(const struct dr_pieces *p, const struct dr_db_value *values, int64_t changed,
+                    struct dr_err *err)
+{
+    int32_t rc = p->note ? p->note(p->note_ctx, values, changed, err) : DR_OK;
+    if (rc)
+        p->db->failure.refused = false;
+    return rc;
 }
 
 int32_t dr_pieces_write_all(struct dr_pieces *p, int32_t n_statements, const char *const *sql, int32_t n,
@@ -62,6 +73,8 @@ int32_t dr_pieces_write_all(struct dr_pieces *p, int32_t n_statements, const cha
     int64_t start = dr_monotonic_us();
     for (int32_t i = 0; i < n_statements && !rc; i++)
         rc = driver->run(p->db, sql[i], n, values, NULL, &ret_changed[i], err);
+    if (!rc)
+        rc = note(p, values, ret_changed[0], err);
     if (!rc)
         rc = driver->commit(p->db, err);
     if (rc)

@@ -10,6 +10,10 @@ struct dr_pieces {
     int64_t rows;       /* of the next one: as many as take that time */
     int64_t n;          /* there have been */
     int64_t longest_us; /* that one of them held the lock */
+    /* What is noted of each in its transaction, or NULL: of the values, and the rows that the first statement
+     * changed. */
+    int32_t (*note)(void *ctx, const struct dr_db_value *values, int64_t changed, struct dr_err *err);
+    void *note_ctx;
 };
 /* first_rows: of the first one; us: how long each should take. */
 int32_t dr_pieces_begin(struct dr_pieces *p, struct dr_db *db, int64_t first_rows, int64_t us,

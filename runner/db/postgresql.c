@@ -150,8 +150,8 @@ static const struct dr_dialect dialect = {
     .before_load = "SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'jit'",
     .after_load = "SELECT set_config(name, reset_val, false) FROM pg_settings WHERE name = 'jit'",
     .piece_us = 50000, /* each is flushed to the disk */
-    /* Or it would read all staged rows for each piece: it takes any row but the next for a page to be read.
-     */
+    /* Or it would read all staged rows for each piece: it takes any row but the next for a
+     * page to be read. */
     .before_pieces = "SET enable_seqscan = off",
     .after_pieces = "RESET enable_seqscan",
     .other_lives_sql =

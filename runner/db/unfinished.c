@@ -5,6 +5,7 @@
 #include "base/date.h"
 #include "base/hash.h"
 #include "base/sqlite.h"
+#include "db/appended.h"
 #include "db/pieces.h"
 #include "data/kernel.h"
 
@@ -94,54 +95,79 @@ static char *text_at(const struct dr_table *t, int32_t column, int64_t row, stru
     return dr_arena_dup(a, s.p, s.n);
 }
 
-static uint32_t token_at(const struct dr_table *t, int32_t column, int64_t row)
+static int64_t number_at(const struct dr_table *t, int32_t column, int64_t row)
 {
     int64_t i;
     const struct dr_array *chunk = chunk_at(t->columns[column], row, &i);
-    return chunk->type == DR_TYPE_INT64 ? (uint32_t)((const int64_t *)chunk->values)[i] : 0;
+    return chunk->type == DR_TYPE_INT64 ? ((const int64_t *)chunk->values)[i] : 0;
 }
 
+/* A row of the queries below; false: it is none of ours. */
+static bool read_one(const struct dr_table *rows, int64_t row, struct dr_arena *a, struct dr_unfinished *ret)
+{
+    *ret = (struct dr_unfinished){ .table = text_at(rows, 0, row, a) };
+    if (rows->n == 1)
+        return read_beside(ret->table, ret);
+    ret->token = (uint32_t)number_at(rows, 1, row);
+    ret->begun_at = text_at(rows, 2, row, a);
+    if (rows->n > 3) {
+        ret->rows = number_at(rows, 3, row);
+        ret->content = text_at(rows, 4, row, a);
+    }
+    return true;
+}
+
+/* The mark of a load and what it has appended to the table are one. */
 static void add(struct dr_unfinished_list *list, struct dr_db *db, struct dr_unfinished one)
 {
     one.runs = other_lives(db, one.token);
+    for (int32_t i = 0; i < list->n && one.content; i++)
+        if (!list->items[i].beside && list->items[i].token == one.token &&
+            dr_streq(list->items[i].table, one.table)) {
+            list->items[i] = one;
+            return;
+        }
     list->items[list->n++] = one;
 }
 
-static int32_t read_list(struct dr_db *db, struct dr_arena *a, const char *sql, bool beside,
+static int32_t read_list(struct dr_db *db, struct dr_arena *a, const char *sql,
                          struct dr_unfinished_list *list, struct dr_err *err)
 {
     struct dr_table *rows = NULL;
     DR_TRY(db->driver->run(db, sql, 0, NULL, &rows, NULL, err));
-    struct dr_unfinished *more = dr_arena_array(a, (size_t)(list->n + rows->rows) + 1, sizeof *more);
+    struct dr_unfinished one, *more = dr_arena_array(a, (size_t)(list->n + rows->rows) + 1, sizeof *more);
     if (list->n)
         memcpy(more, list->items, (size_t)list->n * sizeof *more);
     list->items = more;
-    for (int64_t i = 0; i < rows->rows; i++) {
-        struct dr_unfinished one = { .table = text_at(rows, 0, i, a) };
-        if (beside && !read_beside(one.table, &one))
-            continue;
-        if (!beside) {
-            one.token = token_at(rows, 1, i);
-            one.begun_at = text_at(rows, 2, i, a);
-        }
-        add(list, db, one);
-    }
+    for (int64_t i = 0; i < rows->rows; i++)
+        if (read_one(rows, i, a, &one))
+            add(list, db, one);
     dr_table_unref(rows);
     return DR_OK;
+}
+
+static int32_t read_list_of(struct dr_db *db, struct dr_arena *a, const char *table, const char *sql,
+                            struct dr_unfinished_list *list, struct dr_err *err)
+{
+    bool there;
+    DR_TRY(dr_db_has_table(db, table, &there, err));
+    return there ? read_list(db, a, sql, list, err) : DR_OK;
 }
 
 int32_t dr_unfinished_find(struct dr_db *db, struct dr_arena *a, struct dr_unfinished_list *ret,
                            struct dr_err *err)
 {
-    bool there;
     *ret = (struct dr_unfinished_list){ 0 };
     if (db->driver->dialect->beside_sql)
-        DR_TRY(read_list(db, a, db->driver->dialect->beside_sql, true, ret, err));
-    DR_TRY(dr_db_has_table(db, "dagrun_unfinished", &there, err));
-    return there
-               ? read_list(db, a, "SELECT table_name, load_token, begun_at FROM dagrun_unfinished ORDER BY 1",
-                           false, ret, err)
-               : DR_OK;
+        DR_TRY(read_list(db, a, db->driver->dialect->beside_sql, ret, err));
+    DR_TRY(read_list_of(db, a, "dagrun_unfinished",
+                        "SELECT table_name, load_token, begun_at FROM dagrun_unfinished ORDER BY 1", ret,
+                        err));
+    return read_list_of(
+        db, a, "dagrun_appended",
+        "SELECT table_name, load_token, min(begun_at), CAST(sum(row_count) AS BIGINT), content"
+        " FROM dagrun_appended GROUP BY table_name, load_token, content ORDER BY 1, 3",
+        ret, err);
 }
 
 int32_t dr_unfinished_of(struct dr_db *db, struct dr_arena *a, const char *table, uint32_t own,
@@ -149,19 +175,18 @@ int32_t dr_unfinished_of(struct dr_db *db, struct dr_arena *a, const char *table
 {
     struct dr_table *rows = NULL;
     struct dr_db_value values[] = { dr_db_text(table), dr_db_int(own) };
-    DR_AUTO_BUF sql = { 0 };
     bool there;
     *ret = (struct dr_unfinished){ 0 };
     DR_TRY(dr_db_has_table(db, "dagrun_unfinished", &there, err));
     if (!there)
         return DR_OK;
-    dr_db_placeholders(db, &sql,
-                       "SELECT load_token, begun_at FROM dagrun_unfinished"
-                       " WHERE table_name = ?1 AND load_token <> ?2");
-    DR_TRY(db->driver->run(db, dr_buf_cstr(&sql), 2, values, &rows, NULL, err));
+    DR_TRY(dr_db_own_rows(db,
+                          "SELECT load_token, begun_at FROM dagrun_unfinished"
+                          " WHERE table_name = ?1 AND load_token <> ?2",
+                          2, values, &rows, err));
     if (rows->rows) {
         *ret = (struct dr_unfinished){ .table = table,
-                                       .token = token_at(rows, 0, 0),
+                                       .token = (uint32_t)number_at(rows, 0, 0),
                                        .begun_at = text_at(rows, 1, 0, a) };
         ret->runs = other_lives(db, ret->token);
     }
@@ -174,44 +199,44 @@ int32_t dr_unfinished_of(struct dr_db *db, struct dr_arena *a, const char *table
 int32_t dr_unfinished_end(struct dr_db *db, const char *table, struct dr_err *err)
 {
     struct dr_db_value values[] = { dr_db_text(table) };
-    DR_AUTO_BUF sql = { 0 };
     bool there;
     DR_TRY(dr_db_has_table(db, "dagrun_unfinished", &there, err));
-    if (!there)
-        return DR_OK;
-    dr_db_placeholders(db, &sql, "DELETE FROM dagrun_unfinished WHERE table_name = ?1");
-    return dr_db_run(db, dr_buf_cstr(&sql), 1, values, NULL, err);
+    return there ? dr_db_own_run(db, "DELETE FROM dagrun_unfinished WHERE table_name = ?1", 1, values, NULL,
+                                 err)
+                 : DR_OK;
 }
 
-/* The table, where absent: of two who find that at once, the second one waits. */
+int32_t dr_unfinished_hold(struct dr_db *db, const char *table, uint32_t token, struct dr_err *err)
+{
+    struct dr_db_value values[] = { dr_db_text(table), dr_db_int(token) };
+    int64_t held = 0;
+    DR_TRY(dr_db_own_run(
+        db, "UPDATE dagrun_unfinished SET load_token = ?2 WHERE table_name = ?1 AND load_token = ?2", 2,
+        values, &held, err));
+    return held ? DR_OK : dr_fail(err, DR_EBUSY, "another load of the table has taken the place of this one");
+}
+
 static int32_t make_table(struct dr_db *db, struct dr_err *err)
 {
     const struct dr_dialect *d = db->driver->dialect;
     DR_AUTO_BUF sql = { 0 };
-    bool there;
-    DR_TRY(dr_db_has_table(db, "dagrun_unfinished", &there, err));
-    if (there)
-        return DR_OK;
-    if (d->lock_sql)
-        DR_TRY(dr_db_run(db, d->lock_sql, 0, NULL, NULL, err));
     dr_buf_printf(&sql,
-                  "CREATE TABLE IF NOT EXISTS dagrun_unfinished (table_name TEXT NOT NULL PRIMARY KEY,"
+                  "CREATE TABLE dagrun_unfinished (table_name TEXT NOT NULL PRIMARY KEY,"
                   " load_token %s NOT NULL, begun_at TEXT NOT NULL)%s",
                   d->int_type, d->table_suffix);
-    return db->driver->exec(db, dr_buf_cstr(&sql), err);
+    return dr_db_own_table(db, "dagrun_unfinished", dr_buf_cstr(&sql), err);
 }
 
 int32_t dr_unfinished_begin(struct dr_db *db, const char *table, uint32_t token, struct dr_err *err)
 {
     char now[DR_TIME_TEXT];
-    DR_AUTO_BUF sql = { 0 };
     dr_format_timestamp(dr_now_us(), true, now);
     struct dr_db_value values[] = { dr_db_text(table), dr_db_int(token), dr_db_text(now) };
     DR_TRY(make_table(db, err));
     DR_TRY(dr_unfinished_end(db, table, err));
-    dr_db_placeholders(
-        db, &sql, "INSERT INTO dagrun_unfinished (table_name, load_token, begun_at) VALUES (?1, ?2, ?3)");
-    return dr_db_run(db, dr_buf_cstr(&sql), 3, values, NULL, err);
+    return dr_db_own_run(
+        db, "INSERT INTO dagrun_unfinished (table_name, load_token, begun_at) VALUES (?1, ?2, ?3)", 3, values,
+        NULL, err);
 }
 
 /* ---- removing ------------------------------------------------------------------------------ */
@@ -221,7 +246,10 @@ static int32_t forget(struct dr_db *db, const struct dr_unfinished *u, struct dr
 {
     bool there;
     DR_TRY(dr_db_has_table(db, u->table, &there, err));
-    return there ? DR_OK : dr_unfinished_end(db, u->table, err);
+    if (there)
+        return DR_OK;
+    DR_TRY(dr_appended_forget(db, u->table, NULL, err));
+    return dr_unfinished_end(db, u->table, err);
 }
 
 int32_t dr_unfinished_remove(struct dr_db *db, int32_t *ret_n, int64_t *longest_us, struct dr_err *err)

@@ -88,7 +88,7 @@ for database in $databases; do
 
     it "$database: a setting for a dataset that is not there is refused"
     expect_exit 1 run_it run wrong
-    out_has "'keys' names 'data/frist.csv', which is not among the tables"
+    out_has "keys: 'data/frist.csv' is not among the tables"
 
     it "$database: kill -9 in the middle of a load leaves the old rows or the new ones, and a retry the new ones"
     expect_exit 0 run_it run old --run-id first_$database

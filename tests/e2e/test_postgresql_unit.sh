@@ -7,7 +7,7 @@ if ! start_postgres; then
     skip "PostgreSQL is not installed"
     finish
 fi
-for program in test_db_load test_db_load_work test_db_load_beside test_db_load_families; do
+for program in test_db_load test_db_load_work test_db_load_beside test_db_load_families test_db_load_append; do
     it "$program passes on PostgreSQL"
     env -i PATH="$PATH" TMPDIR="$scratch" LANG=C.UTF-8 CMOCKA_MESSAGE_OUTPUT=TAP \
         ${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} DAGRUN_TEST_POSTGRESQL="$postgres_uri" \

@@ -70,7 +70,8 @@ static void trace(struct trace *t)
 
 #define ASSERT_NONE_BESIDE()                                                                                 \
     assert_answer("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'dagrun\\_new%' ESCAPE '\\'", "0|")
-#define ASSERT_SUMS(expected) assert_answer("SELECT count(*) AS n, sum(id) AS ids, sum(v) AS vs FROM t", expected)
+#define ASSERT_SUMS(expected)                                                                                \
+    assert_answer("SELECT count(*) AS n, sum(id) AS ids, sum(v) AS vs FROM t", expected)
 
 static void a_large_new_table_is_filled_in_many_short_transactions(void **state)
 {

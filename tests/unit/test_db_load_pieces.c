@@ -1,10 +1,7 @@
 /* test_db_load_pieces.c - rows of tables that are there, committed in pieces; what a load leaves that ends
  * between two of them. */
-#include "db_load_fixture.h"
-#include "base/sqlite_impl.h"
+#include "db_load_pieces_fixture.h"
 #include "db/unfinished.h"
-
-enum { MANY = 4000 };
 
 /* As a migration would make them: indexes, a trigger, a foreign key. */
 static const char schema[] =
@@ -15,15 +12,6 @@ static const char schema[] =
     "CREATE TRIGGER new_t AFTER INSERT ON t BEGIN INSERT INTO log VALUES ('new', new.id); END;"
     "CREATE TRIGGER old_t AFTER DELETE ON t BEGIN INSERT INTO log VALUES ('old', old.id); END;";
 
-static struct dr_table *numbers(int first, int last, int factor)
-{
-    DR_AUTO_BUF rows = { 0 };
-    dr_buf_puts(&rows, "id:int64 v:int64\n");
-    for (int i = first; i <= last; i++)
-        dr_buf_printf(&rows, "%d %d\n", i, i * factor);
-    return table(dr_buf_cstr(&rows));
-}
-
 /* Two children of each. */
 static struct dr_table *children(int first, int last)
 {
@@ -32,55 +20,6 @@ static struct dr_table *children(int first, int last)
     for (int i = first; i <= last; i++)
         dr_buf_printf(&rows, "%d 1\n%d 2\n", i, i);
     return table(dr_buf_cstr(&rows));
-}
-
-static void load_pieces(int32_t n, struct dr_db_load *specs)
-{
-    struct dr_err err = { 0 };
-    int64_t lock_us = -1;
-    must(dr_db_load_in_pieces(f->db, n, specs, &lock_us, &err), &err);
-    assert_true(lock_us >= 0);
-}
-
-static void assert_pieces(struct dr_db_load spec, struct dr_table *rows, const char *expected)
-{
-    spec.rows = rows;
-    load_pieces(1, &spec);
-    assert_string_equal(done(&spec), expected);
-    dr_table_unref(spec.refused);
-    dr_table_unref(rows);
-}
-
-/* What SQLite is asked to do while a load goes on; what happens before one of the pieces. */
-struct trace {
-    int commits, pieces, at;
-    struct dr_db *other;
-    const char *sql; /* of the other one */
-    bool stops;
-};
-
-static int on_statement(unsigned what, void *ctx, void *stmt, void *text)
-{
-    struct trace *t = ctx;
-    struct dr_err err = { 0 };
-    (void)what;
-    (void)stmt;
-    t->commits += strcmp(text, "COMMIT") == 0;
-    t->pieces +=
-        strncmp(text, "INSERT INTO main.\"", 18) == 0 || strncmp(text, "DELETE FROM main.\"", 18) == 0;
-    if (t->at && t->pieces >= t->at && strcmp(text, "BEGIN IMMEDIATE") == 0) {
-        t->at = 0;
-        if (t->sql)
-            must(dr_db_exec(t->other, t->sql, &err), &err);
-        if (t->stops)
-            sqlite3_interrupt(f->db->sql->handle);
-    }
-    return 0;
-}
-
-static void trace(struct trace *t)
-{
-    sqlite3_trace_v2(f->db->sql->handle, t ? SQLITE_TRACE_STMT : 0, t ? on_statement : NULL, t);
 }
 
 static int setup_schema(void **state)
@@ -122,14 +61,19 @@ static void a_few_rows_stay_one_transaction(void **state)
     assert_int_equal(t.commits, 1);
 }
 
-static void what_has_no_key_is_loaded_at_once(void **state)
+static void what_is_replaced_without_a_key_is_loaded_at_once(void **state)
 {
     (void)state;
     struct trace t = { 0 };
-    trace(&t);
-    assert_pieces(BARE(.mode = DR_LOAD_APPEND), numbers(1, MANY, 1000), "+4000 ~0 =0 -0 !0");
-    trace(NULL);
-    assert_int_equal(t.commits, 1);
+    exec("CREATE TABLE bare (id INTEGER, v INTEGER) STRICT; CREATE INDEX bare_v ON bare (v)");
+    for (int i = 1; i <= 2; i++) {
+        struct dr_db_load spec = BARE(.mode = DR_LOAD_REPLACE);
+        spec.name = "bare";
+        trace(&t);
+        assert_pieces(spec, numbers(1, MANY, i), i == 1 ? "+4000 ~0 =0 -0 !0" : "+4000 ~0 =0 -4000 !0");
+        trace(NULL);
+        assert_int_equal(t.commits, i);
+    }
 }
 
 static void only_what_differs_is_written_and_it_is_counted_as_in_one(void **state)
@@ -220,34 +164,10 @@ static void others_write_and_read_between_the_pieces_and_see_that_it_is_not_fini
 
 /* ---- ended between two pieces ---------------------------------------------------------------- */
 
-static char told[500];
-
-static void keep_told(void *ctx, const char *text)
-{
-    (void)ctx;
-    snprintf(told, sizeof told, "%s", text);
-}
-
-/* As if it were killed then: the connection goes, and what was committed stays. */
-static void load_and_stop(struct dr_db_load spec, struct dr_table *rows)
-{
-    struct trace t = { .at = 4, .stops = true };
-    struct dr_err err = { 0 };
-    spec.rows = rows;
-    trace(&t);
-    assert_int_equal(dr_db_load_in_pieces(f->db, 1, &spec, NULL, &err), DR_EDB);
-    dr_table_unref(rows);
-    dr_db_close(f->db);
-    connect_to(&f->db);
-    told[0] = '\0';
-    dr_db_on_wait(f->db, keep_told, NULL);
-    assert_answer("SELECT table_name FROM dagrun_unfinished", "t|");
-}
-
 static void a_load_that_was_killed_goes_on_where_it_ended(void **state)
 {
     (void)state;
-    load_and_stop(UPSERT, numbers(1, MANY, 1000));
+    load_and_stop_after(4, UPSERT, numbers(1, MANY, 1000));
     assert_answer("SELECT count(*) BETWEEN 16 AND 3999 FROM t", "1|");
     assert_answer("SELECT count(*) FROM sqlite_schema WHERE name = 'dagrun_ledger'", "0|");
     struct dr_table *rows = numbers(1, MANY, 1000);
@@ -269,7 +189,7 @@ static void the_rows_before_it_can_be_had_back(void **state)
 {
     (void)state;
     assert_pieces(LOAD(.mode = DR_LOAD_REPLACE), numbers(1, MANY, 1000), "+4000 ~0 =0 -0 !0");
-    load_and_stop(LOAD(.mode = DR_LOAD_REPLACE), numbers(1, MANY, 3000));
+    load_and_stop_after(4, LOAD(.mode = DR_LOAD_REPLACE), numbers(1, MANY, 3000));
     assert_answer("SELECT sum(v) > 8002000000 FROM t", "1|");
     struct dr_table *rows = numbers(1, MANY, 1000);
     struct dr_db_load spec = LOAD(.mode = DR_LOAD_REPLACE);
@@ -357,7 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(many_rows_come_in_many_transactions_and_nothing_on_the_table_is_lost),
         T(a_few_rows_stay_one_transaction),
-        T(what_has_no_key_is_loaded_at_once),
+        T(what_is_replaced_without_a_key_is_loaded_at_once),
         T(only_what_differs_is_written_and_it_is_counted_as_in_one),
         T(parents_come_before_children_and_go_after_them),
         T(rows_that_are_refused_are_kept_apart_and_the_others_are_there),
