@@ -21,7 +21,8 @@ static const struct dr_param params[] = {
       "Count rows into the run's account (raw, quarantined) for each value of this column" },
     { "forgiving", DR_PARAM_BOOL, 0, "true", NULL,
       "Quarantine records that cannot be read rather than refusing the file" },
-    { "encoding", DR_PARAM_STRING, 0, "utf-8", "utf-8|utf-16|utf-16le|utf-16be|latin-1|windows-1252", "Of a CSV input" },
+    { "encoding", DR_PARAM_STRING, 0, "utf-8", "utf-8|utf-16|utf-16le|utf-16be|latin-1|windows-1252",
+      "Of a CSV input" },
     { "delimiter", DR_PARAM_STRING, 0, NULL, NULL, "One character; a comma, or in .tsv files a tab" },
     { "memory", DR_PARAM_INT, 0, "0", NULL,
       "Check a CSV or Arrow file of any size in one pass, within about so many bytes; 0: hold the whole "
@@ -263,7 +264,7 @@ static struct dr_csv_options csv_options(const struct dr_task *t, const char *de
 static int32_t read_raw(struct dr_task *t, const struct dr_csv_options *csv, struct tables *x)
 {
     int32_t rc = dr_task_read(t, "table", 0, csv, &x->raw, &x->rejects);
-    if (rc == DR_EINPUT || rc == DR_ENOTFOUND) /* it will not read better a while later */
+    if (rc == DR_EINPUT || rc == DR_ENOTFOUND || rc == DR_ELIMIT) /* it will not read better a while later */
         return dr_task_fail_final(t, "%s", dr_task_err(t)->msg);
     return rc;
 }

@@ -258,7 +258,8 @@ static int check_words(struct dr_cmd *c)
             "say which suite and which file: dagrun expect SUITE FILE... (or --list, --explain NAME)");
     if (format && !dr_streq(format, "text") && !dr_streq(format, "json") && !dr_streq(format, "junit"))
         return dr_cmd_usage("--format: '%s' is not text, json or junit", format);
-    return dr_cmd_check_input(c);
+    int rc = dr_cmd_check_input(c);
+    return rc ? rc : dr_cmd_check_output(c);
 }
 
 int dr_verb_expect(struct dr_cmd *c)

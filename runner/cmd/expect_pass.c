@@ -3,30 +3,16 @@
 #include <sys/stat.h>
 #include "base/file.h"
 #include "base/num.h"
+#include "base/resident.h"
 #include "cmd/table_file.h"
 #include "data/scratch.h"
 #include "expect/pass.h"
 
 /* A table takes up to this many times the bytes of its file, and packed ones so much more. */
 enum { TABLE_OF_FILE = 3, PACKED = 8 };
+enum { MIB = 1 << 20 };
 
 /* ---- how much ---- */
-
-/* A number of kilobytes in /proc/meminfo, or 0. */
-static uint64_t memory_available(void)
-{
-    DR_AUTO_ARENA arena = { 0 };
-    struct dr_str text, line, name = DR_LIT("MemAvailable:");
-    uint64_t kib = 0;
-    if (dr_read_file(&arena, "/proc/meminfo", 1 << 16, &text, NULL))
-        return 0;
-    while (dr_str_split(&text, '\n', &line))
-        if (dr_str_starts(line, name))
-            for (size_t i = name.n; i < line.n; i++)
-                if (line.p[i] >= '0' && line.p[i] <= '9')
-                    kib = kib * 10 + (uint64_t)(line.p[i] - '0');
-    return kib * 1024;
-}
 
 /* A number in a file of the control group, or UINT64_MAX where it says "max" or nothing. */
 static uint64_t group_number(const char *path)
@@ -44,24 +30,27 @@ static uint64_t group_number(const char *path)
 /* What is left of the machine's memory, or of the container's. */
 static uint64_t available(void)
 {
-    uint64_t machine = memory_available(), most = group_number("/sys/fs/cgroup/memory.max");
+    uint64_t machine = dr_memory_available(), most = group_number("/sys/fs/cgroup/memory.max");
     uint64_t used = group_number("/sys/fs/cgroup/memory.current");
     uint64_t group = most == UINT64_MAX || used > most ? UINT64_MAX : most - used;
     return group < machine ? group : machine;
 }
 
-uint64_t dr_expect_memory_of(uint64_t size, bool packed, uint64_t available)
+/* What the table of a file may take, as far as its size tells. */
+static uint64_t table_of(const char *path)
 {
-    uint64_t needed = size * TABLE_OF_FILE * (packed ? PACKED : 1);
-    return available > 0 && needed > available ? available / 2 + 1 : 0;
+    struct dr_str name = dr_str_of(path);
+    struct stat st;
+    bool packed = dr_str_ends(name, DR_LIT(".gz")) || dr_str_ends(name, DR_LIT(".zst"));
+    if (stat(path, &st) || !S_ISREG(st.st_mode))
+        return 0;
+    return (uint64_t)st.st_size * TABLE_OF_FILE * (packed ? PACKED : 1);
 }
 
 int dr_expect_memory(struct dr_cmd *c, const char *path, uint64_t *ret, bool *ret_asked)
 {
     struct dr_err err = { 0 };
-    struct dr_str name = dr_str_of(path);
-    struct stat st;
-    uint64_t limit;
+    uint64_t limit, has;
     *ret = 0;
     *ret_asked = c->args.memory;
     if (c->args.memory)
@@ -70,11 +59,25 @@ int dr_expect_memory(struct dr_cmd *c, const char *path, uint64_t *ret, bool *re
                    : dr_cmd_usage("--memory: '%s' is not a size such as 300MB", c->args.memory);
     if (dr_scratch_limit(&limit, &err))
         return dr_cmd_usage("%s", err.msg);
-    bool packed = dr_str_ends(name, DR_LIT(".gz")) || dr_str_ends(name, DR_LIT(".zst"));
-    if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
-        *ret = dr_expect_memory_of((uint64_t)st.st_size, packed, limit ? limit : available());
-    if (*ret && limit)
-        *ret = limit;
+    has = limit ? limit : available();
+    if (has && table_of(path) > has)
+        *ret = limit ? limit : has / 2 + 1;
+    return 0;
+}
+
+int dr_cmd_warn_held(const char *path, const char *what)
+{
+    struct dr_err err = { 0 };
+    uint64_t limit, has, needed = table_of(path);
+    if (dr_scratch_limit(&limit, &err))
+        return dr_cmd_usage("%s", err.msg);
+    has = limit ? limit : available();
+    if (has && needed > has)
+        fprintf(stderr,
+                "dagrun: warning: %s holds all of %s, which may take %llu MB; %s %llu MB. Give it a part of "
+                "the file's rows, or more memory.\n",
+                what, path, (unsigned long long)(needed / MIB),
+                limit ? "DAGRUN_MEMORY_LIMIT is" : "available are", (unsigned long long)(has / MIB));
     return 0;
 }
 
@@ -100,13 +103,28 @@ static void say(struct dr_cmd *c, const struct dr_suite *suite, struct dr_stream
     dr_expect_warn_absent(c, suite, columns, file);
 }
 
+/* A limit is a promise: where it could not be kept, that is said. */
+static void say_peak(const struct dr_pass_peak *peak, uint64_t memory, const char *file)
+{
+    const char *column = peak->of ? dr_node_str(dr_node_get(peak->of->kwargs, "column"), NULL) : NULL;
+    if (peak->bytes <= memory)
+        return;
+    uint64_t took = (peak->bytes + MIB - 1) / MIB, limit = memory / MIB;
+    fprintf(stderr,
+            "dagrun: warning: %s took %llu MB of memory, %llu MB more than its limit of %llu MB: most for "
+            "%s%s%s\n",
+            file, (unsigned long long)took, (unsigned long long)(took - limit), (unsigned long long)limit,
+            peak->of ? peak->of->type : "reading it", column ? " of " : "", column ? column : "");
+}
+
 /* One try. DR_ECANCEL: see dr_cmd_open_stream. */
 static int32_t try_stream(struct dr_cmd *c, const struct dr_suite *suite, const struct dr_expect_options *o,
                           uint64_t memory, struct dr_checked *file, struct dr_stream *s, struct dr_err *err)
 {
     struct dr_table *columns = NULL;
     struct dr_expect_options of_file = *o;
-    struct dr_pass_options pass = { .expect = &of_file, .memory = memory };
+    struct dr_pass_peak peak = { 0 };
+    struct dr_pass_options pass = { .expect = &of_file, .memory = memory, .ret_peak = &peak };
     int32_t rc = dr_cmd_open_stream(c, file->file, suite, s, err);
     of_file.mixed_columns = s->mixed;
     if (!rc)
@@ -116,6 +134,7 @@ static int32_t try_stream(struct dr_cmd *c, const struct dr_suite *suite, const 
     if (!rc) {
         file->results->unread = s->rejects.n;
         say(c, suite, s, file->file, columns);
+        say_peak(&peak, memory, file->file);
         dr_table_unref(columns);
     }
     dr_rejects_clear(&s->rejects);

@@ -7,8 +7,9 @@
 /* What may be held of each file, by --memory, DAGRUN_MEMORY_LIMIT or what the machine has; *ret 0: all of
  * it. asked: it is not dagrun's own choice. 0 or DR_EXIT_USAGE with the message printed. */
 int dr_expect_memory(struct dr_cmd *c, const char *path, uint64_t *ret, bool *ret_asked);
-/* The choice where nobody made one: bytes of the file, whether they are packed, and what is available. */
-uint64_t dr_expect_memory_of(uint64_t size, bool packed, uint64_t available);
+/* A warning where a verb (what) that holds the whole file may not have the memory; 0 or DR_EXIT_USAGE with
+ * the message printed. */
+int dr_cmd_warn_held(const char *path, const char *what);
 /* A suite over a file within about so many bytes; 0, or an exit code with the message printed. ret_gave_up:
  * NULL, or set where the file has to be held after all, of which nothing is printed. */
 int dr_expect_stream(struct dr_cmd *c, const struct dr_suite *suite, const struct dr_expect_options *o,

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/num.h"
+#include "cmd/expect_pass.h"
 #include "data/column.h"
 #include "data/pool.h"
 #include "expect/profile.h"
@@ -303,6 +304,10 @@ int dr_verb_profile(struct dr_cmd *c)
     struct dr_profile *p = NULL;
     struct dr_err err = { 0 };
     int rc = dr_cmd_check_input(c);
+    if (!rc)
+        rc = dr_cmd_check_output(c);
+    if (!rc)
+        rc = dr_cmd_warn_held(c->args.words[0], "a profile");
     if (!rc)
         rc = dr_cmd_start_threads(c, c->args.words[0]);
     if (!rc)

@@ -1,7 +1,9 @@
 /* Any file as a table, for the verbs that need no DAG, and the threads to work on it. */
 #include "cmd/table_file.h"
+#include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/file.h"
 #include "base/num.h"
 #include "data/file_format.h"
 #include "data/pool.h"
@@ -122,6 +124,21 @@ static enum dr_file_format format_of(struct dr_cmd *c, const char *path)
     if (named != DR_FORMAT_UNKNOWN)
         return named;
     return c->args.as ? dr_file_format_of(dr_arena_printf(&c->arena, ".%s", c->args.as)) : named;
+}
+
+/* Not by writing: what is there stays, and nothing empty is left behind, if the check itself fails. */
+int dr_cmd_check_output(struct dr_cmd *c)
+{
+    const char *path = c->args.output;
+    struct dr_err err = { 0 };
+    if (!path)
+        return 0;
+    const char *folder = dr_arena_printf(&c->arena, "%.*s.", (int)(dr_path_base(path) - path), path);
+    errno = dr_path_is_dir(path) ? EISDIR : 0;
+    if (!errno && access(dr_path_exists(path) ? path : folder, W_OK) == 0)
+        return 0;
+    dr_fail_sys(&err, "open '%s'", path);
+    return dr_cmd_fail(&err);
 }
 
 int dr_cmd_check_input(struct dr_cmd *c)

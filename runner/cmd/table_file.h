@@ -7,6 +7,9 @@
 
 /* --as and --delimiter; 0 or DR_EXIT_USAGE with the message printed. */
 int dr_cmd_check_input(struct dr_cmd *c);
+/* Whether the file of --output could be written, before work is done for it; 0, or an exit code with the
+ * message printed. */
+int dr_cmd_check_output(struct dr_cmd *c);
 /* A CSV, TSV, JSON, JSON lines or Arrow file, by its ending or --as; 0, or an exit code with the message
  * printed. suite (may be NULL) says what is missing and what is sensitive. The
  * column _line holds the lines of a CSV file; ret_rejects (may be NULL) the records

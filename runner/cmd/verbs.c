@@ -120,8 +120,9 @@ const struct dr_verb dr_verbs[] = {
       .words = "[SUITE FILE...]",
       .max_words = 16,
       .summary = "Check any CSV, JSON or Arrow file against a suite, without a DAG",
-      .options = "format json result-format row-key encoding delimiter as strict threads memory output list explain "
-                 "limit other baseline query-timeout",
+      .options =
+          "format json result-format row-key encoding delimiter as strict threads memory output list explain "
+          "limit other baseline query-timeout",
       .details =
           "SUITE is the name of a suite of the home, or the path of a YAML file.\n"
           "Exit code 1 where a check of severity warning or critical failed or could not be evaluated.\n",

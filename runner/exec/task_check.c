@@ -284,11 +284,12 @@ int32_t dr_task_validate(struct dr_task *t, const char *suite_name, const char *
 void dr_task_account(struct dr_task *t, const char *dataset, const char *group, const char *stage,
                      int64_t rows)
 {
+    static const int64_t most = INT64_C(1) << 50; /* so that sums fit */
     static const char *const stages[] = { "raw", "clean", "quarantined", "duplicates" };
     bool known = false;
     for (size_t i = 0; i < sizeof(stages) / sizeof(*stages); i++)
         known |= dr_streq(stage, stages[i]);
-    if (!known || rows < 0) {
+    if (!known || rows < 0 || rows > most) {
         (void)dr_task_fail_final(
             t,
             "dr_task_account: stage '%s' with %lld rows; a stage is raw, clean, quarantined "

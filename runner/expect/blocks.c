@@ -47,12 +47,13 @@ void dr_each_run(const struct dr_column *c, int64_t from, int64_t to, dr_run_fn 
     while (from < to) {
         while (from >= c->start[k + 1])
             k++;
-        int64_t end = to < c->start[k + 1] ? to : c->start[k + 1];
+        int64_t first = from, end = to < c->start[k + 1] ? to : c->start[k + 1];
         while (from < end) {
             int64_t word_end = (from | 63) + 1;
             int m = (int)((word_end < end ? word_end : end) - from);
             fn(ctx, c->chunk[k], from - c->start[k], m, from);
             from += m;
         }
+        dr_column_let_go(c, first, end);
     }
 }

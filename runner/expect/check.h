@@ -103,6 +103,13 @@ void dr_list_say(const struct dr_node *list, struct dr_buf *out);
 void dr_count_say(int64_t n, const char *one, const char *many,
                   struct dr_buf *out); /* "1 row", "1,020 rows" */
 
+/* ---- partition.c ---- */
+/* Whether a partition_object is one: weights that add up to 1 with as many values, or with one more bins that
+ * increase, numbers or, with `times`, texts that spell dates or times; err says what is wrong. */
+int32_t dr_partition_check(const struct dr_node *part, bool times, struct dr_err *err);
+/* A number, or the microseconds of a text that spells a time. */
+double dr_partition_edge(const struct dr_node *edges, int64_t k);
+
 /* ---- check_history.c ---- */
 /* What the last good run found for the same expectation (its result), or NULL. */
 const struct dr_node *dr_eval_earlier(const struct dr_eval *e);

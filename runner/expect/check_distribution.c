@@ -179,51 +179,6 @@ static double divergence(const struct cells *c)
     return kl;
 }
 
-static int32_t invalid(struct dr_err *err, const char *why)
-{
-    return dr_fail(err, DR_EDEF, "ValueError: Invalid partition_object provided: %s", why);
-}
-
-static bool is_numbers(const struct dr_node *n)
-{
-    for (int64_t i = 0; i < dr_node_size(n); i++)
-        if (dr_node_kind(n->items[i]) != DR_NODE_INT && dr_node_kind(n->items[i]) != DR_NODE_FLOAT)
-            return false;
-    return dr_node_kind(n) == DR_NODE_LIST && n->n > 0;
-}
-
-static double total(const struct dr_node *n)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < dr_node_size(n); i++)
-        sum += n->items[i]->f;
-    return sum;
-}
-
-static int32_t check_partition(const struct dr_node *part, struct dr_err *err)
-{
-    const struct dr_node *weights = dr_node_get(part, "weights"), *bins = dr_node_get(part, "bins");
-    const struct dr_node *values = dr_node_get(part, "values"), *tails = dr_node_get(part, "tail_weights");
-    if (!is_numbers(weights))
-        return invalid(err, "weights must be a list of numbers");
-    if (fabs(total(weights) + total(tails) - 1) > 1e-5)
-        return invalid(err, "the weights do not add up to 1");
-    for (int32_t i = 0; i < weights->n; i++)
-        if (weights->items[i]->f < 0)
-            return invalid(err, "a weight must not be below 0");
-    if (values)
-        return dr_node_size(values) == weights->n ? DR_OK
-                                                  : invalid(err, "values and weights must be as many");
-    if (!is_numbers(bins) || bins->n != weights->n + 1)
-        return invalid(err, "either values, or bins (one more than weights), must be given");
-    for (int32_t i = 1; i < bins->n; i++)
-        if (!(bins->items[i]->f > bins->items[i - 1]->f))
-            return invalid(err, "bins must increase");
-    if (tails && (!is_numbers(tails) || tails->n != 2))
-        return invalid(err, "tail_weights must be two numbers");
-    return DR_OK;
-}
-
 static struct dr_node *float_list(struct dr_eval *e, const double *v, int64_t n)
 {
     struct dr_node *list = dr_node_new(e->arena, DR_NODE_LIST);
@@ -253,12 +208,6 @@ static void conclude(struct dr_eval *e, double kl, struct dr_node *observed, str
 
 /* ---- by value ---- */
 
-static int order_counts(const void *a, const void *b)
-{
-    const struct dr_value_count *x = a, *y = b;
-    return dr_value_order(&x->value, &y->value);
-}
-
 /* The values expected, as the partition has them, then the others observed, in order. */
 struct categories {
     struct dr_value_count *v; /* count: index into the weights, or -1 */
@@ -282,10 +231,7 @@ static struct categories all_values(struct dr_eval *e, const struct dr_view *v, 
 
 static double observed_share(const struct dr_view *v, const struct dr_value *value)
 {
-    struct dr_value_count key = { *value, 0 };
-    const struct dr_value_count *hit =
-        v->n_distinct ? bsearch(&key, v->distinct, (size_t)v->n_distinct, sizeof key, order_counts) : NULL;
-    return hit ? (double)hit->count / (double)(v->n + v->n_refused) : 0;
+    return (double)dr_view_count_of(v, value) / (double)(v->n + v->n_refused);
 }
 
 static int32_t by_value(struct dr_eval *e, struct dr_view *v, const struct dr_node *part, double tail)
@@ -431,7 +377,7 @@ static int32_t kl_divergence(struct dr_eval *e, struct dr_err *err)
     struct dr_view *v = dr_plan_view(e->plan, e->columns[0], e->domain);
     double tail = dr_eval_number(e, "tail_weight_holdout", 0),
            internal = dr_eval_number(e, "internal_weight_holdout", 0);
-    DR_TRY(check_partition(part, err));
+    DR_TRY(dr_partition_check(part, false, err));
     if (dr_eval_number(e, "threshold", 0) < 0)
         return dr_fail(err, DR_EDEF,
                        "ValueError: Threshold must be specified, greater than or equal to zero.");

@@ -70,14 +70,14 @@ static void put_key(const struct dr_value *v, struct dr_buf *out)
     dr_value_put_text(&x, out);
 }
 
-/* Every distinct value of a source; keys in the arena of e's scratch. */
-static void add_keys(struct dr_eval *e, struct dr_source *s, struct dr_map *keys)
+/* Every distinct value of a source, of those rows if not NULL; keys in the arena of e's scratch. */
+static void add_keys(struct dr_eval *e, struct dr_source *s, const uint64_t *rows, struct dr_map *keys)
 {
     DR_AUTO_BUF key = { 0 };
     int32_t hint = 0;
     for (int64_t row = 0; row < s->rows; row++) {
         struct dr_value v = dr_source_raw_value(s, row, &hint);
-        if (v.kind == DR_VALUE_NULL)
+        if (v.kind == DR_VALUE_NULL || (rows && !dr_row_get(rows, row)))
             continue;
         dr_buf_clear(&key);
         put_key(&v, &key);
@@ -107,7 +107,7 @@ static int32_t in_other(struct dr_eval *e, uint64_t *unexpected, struct dr_err *
     struct lookup l = { .numbers = e->columns[0]->raw->type == DR_TYPE_FLOAT64 };
     struct other o = { 0 };
     DR_TRY(other_column(e, other_column_name(e), false, &o, err));
-    add_keys(e, o.source, &l.keys);
+    add_keys(e, o.source, NULL, &l.keys);
     other_done(&o);
     int32_t rc = dr_scan_text(e->plan, e->columns[0], is_key, &l, unexpected, err);
     dr_map_done(&l.keys);
@@ -206,7 +206,7 @@ static int32_t contain_other(struct dr_eval *e, struct dr_err *err)
     struct dr_node *missing = dr_node_new(e->arena, DR_NODE_LIST),
                    *details = dr_node_new(e->arena, DR_NODE_MAP);
     DR_TRY(other_column(e, other_column_name(e), false, &o, err));
-    add_keys(e, e->columns[0], &here);
+    add_keys(e, e->columns[0], e->domain->rows, &here);
     for (int64_t row = 0; row < o.source->rows; row++) {
         bool is_new;
         struct dr_value v = dr_source_raw_value(o.source, row, &hint);
@@ -280,8 +280,8 @@ static int32_t compare_figures(struct dr_eval *e, struct other *o, const char *w
     dr_node_set(e->arena, both, DR_LIT("self"), dr_node_new_float(e->arena, mine));
     dr_node_set(e->arena, both, DR_LIT("other"), dr_node_new_float(e->arena, its));
     dr_eval_observe(e, both);
-    e->check->success =
-        (isnan(mine) && isnan(its)) || fabs(mine - its) <= tolerance * fmax(fabs(mine), fabs(its));
+    e->check->success = mine == its || (isnan(mine) && isnan(its)) ||
+                        fabs(mine - its) <= tolerance * fmax(fabs(mine), fabs(its));
     dr_eval_say(e, "The %s of %s is %.10g, and %.10g in %s%s", what, e->columns[0]->name, mine, its,
                 dr_eval_text(e, "other_table_name", ""), e->check->success ? ", as expected" : "");
     return DR_OK;

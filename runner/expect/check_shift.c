@@ -133,12 +133,6 @@ static struct dr_node *decile_edges(struct dr_arena *a, struct dr_plan *p, struc
     return edges;
 }
 
-static double edge_of(const struct dr_node *edges, int32_t k)
-{
-    struct dr_value v = dr_value_of_node(dr_node_at(edges, k));
-    return v.kind == DR_VALUE_TEXT && dr_value_to_time(&v) ? (double)v.i : v.f;
-}
-
 static struct dr_node *weights_by_edge(struct dr_arena *a, struct dr_plan *p, struct dr_view *v,
                                        const struct dr_node *edges)
 {
@@ -147,7 +141,7 @@ static struct dr_node *weights_by_edge(struct dr_arena *a, struct dr_plan *p, st
     if (v->n)
         dr_view_sort(p, v);
     for (int32_t k = 0; k <= edges->n; k++) {
-        int64_t to = k < edges->n ? count_below(v, edge_of(edges, k)) : v->n;
+        int64_t to = k < edges->n ? count_below(v, dr_partition_edge(edges, k)) : v->n;
         dr_node_add(a, weights, dr_node_new_float(a, v->n ? (double)(to - from) / (double)v->n : 0));
         from = to;
     }
@@ -184,36 +178,21 @@ static double psi_cell(double p, double q)
     return (p - q) * log(p / q);
 }
 
-static double weight_of(const struct dr_node *partition, const struct dr_value *value, bool *ret_known)
-{
-    const struct dr_node *values = dr_node_get(partition, "values");
-    for (int64_t i = 0; i < dr_node_size(values); i++) {
-        struct dr_value v = dr_value_of_node(dr_node_at(values, i));
-        if (dr_value_equal(&v, value)) {
-            *ret_known = true;
-            return dr_node_float(dr_node_at(dr_node_get(partition, "weights"), i), 0);
-        }
-    }
-    *ret_known = false;
-    return 0;
-}
-
 /* Values that only one side has are cells too. */
-static double psi_of_values(const struct dr_node *mine, const struct dr_node *reference)
+static double psi_of_values(struct dr_eval *e, struct dr_view *v, const struct dr_node *reference)
 {
-    const struct dr_node *sides[2] = { mine, reference };
-    double psi = 0;
-    for (int side = 0; side < 2; side++) {
-        const struct dr_node *values = dr_node_get(sides[side], "values");
-        for (int64_t i = 0; i < dr_node_size(values); i++) {
-            struct dr_value v = dr_value_of_node(dr_node_at(values, i));
-            bool both;
-            double own = dr_node_float(dr_node_at(dr_node_get(sides[side], "weights"), i), 0);
-            double other = weight_of(sides[!side], &v, &both);
-            if (side == 0 || !both)
-                psi += side == 0 ? psi_cell(own, other) : psi_cell(other, own);
-        }
-    }
+    const struct dr_node *weights = dr_node_get(reference, "weights");
+    struct dr_value_set known;
+    double psi = 0, n = (double)(v->n + v->n_refused); /* of which v->distinct is the list */
+    dr_view_distinct(e->plan, v);
+    dr_value_set_init(&known, &e->plan->scratch, dr_node_get(reference, "values"), v->source->class);
+    for (int32_t i = 0; i < known.n; i++)
+        psi += psi_cell((double)dr_view_count_of(v, &known.items[i]) / n,
+                        dr_node_float(dr_node_at(weights, i), 0));
+    for (int64_t i = 0; i < v->n_distinct; i++)
+        if (!dr_value_set_has(&known, &v->distinct[i].value))
+            psi += psi_cell((double)v->distinct[i].count / n, 0);
+    dr_value_set_done(&known);
     return psi;
 }
 
@@ -225,41 +204,37 @@ static double psi_of_weights(const struct dr_node *mine, const struct dr_node *r
     return psi;
 }
 
-/* GX's form: bins has the outer edges too. */
-static struct dr_node *inner_edges(struct dr_arena *a, const struct dr_node *bins)
+/* GX's form, whose bins have the outer edges too. What lies beyond them belongs to the first and the last
+ * cell, or to those of tail_weights. */
+static struct dr_node *by_edges(struct dr_arena *a, const struct dr_node *given)
 {
-    struct dr_node *edges = dr_node_new(a, DR_NODE_LIST);
-    for (int64_t i = 1; i + 1 < dr_node_size(bins); i++)
-        dr_node_add(a, edges, dr_node_new_float(a, dr_node_float(dr_node_at(bins, i), 0)));
-    return edges;
+    const struct dr_node *bins = dr_node_get(given, "bins"), *inner = dr_node_get(given, "weights");
+    const struct dr_node *tails = dr_node_get(given, "tail_weights");
+    struct dr_node *edges = dr_node_new(a, DR_NODE_LIST), *weights = dr_node_new(a, DR_NODE_LIST);
+    int64_t outer = tails ? 0 : 1;
+    for (int64_t i = outer; i < bins->n - outer; i++)
+        dr_node_add(a, edges, dr_node_new_float(a, dr_partition_edge(bins, i)));
+    for (int64_t i = -1; i <= inner->n; i++) {
+        bool tail = i < 0 || i == inner->n;
+        if (!tail || tails)
+            dr_node_add(a, weights,
+                        dr_node_new_float(a, tail ? dr_node_float(tails->items[i >= 0], 0)
+                                                  : dr_node_float(inner->items[i], 0)));
+    }
+    return new_partition(a, "edges", edges, weights);
 }
 
 static int32_t reference_partition(struct dr_eval *e, struct reference *r, const struct dr_node **ret,
                                    struct dr_err *err)
 {
-    const struct dr_node *given = dr_eval_arg(e, "partition_object"),
-                         *weights = dr_node_get(given, "weights");
+    const struct dr_node *given = dr_eval_arg(e, "partition_object");
     struct dr_node *own;
     if (r->view) {
         DR_TRY(partition_of(e->arena, &r->plan, r->view, &own, err));
         *ret = own;
     } else if (given) {
-        const struct dr_node *bins = dr_node_get(given, "bins"), *values = dr_node_get(given, "values");
-        bool fits = dr_node_kind(weights) == DR_NODE_LIST &&
-                    (bins ? dr_node_size(bins) == weights->n + 1 : dr_node_size(values) == weights->n);
-        if (!fits || weights->n == 0)
-            return dr_fail(err, DR_EDEF,
-                           "partition_object: weights with as many values, or one more bins, expected");
-        *ret = given;
-        if (bins) {
-            own = dr_node_new(e->arena, DR_NODE_MAP);
-            dr_node_set(e->arena, own, DR_LIT("edges"), inner_edges(e->arena, bins));
-            struct dr_node *copy = dr_node_new(e->arena, DR_NODE_LIST);
-            for (int32_t i = 0; i < weights->n; i++)
-                dr_node_add(e->arena, copy, dr_node_new_float(e->arena, dr_node_float(weights->items[i], 0)));
-            dr_node_set(e->arena, own, DR_LIT("weights"), copy);
-            *ret = own;
-        }
+        DR_TRY(dr_partition_check(given, e->columns[0]->class == DR_CLASS_TIME, err));
+        *ret = dr_node_get(given, "values") ? given : by_edges(e->arena, given);
     } else {
         *ret = dr_node_get(dr_node_get(dr_eval_earlier(e), "details"), "partition");
     }
@@ -282,14 +257,13 @@ static int32_t compare_partitions(struct dr_eval *e, struct reference *r, struct
     if (v->n == 0)
         return dr_fail(err, DR_EINPUT, "column '%s' holds no value to compare", e->columns[0]->name);
     const struct dr_node *edges = dr_node_get(reference, "edges");
-    if (edges ? !is_ordered(v->source) : is_ordered(v->source) && !dr_node_get(reference, "values"))
+    bool by_value = dr_eval_arg(e, "partition_object") && !r->view;
+    if (edges ? !is_ordered(v->source) : is_ordered(v->source) && !by_value)
         return dr_fail(err, DR_EINPUT, "the reference of column '%s' is of another kind",
                        e->columns[0]->name);
-    if (!edges)
-        dr_view_distinct(e->plan, v);
     double psi = edges ? psi_of_weights(weights_by_edge(e->arena, e->plan, v, edges),
                                         dr_node_get(reference, "weights"))
-                       : psi_of_values(mine, reference);
+                       : psi_of_values(e, v, reference);
     dr_eval_observe(e, dr_node_new_float(e->arena, psi));
     e->check->success = psi < limit;
     dr_eval_say(e,
@@ -428,7 +402,11 @@ static int32_t ks_test(struct dr_eval *e, struct dr_err *err)
 static const struct dr_expect_arg psi_args[] = {
     DR_ARG_COLUMN,
     { "threshold", "number", "0.25", "The index must be less.", false },
-    { "partition_object", "map", NULL, "The reference: weights with values, or with bins.", false },
+    { "partition_object", "map", NULL,
+      "The reference: weights with values, or with bins and perhaps "
+      "tail_weights. Without these, values beyond the bins count "
+      "to the first and the last.",
+      false },
     REFERENCE_ARGS,
     DR_ARG_CONDITION,
     DR_ARG_FORMAT

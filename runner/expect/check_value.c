@@ -153,6 +153,7 @@ static void order_block(void *ctx, int64_t block, int64_t from, int64_t to)
         }
         last = value;
     }
+    dr_column_let_go(s->raw, from, to);
 }
 
 static int32_t ordered(struct dr_eval *e, uint64_t *unexpected, bool falling, struct dr_err *err)
@@ -262,6 +263,7 @@ static void z_block(void *ctx, int64_t block, int64_t from, int64_t to)
         if (is_far(p, &v))
             dr_row_set(p->unexpected, r);
     }
+    dr_column_let_go(p->v->source->raw, from, to);
 }
 
 static int32_t z_scores(struct dr_eval *e, uint64_t *unexpected, struct dr_err *err)

@@ -2,6 +2,7 @@
  *
  * A column with a dictionary is counted by code; others are sorted by key. */
 #include <math.h>
+#include "data/pool.h"
 #include "expect/order_key.h"
 #include "expect/plan.h"
 #include "expect/radix.h"
@@ -164,9 +165,41 @@ void dr_view_distinct(struct dr_plan *p, struct dr_view *v)
         distinct_keys(p, v);
 }
 
+/* Whether values are equal where their bits are, so that rows can be compared. */
+static bool compares_rows(const struct dr_view *v)
+{
+    const struct dr_source *s = v->source;
+    return !s->codes && !v->n_refused && s->type != DR_TYPE_DECIMAL && s->class != DR_CLASS_EMPTY &&
+           s->class != DR_CLASS_MIXED;
+}
+
+/* Without a list, or a dictionary, that has them all. */
+static int64_t count_by_repeats(struct dr_plan *p, const struct dr_view *v)
+{
+    uint64_t *repeated = dr_plan_bits(p);
+    struct dr_source **column = DR_NEW(&p->scratch, struct dr_source *); /* answers refer to it */
+    *column = DR_NEW(&p->scratch, struct dr_source);
+    **column = *v->source; /* which is looked at as its type, not as it is written */
+    (*column)->raw = v->source->typed;
+    int64_t values = dr_scan_repeats(p, 1, column, v->rows, repeated);
+    int64_t n = v->n - dr_rows_count(repeated, p->table->rows) + values;
+    dr_plan_bits_back(p, repeated);
+    return n;
+}
+
+int64_t dr_view_count_of(const struct dr_view *v, const struct dr_value *value)
+{
+    struct dr_value_count key = { *value, 0 };
+    const struct dr_value_count *hit =
+        v->n_distinct ? bsearch(&key, v->distinct, (size_t)v->n_distinct, sizeof key, by_value) : NULL;
+    return hit ? hit->count : 0;
+}
+
 int64_t dr_view_count_distinct(struct dr_plan *p, struct dr_view *v)
 {
     int64_t codes;
+    if (p->opts->memory && !v->has_distinct && compares_rows(v))
+        return count_by_repeats(p, v);
     if (v->has_distinct || v->source->class != DR_CLASS_TEXT) {
         dr_view_distinct(p, v);
         return v->n_distinct;
@@ -184,9 +217,68 @@ struct dr_value dr_view_nth_distinct(struct dr_plan *p, struct dr_view *v, int64
     return v->distinct[k].value;
 }
 
+/* ---- extremes ---- */
+
+/* Those of some rows of a STRING. */
+struct text_extremes {
+    const uint64_t *rows; /* that count */
+    bool any;
+    struct dr_str min, max;
+};
+
+static void extend_texts(struct text_extremes *x, struct dr_str s)
+{
+    x->min = !x->any || dr_str_cmp(s, x->min) < 0 ? s : x->min;
+    x->max = !x->any || dr_str_cmp(s, x->max) > 0 ? s : x->max;
+    x->any = true;
+}
+
+static void text_extremes_run(void *ctx, const struct dr_array *a, int64_t i, int m, int64_t row)
+{
+    struct text_extremes *x = ctx;
+    for (uint64_t bits = x->rows[row >> 6] >> (row & 63) & ~UINT64_C(0) >> (64 - m); bits; bits &= bits - 1)
+        extend_texts(x, dr_array_str(a, i + __builtin_ctzll(bits)));
+}
+
+struct text_slices {
+    const struct dr_view *v;
+    int64_t n;
+    struct text_extremes *of;
+};
+
+static void text_extremes_slice(void *ctx, int64_t slice)
+{
+    const struct text_slices *t = ctx;
+    int64_t from, to;
+    t->of[slice].rows = t->v->rows;
+    dr_slice(t->v->source->rows, t->n, slice, &from, &to);
+    dr_each_run(t->v->source->raw, from, to, text_extremes_run, &t->of[slice]);
+}
+
+/* Of a STRING, which need not get a dictionary for that. */
+static void extremes_of_texts(const struct dr_view *v, struct dr_value *ret_min, struct dr_value *ret_max)
+{
+    struct text_extremes all = { 0 };
+    struct text_slices t = { v, dr_slices(v->source->rows), NULL };
+    t.of = dr_calloc((size_t)t.n, sizeof *t.of);
+    dr_pool_run(t.n, text_extremes_slice, &t);
+    for (int64_t k = 0; k < t.n; k++)
+        if (t.of[k].any) {
+            extend_texts(&all, t.of[k].min);
+            extend_texts(&all, t.of[k].max);
+        }
+    free(t.of);
+    *ret_min = dr_value_of_text(all.min);
+    *ret_max = dr_value_of_text(all.max);
+}
+
 void dr_view_text_extremes(struct dr_plan *p, struct dr_view *v, struct dr_value *ret_min,
                            struct dr_value *ret_max)
 {
+    if (v->source->raw->type == DR_TYPE_STRING && !v->source->owned[1]) {
+        extremes_of_texts(v, ret_min, ret_max);
+        return;
+    }
     const struct dr_column *column = dr_source_dict(v->source);
     const struct dr_str *min = NULL, *max = NULL;
     int64_t codes;

@@ -36,6 +36,7 @@ struct dr_expect_options {
     void *ctx;                /* of all three */
     int64_t now_us;           /* now(), and what ages are counted to; 0: the clock, read once */
     int64_t query_timeout_us; /* of each expectation in SQL; 0: none */
+    uint64_t memory; /* bytes, about, that a check may hold where several passes do as well; 0: no limit */
 };
 /* The outcome of one expectation. */
 struct dr_check {

@@ -188,3 +188,8 @@ void dr_expect_needs(const struct dr_suite *suite, const struct dr_expectation *
     for (int32_t i = 0; i < suite->n_key; i++)
         mark(&m, suite->key[i]);
 }
+
+bool dr_expect_is_mixed(const struct dr_expect_options *opts, const char *column)
+{
+    return opts->mixed_columns && named(column, opts->mixed_columns);
+}

@@ -19,4 +19,6 @@ const char *const *dr_expect_key(struct dr_arena *a, const struct dr_expectation
  * rather too many than too few. */
 void dr_expect_needs(const struct dr_suite *suite, const struct dr_expectation *x,
                      const struct dr_expect_options *opts, const struct dr_table *columns, bool *ret);
+/* Whether the column is one of those that are said to hold several kinds of values. */
+bool dr_expect_is_mixed(const struct dr_expect_options *opts, const char *column);
 #endif

@@ -89,6 +89,7 @@ static void mark_block(void *ctx, int64_t block, int64_t from, int64_t to)
     struct combo_run run = { ctx, { 0 } };
     (void)block;
     dr_each_run(run.p->a->raw, from, to, mark_run, &run);
+    dr_column_let_go(run.p->b->raw, from, to);
 }
 
 static void answer_block(void *ctx, int64_t block, int64_t from, int64_t to)
@@ -96,6 +97,7 @@ static void answer_block(void *ctx, int64_t block, int64_t from, int64_t to)
     struct combo_run run = { ctx, { 0 } };
     (void)block;
     dr_each_run(run.p->a->raw, from, to, answer_run, &run);
+    dr_column_let_go(run.p->b->raw, from, to);
 }
 
 static struct dr_value value_of(const struct dr_source *s, int64_t code)

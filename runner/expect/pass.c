@@ -6,13 +6,15 @@
  * Expectations that need the same columns are evaluated together, with the files of these mapped; the other
  * columns are there by name and without values, so that messages are those of the whole table. */
 #include "expect/pass.h"
-#include <fcntl.h>
-#include <unistd.h>
+#include <malloc.h>
 #include "base/date.h"
+#include "base/resident.h"
 #include "data/kernel.h"
+#include "data/pages.h"
 #include "data/pool.h"
 #include "data/scratch.h"
 #include "expect/batches.h"
+#include "expect/kept.h"
 #include "expect/needs.h"
 #include "rollup/rollup.h"
 
@@ -32,8 +34,7 @@ struct key {
 };
 /* Columns [from, to) of those that are kept, in a temporary file. */
 struct file {
-    int fd;                   /* owned; -1: there is none */
-    struct dr_writer *writer; /* owned; NULL: all is written */
+    struct dr_kept kept;
     int32_t from, to;
     struct dr_table *table; /* owned: while expectations look at it */
 };
@@ -62,6 +63,7 @@ struct pass {
     struct dr_share share;
     int32_t workers, n_turns;
     int64_t rows;
+    struct dr_pass_peak peak;
 };
 
 /* ---- who looks at what ------------------------------------------------------------------ */
@@ -81,19 +83,11 @@ static void part_add(struct pass *p, struct part *part, int32_t place)
     part->suite.expectations[part->suite.n++] = p->suite->expectations[place];
 }
 
-static bool is_mixed(const struct pass *p, const char *column)
-{
-    const char *const *m = p->expect.mixed_columns;
-    while (m && *m && !dr_streq(*m, column))
-        m++;
-    return m && *m;
-}
-
 /* Which values a column of mixed kinds has is known when all are. */
 static bool needs_mixed(const struct pass *p, const bool *needs)
 {
     for (int32_t i = 0; i < p->columns->n; i++)
-        if (needs[i] && is_mixed(p, p->columns->names[i]))
+        if (needs[i] && dr_expect_is_mixed(&p->expect, p->columns->names[i]))
             return true;
     return false;
 }
@@ -159,13 +153,8 @@ static void choose_kept(struct pass *p)
 static int32_t open_file(struct pass *p, int32_t from, int32_t to, struct dr_err *err)
 {
     struct file *f = &p->files[p->n_files++];
-    *f = (struct file){ .fd = -1, .from = from, .to = to };
-    DR_TRY(dr_scratch_open(p->o->folder, &f->fd, err));
-    int fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
-        return dr_fail_sys(err, "working memory on disk: a temporary file");
-    f->writer = dr_arrow_writer_to(fd, "a temporary file");
-    return DR_OK;
+    *f = (struct file){ .from = from, .to = to };
+    return dr_kept_open(&f->kept, p->o->folder, err);
 }
 
 /* A file for each column, so that an evaluation maps what it looks at, or for some where there are many. */
@@ -211,7 +200,7 @@ static int32_t keep_columns(struct pass *p, const struct dr_table *batch, struct
         struct file *f = &p->files[k];
         struct dr_table *kept;
         DR_TRY(dr_table_select(batch, f->to - f->from, p->kept + f->from, &kept, err));
-        int32_t rc = f->writer->write(f->writer, kept, err);
+        int32_t rc = dr_kept_add(&f->kept, kept, err);
         dr_table_unref(kept);
         DR_TRY(rc);
     }
@@ -310,11 +299,8 @@ static int32_t take_streamed(struct pass *p, struct dr_results *r, struct dr_err
 
 static int32_t close_files(struct pass *p, struct dr_err *err)
 {
-    for (int32_t k = 0; k < p->n_files; k++) {
-        struct dr_writer *w = p->files[k].writer;
-        p->files[k].writer = NULL;
-        DR_TRY(w->commit(w, err));
-    }
+    for (int32_t k = 0; k < p->n_files; k++)
+        DR_TRY(dr_kept_end(&p->files[k].kept, err));
     return DR_OK;
 }
 
@@ -329,16 +315,14 @@ static void unmap_files(struct pass *p)
 /* The columns of the stream that are needed, each as its file has it, mapped; the others NULL. */
 static int32_t map_columns(struct pass *p, const bool *needs, struct dr_column **columns, struct dr_err *err)
 {
-    char path[40];
     for (int32_t k = 0; k < p->n_files; k++) {
         struct file *f = &p->files[k];
         for (int32_t i = f->from; i < f->to; i++) {
             int32_t c = dr_table_find(p->columns, p->kept[i]);
             if (!needs[c])
                 continue;
-            snprintf(path, sizeof path, "/proc/self/fd/%d", f->fd);
             if (!f->table)
-                DR_TRY(dr_table_read_arrow(path, &f->table, err));
+                DR_TRY(dr_kept_map(&f->kept, &f->table, err));
             columns[c] = f->table->columns[i - f->from];
         }
     }
@@ -377,6 +361,8 @@ static int32_t take_group(struct pass *p, int32_t place, struct dr_results *r, s
     struct dr_table *table;
     struct dr_results *results;
     const bool *needs = p->needs[place];
+    struct dr_expect_options within = p->expect;
+    within.memory = p->o->memory / 4 + 1; /* beside bits of rows and what is mapped */
     part_init(p, &part);
     for (int32_t i = place; i < p->suite->n; i++)
         if (p->needs[i] && memcmp(p->needs[i], needs, (size_t)p->columns->n * sizeof *needs) == 0) {
@@ -384,7 +370,7 @@ static int32_t take_group(struct pass *p, int32_t place, struct dr_results *r, s
             p->needs[i] = NULL;
         }
     DR_TRY(table_of(p, needs, &table, err));
-    int32_t rc = dr_expect_run(&part.suite, table, &p->expect, &results, err);
+    int32_t rc = dr_expect_run(&part.suite, table, &within, &results, err);
     dr_table_unref(table);
     unmap_files(p);
     if (!rc)
@@ -392,16 +378,31 @@ static int32_t take_group(struct pass *p, int32_t place, struct dr_results *r, s
     return rc;
 }
 
+/* Whether the process has held more than before; x, or NULL, is what for. The count begins with the pass and
+ * not with each part of it, so that whoever watches the process sees what it took, too. */
+static void note_peak(struct pass *p, const struct dr_expectation *x)
+{
+    uint64_t bytes = dr_resident_peak();
+    if (bytes > p->peak.bytes)
+        p->peak = (struct dr_pass_peak){ bytes, x };
+}
+
 static int32_t finish(struct pass *p, struct dr_results *r, struct dr_err *err)
 {
+    note_peak(p, NULL);
     DR_TRY(judge_keys(p, err));
     DR_TRY(take_streamed(p, r, err));
     dr_batches_free(p->batches);
     p->batches = NULL;
     DR_TRY(close_files(p, err));
+    note_peak(p, NULL);
+    (void)malloc_trim(0); /* what the batches had */
+    dr_pages_keep(p->o->memory / 8);
     for (int32_t i = 0; i < p->suite->n; i++)
-        if (p->needs[i])
+        if (p->needs[i]) {
             DR_TRY(take_group(p, i, r, err));
+            note_peak(p, &p->suite->expectations[i]);
+        }
     return DR_OK;
 }
 
@@ -412,12 +413,8 @@ static void pass_done(struct pass *p)
     for (int32_t k = 0; k < p->n_keys; k++)
         dr_rollup_free(p->keys[k].rollup);
     unmap_files(p);
-    for (int32_t k = 0; k < p->n_files; k++) {
-        if (p->files[k].writer)
-            p->files[k].writer->abort(p->files[k].writer);
-        if (p->files[k].fd >= 0)
-            close(p->files[k].fd);
-    }
+    for (int32_t k = 0; k < p->n_files; k++)
+        dr_kept_done(&p->files[k].kept);
     dr_batches_free(p->batches);
     dr_table_unref(p->columns);
     dr_arena_done(&p->arena);
@@ -437,6 +434,7 @@ int32_t dr_expect_pass(const struct dr_suite *suite, struct dr_reader *reader,
     p->workers = dr_pool_threads() < TURNS_MAX ? dr_pool_threads() : TURNS_MAX;
     p->n_turns = p->workers > 1 ? p->workers * TURNS_PER_WORKER : 1;
     p->n_turns = p->n_turns < TURNS_MAX ? p->n_turns : TURNS_MAX;
+    dr_resident_start();
     if (!p->expect.now_us)
         p->expect.now_us = dr_now_us();
     int32_t rc = read_all(p, err);
@@ -450,6 +448,8 @@ int32_t dr_expect_pass(const struct dr_suite *suite, struct dr_reader *reader,
     } else {
         *ret = r;
         *ret_columns = dr_table_ref(p->columns);
+        if (o->ret_peak)
+            *o->ret_peak = p->peak;
     }
     pass_done(p);
     return rc;

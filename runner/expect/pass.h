@@ -14,10 +14,16 @@
 #include "data/stream.h"
 #include "expect/expect.h"
 
+/* The most that the process has held, mapped pages that were in memory included; 0: not known. */
+struct dr_pass_peak {
+    uint64_t bytes;
+    const struct dr_expectation *of; /* what it was for, with others of the same columns; NULL: reading */
+};
 struct dr_pass_options {
     const struct dr_expect_options *expect; /* borrowed */
-    uint64_t memory;    /* bytes to hold, about, beyond which keys go to a temporary file */
-    const char *folder; /* of temporary files; NULL: TMPDIR, or /tmp */
+    uint64_t memory;               /* bytes to hold, about, beyond which keys go to a temporary file */
+    const char *folder;            /* of temporary files; NULL: TMPDIR, or /tmp */
+    struct dr_pass_peak *ret_peak; /* set at the end; may be NULL */
 };
 /* ret_columns: a table without rows that has the stream's columns, for whoever has something to say of them.
  * The reader stays the caller's. */

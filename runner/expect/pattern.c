@@ -224,7 +224,7 @@ static inline __attribute__((always_inline)) uint64_t match_run(const struct dr_
             continue;
         }
         uint64_t first = load(bytes + offsets[i], size), last = load(bytes + offsets[i + 1] - size, size);
-        uint64_t hit = in_ranges(first, low0, high0) & in_ranges(last, low1, high1);
+        uint64_t hit = (uint64_t)in_ranges(first, low0, high0) & (uint64_t)in_ranges(last, low1, high1);
         hits |= hit << i;
         unsure |= (uint64_t)(((first | last) & EACH(0x80)) != 0) << i;
     }

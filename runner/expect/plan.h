@@ -210,6 +210,7 @@ struct dr_value dr_view_sorted_value(const struct dr_view *v, int64_t i);
 /* Whether the column came as texts that repeat: then counting by code is cheap. */
 bool dr_view_has_few(const struct dr_view *v);
 void dr_view_distinct(struct dr_plan *p, struct dr_view *v);
+int64_t dr_view_count_of(const struct dr_view *v, const struct dr_value *value); /* after it; 0: not there */
 int64_t dr_view_count_distinct(struct dr_plan *p,
                                struct dr_view *v); /* without listing them where that is cheaper */
 /* The value of rank i among the view's numbers or times, 0 <= i < n. */
@@ -261,10 +262,10 @@ typedef int (*dr_pair_fn)(void *ctx, const struct dr_value *a, const struct dr_v
 int32_t dr_scan_pairs(struct dr_source *a, struct dr_source *b, dr_pair_fn fn, void *ctx, uint64_t *in,
                       struct dr_err *err);
 
-/* The rows of `in` whose raw values, together, occur in another row of `in`.
- * Missing values equal each other. */
-void dr_scan_repeats(struct dr_plan *p, int32_t n, struct dr_source *const *columns, const uint64_t *in,
-                     uint64_t *out);
+/* The rows of `in` whose raw values, together, occur in another row of `in`; how many such values
+ * there are. Missing values equal each other. */
+int64_t dr_scan_repeats(struct dr_plan *p, int32_t n, struct dr_source *const *columns, const uint64_t *in,
+                        uint64_t *out);
 
 /* A set of values given as an argument. */
 struct dr_value_set {

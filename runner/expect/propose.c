@@ -20,9 +20,8 @@
 #define SET_MAX 30    /* values of a column that is a set of categories */
 #define PAIRS_MAX 60  /* pairs of two such columns */
 #define GROUPS_MAX 20 /* groups that have ranges of their own */
-#define CATEGORIES_MAX                                                                                       \
-    32 /* columns among which groups and pairs are looked for: there is a pass over the rows for each pair   \
-        */
+/* Columns among which groups and pairs are looked for: there is a pass over the rows for each pair. */
+#define CATEGORIES_MAX 32
 #define FEW_ROWS 20      /* a group of fewer says little */
 #define RANGE_MARGIN 0.1 /* of the range, on each side */
 #define MEAN_MARGIN 0.25 /* of the standard deviation */

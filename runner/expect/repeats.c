@@ -9,7 +9,8 @@
  * A table of bits is never larger than TABLE_BITS_MAX; of more rows than it can
  * tell apart, each pass takes those of a share of the hashes. Marks are set
  * atomically and whether a place is marked twice does not depend on the order,
- * so neither does the result.
+ * so neither does the result. Where the run has a limit of memory, what is left is
+ * compared in as many passes too.
  *
  * Rows that repeat in some columns repeat in each part of them: the answers are
  * kept, and where columns are asked about with others later, of no other rows, only
@@ -22,8 +23,10 @@
 #define BITS_PER_ROW 32
 #define TABLE_BITS_MIN (INT64_C(1) << 12)
 #define TABLE_BITS_MAX (INT64_C(1) << 28)
-#define DENSE 12         /* of 64 rows: so many are hashed together, with their neighbours */
-#define SHARED_ROWS 1024 /* so many are compared by several threads */
+#define DENSE 12                     /* of 64 rows: so many are hashed together, with their neighbours */
+#define SHARED_ROWS 1024             /* so many are compared by several threads */
+#define COMPARED_BYTES 48            /* that a row which is compared takes at most */
+#define ROOM_MIN (UINT64_C(1) << 20) /* with less there would be too many passes */
 #define MISSING UINT64_C(0x9d39247e33776d41) /* an arbitrary number */
 
 /* Which rows repeat in some columns, among those looked at. */
@@ -314,6 +317,8 @@ static void run_block(struct repeats *r, int64_t from, int64_t to, dr_run_fn fn)
     DR_AUTO_FREE int32_t *hints = dr_calloc((size_t)r->n, sizeof *hints);
     struct pass_run run = { r, hints };
     dr_each_run(r->columns[0]->raw, from, to, fn, &run);
+    for (int32_t k = 1; k < r->n; k++)
+        dr_column_let_go(r->columns[k]->raw, from, to);
 }
 
 static void mark_block(void *ctx, int64_t block, int64_t from, int64_t to)
@@ -342,12 +347,26 @@ static void clear_tables(struct repeats *r, size_t bytes)
     memset(r->once, 0, 2 * bytes);
 }
 
+/* Bytes that may be used at a time. */
+static uint64_t room(const struct repeats *r)
+{
+    uint64_t memory = r->plan->opts->memory;
+    return memory == 0 ? UINT64_MAX : memory > ROOM_MIN ? memory : ROOM_MIN;
+}
+
+/* Places of each of the two tables for so many rows. */
+static int64_t table_bits(const struct repeats *r, int64_t n)
+{
+    int64_t bits = TABLE_BITS_MIN;
+    while (bits < n * BITS_PER_ROW && bits < TABLE_BITS_MAX && (uint64_t)bits / 2 < room(r))
+        bits *= 2;
+    return bits;
+}
+
 /* Rows of `in` that may repeat, all that do among them; how many. */
 static int64_t filter(struct repeats *r, const uint64_t *in, uint64_t seed, uint64_t *out)
 {
-    int64_t n = dr_rows_count(in, r->rows), bits = TABLE_BITS_MIN;
-    while (bits < n * BITS_PER_ROW && bits < TABLE_BITS_MAX)
-        bits *= 2;
+    int64_t n = dr_rows_count(in, r->rows), bits = table_bits(r, n);
     r->in = in;
     r->out = out;
     r->seed = seed;
@@ -405,6 +424,7 @@ struct comparison {
     struct hashed_row *list;
     int64_t shares;
     uint64_t *out;
+    int64_t values; /* that occur more than once */
 };
 
 static void list_slice(void *ctx, int64_t slice)
@@ -433,13 +453,14 @@ static void list_rows(struct comparison *c)
 
 static bool in_share(const struct comparison *c, uint64_t hash, int64_t share)
 {
-    return (hash >> 40) % (uint64_t)c->shares == (uint64_t)share;
+    return (hash >> 32) % (uint64_t)c->shares == (uint64_t)share;
 }
 
 static void compare_share(void *ctx, int64_t share)
 {
-    const struct comparison *c = ctx;
+    struct comparison *c = ctx;
     uint64_t cap = 64, n = 0;
+    int64_t values = 0;
     for (int64_t k = 0; k < c->n; k++)
         n += in_share(c, c->list[k].hash, share);
     while (cap < n * 2)
@@ -452,15 +473,17 @@ static void compare_share(void *ctx, int64_t share)
         while (slot[at] && (slot[at]->hash != x->hash || !same_row(c->r, slot[at]->row, x->row)))
             at = (at + 1) & (cap - 1);
         if (slot[at]) { /* a word may have rows of several shares */
-            (void)mark(c->out, (uint64_t)slot[at]->row, c->shares == 1);
+            values += !mark(c->out, (uint64_t)slot[at]->row, c->shares == 1);
             (void)mark(c->out, (uint64_t)x->row, c->shares == 1);
         } else {
             slot[at] = x;
         }
     }
+    __atomic_fetch_add(&c->values, values, __ATOMIC_RELAXED);
 }
 
-static void compare_rows(struct repeats *r, const uint64_t *in, int64_t n, uint64_t *out)
+/* How many values occur in more than one of n rows; these rows are marked. */
+static int64_t compare_some(struct repeats *r, const uint64_t *in, int64_t n, uint64_t *out)
 {
     struct comparison c = { .r = r, .slices = dr_slices(r->rows), .n = n, .out = out };
     DR_AUTO_FREE int64_t *first = dr_calloc((size_t)c.slices + 1, sizeof *first);
@@ -472,6 +495,43 @@ static void compare_rows(struct repeats *r, const uint64_t *in, int64_t n, uint6
     r->seed = 0;
     list_rows(&c);
     dr_pool_run(c.shares, compare_share, &c);
+    return c.values;
+}
+
+static void select_run(void *ctx, const struct dr_array *a, int64_t i, int m, int64_t row)
+{
+    const struct pass_run *run = ctx;
+    uint64_t h[64];
+    (void)a;
+    (void)i;
+    run->r->out[row >> 6] |= rows_of_run(run, row, m, h) << (row & 63);
+}
+
+static void select_block(void *ctx, int64_t block, int64_t from, int64_t to)
+{
+    (void)block;
+    run_block(ctx, from, to, select_run);
+}
+
+/* The same in passes, each over the rows of a share of the hashes. */
+static int64_t compare_rows(struct repeats *r, const uint64_t *in, int64_t n, uint64_t *out)
+{
+    uint64_t passes = (uint64_t)n * COMPARED_BYTES / room(r) + 1;
+    int64_t values = 0;
+    if (passes == 1)
+        return compare_some(r, in, n, out);
+    for (uint64_t k = 0; k < passes; k++) {
+        uint64_t *some = dr_plan_bits(r->plan);
+        r->in = in;
+        r->out = some;
+        r->seed = 0;
+        r->share = k;
+        r->shares = passes;
+        dr_each_block(r->rows, select_block, r);
+        values += compare_some(r, some, dr_rows_count(some, r->rows), out);
+        dr_plan_bits_back(r->plan, some);
+    }
+    return values;
 }
 
 /* How many digits each column needs: its codes and one for missing. The caller frees them. */
@@ -561,26 +621,28 @@ static void keep_answer(struct dr_plan *p, int32_t n, struct dr_source *const *c
     p->answers = a;
 }
 
-void dr_scan_repeats(struct dr_plan *p, int32_t n, struct dr_source *const *columns, const uint64_t *in,
-                     uint64_t *out)
+int64_t dr_scan_repeats(struct dr_plan *p, int32_t n, struct dr_source *const *columns, const uint64_t *in,
+                        uint64_t *out)
 {
     struct repeats r = { .plan = p, .columns = columns, .n = n, .kept = true, .rows = p->table->rows };
     uint64_t *looked_at = dr_plan_bits(p), *maybe = dr_plan_bits(p), *likely = dr_plan_bits(p);
     dr_rows_or(looked_at, in, r.rows);
     use_answers(p, n, columns, in, looked_at);
-    int64_t left = dr_rows_count(looked_at, r.rows);
+    int64_t left = dr_rows_count(looked_at, r.rows), values = 0;
     if (left) {
-        hash_texts(n, columns);
+        if (!p->opts->memory)
+            hash_texts(n, columns);
         r.radix = radices(n, columns);
         left = filter(&r, looked_at, 1, maybe);
     }
     if (left)
         left = filter(&r, maybe, 2, likely);
     if (left)
-        compare_rows(&r, likely, left, out);
+        values = compare_rows(&r, likely, left, out);
     free(r.radix);
     keep_answer(p, n, columns, in, out);
     dr_plan_bits_back(p, looked_at);
     dr_plan_bits_back(p, maybe);
     dr_plan_bits_back(p, likely);
+    return values;
 }

@@ -10,6 +10,8 @@
 #include "data/refused.h"
 #include "expect/condition.h"
 #include "expect/dateutil.h"
+#include "expect/kept.h"
+#include "expect/needs.h"
 
 const char *dr_class_name(enum dr_class c)
 {
@@ -207,10 +209,72 @@ const uint64_t *dr_source_refused(struct dr_plan *p, struct dr_source *s)
     return s->refused;
 }
 
+/* Chunks [from, to) of a column as one of its own. */
+static struct dr_column *chunks_of(const struct dr_column *c, int32_t from, int32_t to)
+{
+    DR_AUTO_FREE struct dr_array **chunk = dr_calloc((size_t)(to - from), sizeof *chunk);
+    for (int32_t k = from; k < to; k++)
+        chunk[k - from] = dr_array_ref(c->chunk[k]);
+    return dr_column_like(c, to - from, chunk);
+}
+
+/* Cast some chunks; they go to the file, what they refuse to the set of all rows. */
+static int32_t cast_chunks(const struct dr_source *s, int32_t from, int32_t to, struct dr_kept *kept,
+                           uint64_t *refused, struct dr_err *err)
+{
+    const char *name = s->name;
+    struct dr_column *texts = chunks_of(s->raw, from, to), *typed = NULL;
+    DR_AUTO_FREE uint64_t *bits = dr_calloc((size_t)dr_words(texts->rows) + 1, sizeof *bits);
+    int64_t first = s->raw->start[from];
+    int32_t rc = convert(s, texts, bits, &typed, err);
+    for (int64_t r = rc ? -1 : dr_rows_next(bits, texts->rows, 0); r >= 0;
+         r = dr_rows_next(bits, texts->rows, r + 1))
+        dr_row_set(refused, first + r);
+    dr_column_let_go(texts, 0, texts->rows);
+    dr_column_unref(texts);
+    DR_TRY(rc);
+    struct dr_table *t = dr_table_adopt(1, &name, &typed);
+    rc = dr_kept_add(kept, t, err);
+    dr_table_unref(t);
+    return rc;
+}
+
+enum { CHUNKS_AT_ONCE = 16 };
+
+/* A cast that memory has no room for: part by part, into a temporary file. */
+static int32_t cast_apart(const struct dr_source *s, uint64_t *refused, struct dr_column **ret,
+                          struct dr_err *err)
+{
+    struct dr_kept kept;
+    struct dr_table *t = NULL;
+    int32_t n = s->raw->n, rc = dr_kept_open(&kept, NULL, err);
+    for (int32_t k = 0; k < n && !rc; k += CHUNKS_AT_ONCE)
+        rc = cast_chunks(s, k, k + CHUNKS_AT_ONCE < n ? k + CHUNKS_AT_ONCE : n, &kept, refused, err);
+    if (!rc)
+        rc = dr_kept_end(&kept, err);
+    if (!rc)
+        rc = dr_kept_map(&kept, &t, err);
+    if (!rc)
+        *ret = dr_column_ref(t->columns[0]);
+    dr_table_unref(t);
+    dr_kept_done(&kept);
+    return rc;
+}
+
+/* Whether a part of the texts is cast as it would be among the others: decimals have the scale of all, and
+ * whether times have an offset all of them say together. */
+static bool casts_row_by_row(const struct dr_source *s)
+{
+    return s->as_times || s->declared->format ||
+           (s->declared->type != DR_TYPE_DECIMAL && s->declared->type != DR_TYPE_TIMESTAMP);
+}
+
 static int32_t cast_rows(struct dr_plan *p, struct dr_source *s, struct dr_err *err)
 {
-    uint64_t *refused = dr_plan_bits(p);
-    DR_TRY(convert(s, s->raw, refused, &s->owned[0], err));
+    uint64_t *refused = dr_plan_bits(p), memory = p->opts->memory;
+    bool large = memory && (uint64_t)s->rows * sizeof(int64_t) > memory / 4;
+    DR_TRY(large && casts_row_by_row(s) ? cast_apart(s, refused, &s->owned[0], err)
+                                        : convert(s, s->raw, refused, &s->owned[0], err));
     s->typed = s->owned[0];
     if (s->null)
         dr_rows_and_not(refused, s->null, s->rows);
@@ -277,14 +341,6 @@ const struct dr_column *dr_source_typed(struct dr_source *s)
 
 /* ---- columns of mixed kinds ---- */
 
-static bool is_mixed(const struct dr_plan *p, const struct dr_source *s)
-{
-    const char *const *m = p->opts->mixed_columns;
-    while (m && *m && !dr_streq(*m, s->name))
-        m++;
-    return m && *m && s->raw->type == DR_TYPE_DICT;
-}
-
 static void decode_mixed(struct dr_plan *p, struct dr_source *s)
 {
     const struct dr_dict *d = s->raw->dict;
@@ -339,7 +395,7 @@ static int32_t source_new(struct dr_plan *p, const char *name, const struct dr_c
     take_refused(p, s);
     s->next = p->sources;
     p->sources = s;
-    if (is_mixed(p, s))
+    if (raw->type == DR_TYPE_DICT && dr_expect_is_mixed(p->opts, name))
         decode_mixed(p, s);
     else if (wants_cast(s))
         DR_TRY(cast(p, s, err));

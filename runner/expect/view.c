@@ -258,19 +258,22 @@ void dr_view_sort(struct dr_plan *p, struct dr_view *v)
 
 /* A value of a given rank without sorting all: keys are counted by the bucket
  * of their range that they lie in, and only those of the bucket that holds the
- * rank are put in order. Counts stay, and the last bucket too: whoever asks for
- * one rank often asks for its neighbour. */
+ * rank are put in order; where these are many, because a few far away make the range
+ * wide, they are counted by finer buckets first. Counts stay, and the last bucket
+ * too: whoever asks for one rank often asks for its neighbour. */
 #define RANK_BITS 13
 #define RANK_BUCKETS (1 << RANK_BITS)
+#define RANK_KEYS_MAX (1 << 19) /* so many keys are put in order, in 8 MB */
 
 struct dr_ranks {
-    uint64_t low;
-    int shift; /* the bucket of a key is (key - low) >> shift */
+    uint64_t low, high; /* the range: other keys are not counted */
+    int shift;          /* the bucket of a key is (key - low) >> shift */
     int64_t slices;
     int64_t *count;                  /* owned: slices x RANK_BUCKETS */
     int64_t below[RANK_BUCKETS + 1]; /* keys in earlier buckets */
-    int64_t bucket;                  /* the one in order, -1 before the first */
-    uint64_t *keys;                  /* owned: its keys, ascending */
+    int64_t bucket;                  /* that of keys or finer, -1 before the first */
+    uint64_t *keys;                  /* owned: its keys, ascending; or NULL */
+    struct dr_ranks *finer;          /* owned: its buckets; or NULL */
 };
 struct rank_pass {
     const struct dr_view *v;
@@ -286,19 +289,24 @@ struct rank_run {
 static void rank_count_run(void *ctx, const struct dr_array *a, int64_t i, int m, uint64_t bits)
 {
     const struct rank_run *run = ctx;
+    const uint64_t low = run->r->low, width = run->r->high - low;
     (void)m;
-    for (; bits; bits &= bits - 1)
-        run->count[(dr_key_at(a, i + __builtin_ctzll(bits)) - run->r->low) >> run->r->shift]++;
+    for (; bits; bits &= bits - 1) {
+        uint64_t at = dr_key_at(a, i + __builtin_ctzll(bits)) - low;
+        if (at <= width)
+            run->count[at >> run->r->shift]++;
+    }
 }
 
 static void rank_collect_run(void *ctx, const struct dr_array *a, int64_t i, int m, uint64_t bits)
 {
     struct rank_run *run = ctx;
+    const uint64_t low = run->r->low, width = run->r->high - low;
     (void)m;
     for (; bits; bits &= bits - 1) {
-        uint64_t key = dr_key_at(a, i + __builtin_ctzll(bits));
-        if ((int64_t)((key - run->r->low) >> run->r->shift) == run->r->bucket)
-            *run->to++ = key;
+        uint64_t at = dr_key_at(a, i + __builtin_ctzll(bits)) - low;
+        if ((int64_t)(at >> run->r->shift) == run->r->bucket && at <= width)
+            *run->to++ = at + low;
     }
 }
 
@@ -313,12 +321,12 @@ static void rank_slice(void *ctx, int64_t slice)
     each_run(p->v, from, to, p->out ? rank_collect_run : rank_count_run, &run);
 }
 
-static void count_ranks(struct dr_view *v, uint64_t min, uint64_t max)
+static struct dr_ranks *count_ranks(const struct dr_view *v, uint64_t low, uint64_t high)
 {
     struct dr_ranks *r = dr_calloc(1, sizeof *r);
     struct rank_pass pass = { v, r, NULL };
-    *r = (struct dr_ranks){ .low = min, .bucket = -1, .slices = dr_slices(v->source->rows) };
-    while ((max - min) >> r->shift >= RANK_BUCKETS)
+    *r = (struct dr_ranks){ .low = low, .high = high, .bucket = -1, .slices = dr_slices(v->source->rows) };
+    while ((high - low) >> r->shift >= RANK_BUCKETS)
         r->shift++;
     r->count = dr_calloc((size_t)r->slices * RANK_BUCKETS, sizeof *r->count);
     dr_pool_run(r->slices, rank_slice, &pass);
@@ -327,7 +335,7 @@ static void count_ranks(struct dr_view *v, uint64_t min, uint64_t max)
         for (int64_t slice = 0; slice < r->slices; slice++)
             r->below[b + 1] += r->count[slice * RANK_BUCKETS + b];
     }
-    v->ranks = r;
+    return r;
 }
 
 static int64_t bucket_of_rank(const struct dr_ranks *r, int64_t rank)
@@ -343,26 +351,52 @@ static int64_t bucket_of_rank(const struct dr_ranks *r, int64_t rank)
     return lo;
 }
 
-static void order_bucket(const struct dr_view *v, int64_t bucket)
+static uint64_t *keys_of_bucket(const struct dr_view *v, struct dr_ranks *r)
 {
-    struct dr_ranks *r = v->ranks;
-    int64_t n = r->below[bucket + 1] - r->below[bucket];
+    int64_t n = r->below[r->bucket + 1] - r->below[r->bucket];
     uint64_t *keys = dr_malloc((size_t)n * sizeof *keys), *spare = dr_malloc((size_t)n * sizeof *spare);
     struct rank_pass pass = { v, r, keys };
-    r->bucket = bucket;
     dr_pool_run(r->slices, rank_slice, &pass);
-    free(r->keys);
-    r->keys = sort_keys(keys, spare, n);
-    free(r->keys == spare ? keys : spare);
+    uint64_t *sorted = sort_keys(keys, spare, n);
+    free(sorted == spare ? keys : spare);
+    return sorted;
 }
 
 void dr_ranks_done(struct dr_ranks *r)
 {
-    if (!r)
-        return;
-    free(r->count);
+    for (struct dr_ranks *finer; r; r = finer) {
+        finer = r->finer;
+        free(r->count);
+        free(r->keys);
+        free(r);
+    }
+}
+
+/* Look into a bucket: at its keys, or at finer ones. */
+static void open_bucket(const struct dr_view *v, struct dr_ranks *r, int64_t bucket)
+{
+    uint64_t low = r->low + ((uint64_t)bucket << r->shift);
+    uint64_t last = low + ((UINT64_C(1) << r->shift) - 1);
+    dr_ranks_done(r->finer);
     free(r->keys);
-    free(r);
+    r->finer = NULL;
+    r->keys = NULL;
+    r->bucket = bucket;
+    if (r->below[bucket + 1] - r->below[bucket] > RANK_KEYS_MAX)
+        r->finer = count_ranks(v, low, last < r->high ? last : r->high);
+    else
+        r->keys = keys_of_bucket(v, r);
+}
+
+static uint64_t key_of_rank(const struct dr_view *v, struct dr_ranks *r, int64_t rank)
+{
+    int64_t bucket = bucket_of_rank(r, rank);
+    if (r->shift == 0) /* all keys of a bucket are the same */
+        return r->low + (uint64_t)bucket;
+    if (r->bucket != bucket)
+        open_bucket(v, r, bucket);
+    rank -= r->below[bucket];
+    return r->keys ? r->keys[rank] : key_of_rank(v, r->finer, rank);
 }
 
 /* ---- extremes ---- */
@@ -439,10 +473,7 @@ struct dr_value dr_view_nth(struct dr_plan *p, struct dr_view *v, int64_t i)
         return dr_view_nth_distinct(p, v, i);
     if (!v->ranks) {
         struct dr_zone z = key_extremes(p, v);
-        count_ranks(v, z.min, z.max);
+        v->ranks = count_ranks(v, z.min, z.max);
     }
-    int64_t bucket = bucket_of_rank(v->ranks, i);
-    if (v->ranks->bucket != bucket)
-        order_bucket(v, bucket);
-    return value_of_key(v->source, v->ranks->keys[i - v->ranks->below[bucket]]);
+    return value_of_key(v->source, key_of_rank(v, v->ranks, i));
 }

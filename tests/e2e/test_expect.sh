@@ -55,6 +55,10 @@ is "complete lists every unexpected value" "$(json "$out" '$.results[0].result.u
 expect_exit 2 dagrun expect checks.yaml data/visits.csv --result-format ALL
 
 it "junit is well-formed, with a failure and an error as such"
+for bad in nowhere/results.xml . data/visits.csv/results.xml; do # told before anything is read
+    expect_exit 6 dagrun expect checks.yaml data/none.csv -o "$bad"
+    err_has "open '$bad'"
+done
 expect_exit 1 dagrun expect checks.yaml data/visits.csv --format junit -o results.xml
 is "standard output" "$(cat "$out")" ""
 grep -q 'tests="5" failures="3" errors="1"' results.xml || note "$(head -2 results.xml)"

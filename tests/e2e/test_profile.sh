@@ -27,6 +27,11 @@ expect_exit 0 dagrun profile types.csv --json
 for column in 0:text 1:int64 2:float64 3:bool 4:date 5:date 6:text 7:text 8:timestamp 9:empty; do
     json_is "$out" "\$.columns[${column%:*}].type" "${column#*:}"
 done
+expect_exit 0 clean_env DAGRUN_MEMORY_LIMIT=1 "$build/dagrun" profile types.csv
+err_has "dagrun: warning: a profile holds all of types.csv, which may take 0 MB; DAGRUN_MEMORY_LIMIT is 0 MB"
+expect_exit 2 clean_env DAGRUN_MEMORY_LIMIT=much "$build/dagrun" profile types.csv
+expect_exit 6 dagrun profile none.csv -o nowhere/suite.yaml # told before anything is read
+err_has "open 'nowhere/suite.yaml'"
 expect_exit 0 dagrun profile types.csv --suite -o types.yaml
 expect_exit 0 dagrun expect types.yaml types.csv
 

@@ -143,4 +143,25 @@ validate_dag absent data/none.csv vitals 1000000
 expect_exit 1 dagrun run absent
 out_has "none.csv"
 [ -z "$(find var/runs/absent -name '*.csv*')" ] || note "left: $(find var/runs/absent -name '*.csv*')"
+
+it "what was set apart can be checked again, and keeps the line numbers that it has"
+printf 'a,b\n1,5\n,6\n3,\n' >data/gaps.csv
+printf 'suite: gaps\nexpectations:\n  - expect_column_values_to_not_be_null: \n      column: a\n    on_failure: quarantine\n' >expectations/gaps.yaml
+dag twice <<'Y'
+tasks:
+  first:
+    plugin: validate
+    inputs: {table: data/gaps.csv}
+    outputs: {valid: good.csv, quarantined: bad.csv}
+    with: {suite: gaps}
+  again:
+    plugin: validate
+    inputs: {table: bad.csv}
+    outputs: {valid: saved.csv, quarantined: still.csv}
+    with: {suite: gaps}
+Y
+expect_exit 0 dagrun run twice
+is "set apart" "$(find var/runs/twice -name bad.csv -exec cut -d, -f1-3 {} + | tr '\n' ' ')" "a,b,_line ,6,3 "
+is "and again" "$(find var/runs/twice -name still.csv -exec cut -d, -f1-3 {} + | tr '\n' ' ')" "a,b,_line ,6,3 "
+expect_exit 0 dagrun profile "$(find var/runs/twice -name still.csv)"
 finish

@@ -129,6 +129,18 @@ static void outliers_lie_beyond_fences(void **state)
     given(f, "{\"a\": [1]}");
     assert_exception(f, "expect_column_values_to_not_be_outliers", "{\"column\": \"a\", \"threshold\": -1}",
                      "threshold");
+    assert_exception(f, "expect_column_values_to_not_be_outliers", "{\"column\": \"a\", \"threshold\": 0}",
+                     "threshold");
+    verdict(f, "expect_column_values_to_not_be_outliers", "{\"column\": \"a\", \"method\": \"mad\"}", true);
+    assert_field(f, "details", "{\"lower_fence\": 1.0, \"upper_fence\": 1.0}");
+    /* The median is 5, the distances from it 95, 1, 0, 2, 3: their median is 2. */
+    given(f, "{\"a\": [100, 4, 5, 7, 2]}");
+    verdict(f, "expect_column_values_to_not_be_outliers",
+            "{\"column\": \"a\", \"method\": \"mad\", \"threshold\": 0.6745}", false);
+    assert_field(f, "unexpected_list", "[100, 2]");
+    assert_field(f, "details", "{\"lower_fence\": 3.0, \"upper_fence\": 7.0}");
+    verdict(f, "expect_column_values_to_not_be_outliers", "{\"column\": \"a\", \"threshold\": 0.5}", false);
+    assert_field(f, "details", "{\"lower_fence\": 2.5, \"upper_fence\": 8.5}");
 }
 
 static void values_are_unique_within_their_group(void **state)
@@ -183,6 +195,11 @@ static void keys_must_occur_in_the_other_table(void **state)
     verdict(f, "expect_column_values_to_contain_other_table",
             "{\"column\": \"h\", \"other_table_name\": \"other\", \"other_column\": \"id\", \"mostly\": 0.3}",
             true);
+    verdict(f, "expect_column_values_to_contain_other_table",
+            "{\"column\": \"h\", \"other_table_name\": \"other\", \"other_column\": \"id\", "
+            "\"row_condition\": \"n > 1\"}",
+            false);
+    assert_field(f, "details", "{\"missing_count\": 3, \"missing_values\": [\"1\", \"2\", \"3\"]}");
     assert_exception(f, "expect_column_values_to_be_in_other_table",
                      "{\"column\": \"h\", \"other_table_name\": \"nowhere\"}", "no table 'nowhere'");
     assert_exception(f, "expect_column_values_to_be_in_other_table",
@@ -375,19 +392,85 @@ static void a_shift_shows_in_psi(void **state)
     given(f, sequence(f, 1000, 0.01, 5));
     verdict(f, type, "{\"column\": \"a\"}", false);
     assert_true(observed(f) > 1);
+}
+
+static void psi_against(struct fixture *f, const char *partition, double expected)
+{
+    verdict(f, "expect_column_psi_to_be_less_than",
+            dr_arena_printf(&f->a, "{\"column\": \"a\", \"partition_object\": {%s}}", partition),
+            expected < 0.25);
+    assert_true(fabs(observed(f) - expected) < 1e-9);
+}
+
+static void a_shift_from_a_given_distribution_shows_in_psi(void **state)
+{
+    struct fixture *f = *state;
+    const double quarter = 0.25 * log(1.5) - 0.25 * log(0.5), gone = (0.5 - 1e-4) * log(0.5 / 1e-4);
     given(f, "{\"a\": [1, 1, 1, 3]}");
-    f->options.earlier = NULL;
-    verdict(f, type,
-            "{\"column\": \"a\", \"partition_object\": {\"bins\": [0, 2, 4], \"weights\": [0.5, 0.5]}}",
-            false);
-    assert_true(fabs(observed(f) - (0.25 * log(1.5) - 0.25 * log(0.5))) < 1e-12);
+    psi_against(f, "\"bins\": [0, 2, 4], \"weights\": [0.5, 0.5]", quarter);
+    psi_against(f, "\"bins\": [2, 2.5, 2.75], \"weights\": [0.5, 0.5]", quarter); /* open at both ends */
+    psi_against(f, "\"bins\": [2, 2.5], \"weights\": [0], \"tail_weights\": [0.75, 0.25]", 0);
+    psi_against(f, "\"values\": [3, 1], \"weights\": [0.5, 0.5]", quarter);
+    psi_against(f, "\"values\": [1.0, 3], \"weights\": [0.75, 0.25]", 0);
     given(f, "{\"a\": [\"x\", \"x\", \"y\", \"y\"]}");
-    verdict(
-        f, type,
-        "{\"column\": \"a\", \"partition_object\": {\"values\": [\"x\", \"z\"], \"weights\": [0.5, 0.5]}}",
-        false);
-    assert_true(fabs(observed(f) - 2 * (0.5 - 1e-4) * log(0.5 / 1e-4)) < 1e-9);
-    assert_exception(f, type, "{\"column\": \"a\", \"partition_object\": {\"weights\": [1]}}", "weights");
+    psi_against(f, "\"values\": [\"x\", \"z\"], \"weights\": [0.5, 0.5]", 2 * gone);
+    given(f, "{\"a\": [\"2024-01-01\", \"2024-01-31\", null, \"2024-02-01\", \"2024-02-29\"]}");
+    declare(f, (struct dr_suite_column){ .name = "a", .type = DR_TYPE_DATE });
+    psi_against(f, "\"bins\": [\"2024-01-01\", \"2024-02-01\", \"2024-03-01\"], \"weights\": [0.5, 0.5]", 0);
+    psi_against(f, "\"values\": [\"2024-01-01\", \"2024-01-31 00:00\"], \"weights\": [0.25, 0.75]",
+                -0.5 * log(0.25 / 0.75) + 2 * (0.25 - 1e-4) * log(0.25 / 1e-4));
+}
+
+static void a_partition_that_is_none_is_told(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const cases[][2] = {
+        { "\"weights\": [1]", "one more than weights" },
+        { "\"bins\": [0, 1], \"weights\": [0.5, 0.5]", "one more than weights" },
+        { "\"values\": [1], \"weights\": [0.5, 0.5]", "as many" },
+        { "\"bins\": [0, 1, 2], \"weights\": [50, 50]", "add up to 1" },
+        { "\"bins\": [0, 1, 2], \"weights\": [1.5, -0.5]", "below 0" },
+        { "\"bins\": [0, 1, 2], \"weights\": [\"x\", 1]", "list of numbers" },
+        { "\"bins\": [2, 1, 0], \"weights\": [0.5, 0.5]", "must increase" },
+        { "\"bins\": [0, \"2024-01-01\"], \"weights\": [1]", "must be numbers" },
+        { "\"bins\": [0, 1], \"weights\": [1], \"tail_weights\": [0]", "two numbers" },
+    };
+    given(f, "{\"a\": [1, 2]}");
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
+        assert_exception(
+            f, "expect_column_psi_to_be_less_than",
+            dr_arena_printf(&f->a, "{\"column\": \"a\", \"partition_object\": {%s}}", cases[k][0]),
+            cases[k][1]);
+    given(f, "{\"a\": [\"2024-01-01\"]}");
+    declare(f, (struct dr_suite_column){ .name = "a", .type = DR_TYPE_DATE });
+    assert_exception(f, "expect_column_psi_to_be_less_than",
+                     "{\"column\": \"a\", \"partition_object\": {\"bins\": [0, 1], \"weights\": [1]}}",
+                     "dates or times");
+}
+
+static void a_distribution_is_compared_with_its_like_only(void **state)
+{
+    struct fixture *f = *state;
+    const char *type = "expect_column_psi_to_be_less_than";
+    given(f, "{\"a\": [\"x\", \"y\"]}");
+    verdict(f, type, "{\"column\": \"a\"}", true);
+    remember(f);
+    given(f, "{\"a\": [1, 2]}");
+    assert_exception(f, type, "{\"column\": \"a\"}", "another kind");
+    verdict(f, type,
+            "{\"column\": \"a\", \"partition_object\": {\"values\": [1, 2], \"weights\": [0.5, 0.5]}}", true);
+    f->options.earlier = NULL;
+    verdict(f, type, "{\"column\": \"a\"}", true);
+    remember(f);
+    given(f, "{\"a\": [\"x\", \"y\"]}");
+    assert_exception(f, type, "{\"column\": \"a\"}", "another kind");
+    static const char *const mixed[] = { "a", NULL };
+    f->options.mixed_columns = mixed;
+    given(f, "{\"a\": [\"1\", \"x\"]}");
+    assert_exception(f, type, "{\"column\": \"a\"}", "have no such distribution");
+    f->options.mixed_columns = NULL;
+    given(f, "{\"a\": [null, null]}");
+    assert_exception(f, type, "{\"column\": \"a\"}", "holds no value to compare");
 }
 
 static void samples_of_one_distribution_pass_the_ks_test(void **state)
@@ -614,6 +697,9 @@ int main(void)
         TEST(schemas_are_compared_with_what_is_declared),
         TEST(schemas_are_compared_with_an_earlier_run),
         TEST(a_shift_shows_in_psi),
+        TEST(a_shift_from_a_given_distribution_shows_in_psi),
+        TEST(a_partition_that_is_none_is_told),
+        TEST(a_distribution_is_compared_with_its_like_only),
         TEST(samples_of_one_distribution_pass_the_ks_test),
         TEST(ks_remembers_a_sample_for_the_next_run),
         TEST(a_query_gives_the_unexpected_rows),

@@ -246,6 +246,7 @@ static void bulk_agrees_with_naive(void **state)
     declare(f, (struct dr_suite_column){ .name = "spelt", .type = DR_TYPE_FLOAT64 });
     for (int round = 0; round < 60; round++) {
         seed = 0x9E3779B97F4A7C15u * (uint64_t)(round + 1);
+        f->options.memory = round % 2; /* in as many passes as there may be */
         fill(m);
         tabulate(f, m);
         ranges_and_sets(f, m);
@@ -256,8 +257,54 @@ static void bulk_agrees_with_naive(void **state)
     free(m);
 }
 
+enum { CLOSE = 1200000 };
+
+/* Numbers that a few far away leave in one place of their range, as floats or whole numbers. */
+static double close_number(int64_t row, bool whole)
+{
+    if (row % 400000 == 7)
+        return row < CLOSE / 2 ? -9e15 : 9e15;
+    return whole ? (double)below(100000) : 100 + (double)below(1u << 30) * 1e-12;
+}
+
+static void ranks_are_found_among_numbers_close_together_beside_some_far_away(void **state)
+{
+    struct fixture *f = *state;
+    const char *name = "x";
+    DR_AUTO_FREE double *v = dr_calloc(CLOSE, sizeof *v);
+    f->options.result_format = DR_RESULT_SUMMARY;
+    for (int whole = 0; whole < 2; whole++) {
+        struct dr_builder *b = dr_builder_new(whole ? DR_TYPE_INT64 : DR_TYPE_FLOAT64);
+        seed = 77;
+        for (int64_t row = 0; row < CLOSE; row++) {
+            v[row] = close_number(row, whole);
+            if (whole)
+                dr_builder_append_int(b, (int64_t)v[row]);
+            else
+                dr_builder_append_float(b, v[row]);
+        }
+        qsort(v, CLOSE, sizeof *v, by_double);
+        struct dr_column *c = dr_builder_finish(b);
+        dr_table_unref(f->table);
+        f->table = NULL;
+        assert_int_equal(dr_table_new(1, &name, (const struct dr_column *const *)&c, &f->table, &f->err), 0);
+        dr_column_unref(c);
+        check(f, "expect_column_quantile_values_to_be_between",
+              "{\"column\": \"x\", \"quantile_ranges\": {\"quantiles\": [0, 0.001, 0.25, 0.5, 0.999, 1], "
+              "\"value_ranges\": [[0, 1], [0, 1], [0, 1], [0, 1], [0, 1], [0, 1]]}}");
+        const struct dr_node *found =
+            dr_node_get(dr_node_get(f->results->checks[0].result, "observed_value"), "values");
+        static const double at[] = { 0, 0.001, 0.25, 0.5, 0.999, 1 };
+        for (int k = 0; k < 6; k++)
+            assert_true(dr_node_float(dr_node_at(found, k), NAN) ==
+                        v[(int64_t)nearbyint(at[k] * (double)(CLOSE - 1))]);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(bulk_agrees_with_naive) };
+    const struct CMUnitTest tests[] = {
+        TEST(bulk_agrees_with_naive), TEST(ranks_are_found_among_numbers_close_together_beside_some_far_away)
+    };
     return cmocka_run_group_tests_name("expect_random", tests, NULL, NULL);
 }

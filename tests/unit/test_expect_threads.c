@@ -98,6 +98,10 @@ static const struct {
     { "expect_column_min_to_be_between", "{\"column\": \"many\", \"row_condition\": \"group == 'south'\"}" },
     { "expect_column_max_to_be_between", "{\"column\": \"day\"}" },
     { "expect_column_unique_value_count_to_be_between", "{\"column\": \"many\"}" },
+    { "expect_column_unique_value_count_to_be_between",
+      "{\"column\": \"id\", \"row_condition\": \"group == 'north'\"}" },
+    { "expect_column_proportion_of_unique_values_to_be_between", "{\"column\": \"day\"}" },
+    { "expect_column_max_to_be_between", "{\"column\": \"id\"}" },
     { "expect_column_value_z_scores_to_be_less_than",
       "{\"column\": \"many\", \"threshold\": 3, \"double_sided\": true}" },
     { "expect_column_value_z_scores_to_be_less_than",
@@ -180,6 +184,65 @@ static void threads_do_not_change_results(void **state)
         assert_same("2 threads", alone, results(f, 2));
         assert_same("5 threads", alone, results(f, 5));
     }
+}
+
+/* It only makes more passes, and files of casts. */
+static void a_limit_of_memory_does_not_change_results(void **state)
+{
+    struct fixture *f = *state;
+    declare_types(f);
+    tabulate(f, DR_TYPE_STRING);
+    f->options.result_format = DR_RESULT_COMPLETE;
+    const char *free = results(f, 2);
+    f->options.memory = 1;
+    assert_same("limited", free, results(f, 2));
+    assert_same("limited, on one thread", free, results(f, 1));
+}
+
+/* The scale of decimals, and whether times have an offset, is decided by all rows. */
+static void what_the_whole_column_decides_is_the_same_within_a_limit(void **state)
+{
+    struct fixture *f = *state;
+    enum { SMALL = 60 };
+    static const char *const of[] = { "amount", "at" };
+    int64_t start[SMALL + 1];
+    struct dr_builder *b[] = { dr_builder_new(DR_TYPE_STRING), dr_builder_new(DR_TYPE_STRING) };
+    struct dr_column *columns[2];
+    char text[SPELT];
+    for (int64_t row = 0; row < SMALL; row++) {
+        start[row] = row;
+        dr_builder_append_bytes(b[0], text,
+                                snprintf(text, sizeof text, row == 50 ? "7.%03d" : "%d.5", (int)row));
+        dr_builder_append_bytes(
+            b[1], text,
+            snprintf(text, sizeof text, "2024-01-01T00:00:%02d%s", (int)row, row < 20 ? "" : "+01:00"));
+    }
+    start[SMALL] = SMALL;
+    for (int k = 0; k < 2; k++) {
+        struct dr_column *whole = dr_builder_finish(b[k]);
+        columns[k] = dr_column_rechunk(whole, SMALL, start);
+        dr_column_unref(whole);
+    }
+    dr_table_unref(f->table);
+    f->table = NULL;
+    assert_int_equal(dr_table_new(2, of, (const struct dr_column *const *)columns, &f->table, &f->err), 0);
+    for (int k = 0; k < 2; k++)
+        dr_column_unref(columns[k]);
+    declare(f, (struct dr_suite_column){ .name = "amount", .type = DR_TYPE_DECIMAL });
+    declare(f, (struct dr_suite_column){ .name = "at", .type = DR_TYPE_TIMESTAMP });
+    expect(f, "expect_column_sum_to_be_between", "{\"column\": \"amount\"}");
+    expect(f, "expect_column_values_to_be_between", "{\"column\": \"amount\", \"max_value\": 7.04}");
+    expect(f, "expect_column_max_to_be_between", "{\"column\": \"at\"}");
+    expect(f, "expect_column_values_to_be_between", "{\"column\": \"at\", \"min_value\": \"2000-01-01\"}");
+    const char *results_of[2];
+    for (int k = 0; k < 2; k++) {
+        DR_AUTO_BUF shown = { 0 };
+        f->options.memory = (uint64_t)k;
+        dr_results_put_json(run(f), &shown, 1);
+        results_of[k] = dr_arena_dup(&f->a, dr_buf_cstr(&shown), shown.n);
+    }
+    assert_same("limited", results_of[0], results_of[1]);
+    assert_int_equal(f->results->checks[3].unexpected_count, 20); /* times without an offset */
 }
 
 /* The codes of a column of texts, which are numbered as they appear, and the texts. */
@@ -309,6 +372,8 @@ static void errors_on_any_thread_are_reported(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(threads_do_not_change_results),
+                                        TEST(a_limit_of_memory_does_not_change_results),
+                                        TEST(what_the_whole_column_decides_is_the_same_within_a_limit),
                                         TEST(threads_do_not_change_what_is_quarantined_nor_why),
                                         TEST(storage_does_not_change_which_rows_are_unexpected),
                                         TEST(storage_does_not_change_how_often_unexpected_values_occur),
