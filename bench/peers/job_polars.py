@@ -1,7 +1,7 @@
 """The job of bench/job in Polars: python job_polars.py CSV OUT THREADS
 
 Texts that repeat are read as categoricals, and the four columns of the key are packed into
-one integer by their codes: grouping by that is much faster than by the columns."""
+one integer by their codes, by which rows are then grouped."""
 import os
 import sys
 
