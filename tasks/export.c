@@ -21,11 +21,13 @@ static const struct dr_param params[] = {
     { 0 },
 };
 static const struct dr_port inputs[] = {
-    { "tables", DR_REQUIRED | DR_MANY, 0, "Datasets; each becomes a file of its name in each format" },
+    { "tables", DR_REQUIRED | DR_MANY, 0,
+      "Datasets or files; each becomes a file of its name in each format" },
     { 0 },
 };
 
 #define PATH_SIZE 4096
+#define NAME_SIZE 256 /* more than a file's name may have */
 
 struct place {
     char dag[PATH_SIZE];    /* FOLDER/DAG */
@@ -70,6 +72,50 @@ static int32_t find_place(struct dr_task *t, struct place *p)
     return make_folders(t, p->folder);
 }
 
+/* The name of an input's files: a dataset's, or that of a file without its folder and ending. */
+static void file_name(const char *input, char ret[NAME_SIZE])
+{
+    const char *base = strrchr(input, '/');
+    snprintf(ret, NAME_SIZE, "%s", base ? base + 1 : input);
+    char *packed = strrchr(ret, '.');
+    if (packed && packed > ret && (strcmp(packed, ".gz") == 0 || strcmp(packed, ".zst") == 0))
+        *packed = 0;
+    char *ending = strrchr(ret, '.');
+    if (ending && ending > ret)
+        *ending = 0;
+}
+
+static int is_format(const char *name)
+{
+    return strcmp(name, "csv") == 0 || strcmp(name, "arrow") == 0 || strcmp(name, "arrows") == 0 ||
+           strcmp(name, "jsonl") == 0;
+}
+
+/* Gives the last code that was not 0. */
+static int32_t check(struct dr_task *t)
+{
+    const struct dr_node *formats = dr_task_param(t, "formats");
+    int32_t rc = 0, n = dr_task_input_count(t, "tables");
+    char name[NAME_SIZE], other[NAME_SIZE];
+    for (int64_t k = 0; k < dr_node_size(formats); k++) {
+        const char *format = dr_node_str(dr_node_at(formats, k), "");
+        if (!is_format(format) && !strstr(format, "${"))
+            rc = dr_task_problem(t, dr_node_at(formats, k),
+                                 "formats: '%s' is not one of csv, arrow, arrows, jsonl", format);
+    }
+    for (int32_t i = 0; i < n; i++) {
+        file_name(dr_task_input_name(t, "tables", i), name);
+        for (int32_t k = 0; k < i; k++) {
+            file_name(dr_task_input_name(t, "tables", k), other);
+            if (strcmp(name, other) == 0)
+                rc = dr_task_problem(t, NULL, "tables: '%s' and '%s' would have the same file '%s'",
+                                     dr_task_input_name(t, "tables", k), dr_task_input_name(t, "tables", i),
+                                     name);
+        }
+    }
+    return rc;
+}
+
 static int32_t write_formats(struct dr_task *t, const struct place *p, const char *name,
                              const struct dr_table *table)
 {
@@ -77,17 +123,16 @@ static int32_t write_formats(struct dr_task *t, const struct place *p, const cha
     for (int64_t k = 0; k < dr_node_size(formats); k++) {
         const char *format = dr_node_str(dr_node_at(formats, k), "");
         char path[PATH_SIZE + 600];
-        snprintf(path, sizeof path, "%s/%s.%s", p->folder, name, format);
+        if (snprintf(path, sizeof path, "%s/%s.%s", p->folder, name, format) >= (int)sizeof path)
+            return dr_task_fail_final(t, "the path '%s/%s.%s' is too long", p->folder, name, format);
         if (strcmp(format, "csv") == 0)
             DR_TRY(dr_table_write_csv(table, path, dr_task_err(t)));
         else if (strcmp(format, "arrow") == 0)
             DR_TRY(dr_table_write_arrow(table, path, dr_task_err(t)));
         else if (strcmp(format, "arrows") == 0)
             DR_TRY(dr_table_write_arrow_stream(table, path, dr_task_err(t)));
-        else if (strcmp(format, "jsonl") == 0)
-            DR_TRY(dr_table_write_json(table, path, dr_task_err(t)));
         else
-            return dr_task_fail_final(t, "formats: '%s' is not one of csv, arrow, arrows, jsonl", format);
+            DR_TRY(dr_table_write_json(table, path, dr_task_err(t)));
     }
     return 0;
 }
@@ -97,8 +142,10 @@ static int32_t write_all(struct dr_task *t, const struct place *p)
     int32_t n = dr_task_input_count(t, "tables");
     for (int32_t i = 0; i < n; i++) {
         struct dr_table *table = NULL;
+        char name[NAME_SIZE];
+        file_name(dr_task_input_name(t, "tables", i), name);
         DR_TRY(dr_task_read(t, "tables", i, NULL, &table, NULL));
-        int32_t rc = write_formats(t, p, dr_task_input_name(t, "tables", i), table);
+        int32_t rc = write_formats(t, p, name, table);
         dr_table_unref(table);
         DR_TRY(rc);
         dr_task_progress(t, i + 1, n);
@@ -176,6 +223,7 @@ static void remove_old(struct dr_task *t, const struct place *p)
 static int32_t export_files(struct dr_task *t)
 {
     static struct place p;
+    DR_TRY(check(t));
     DR_TRY(find_place(t, &p));
     int32_t rc = write_all(t, &p);
     if (!rc)
@@ -189,4 +237,4 @@ static int32_t export_files(struct dr_task *t)
 
 DR_PLUGIN(.name = "export", .summary = "Write datasets as CSV and Arrow files, all of them or none",
           .doc = "The files are under FOLDER/DAG/latest/, a link that moves when all of them are complete.",
-          .params = params, .inputs = inputs, .run = export_files);
+          .params = params, .inputs = inputs, .run = export_files, .check = check);

@@ -411,12 +411,14 @@ static int by_row(const void *a, const void *b)
 static void append_reasons(const struct work *w, const struct note *first, const struct note *last,
                            struct dr_builder *to)
 {
-    char text[1000];
-    size_t n = 0;
-    for (const struct note *x = first; x < last && n < sizeof text; x++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", x == first ? "" : "; ",
-                              w->reasons[x->reason]);
-    dr_builder_append_bytes(to, text, (int64_t)(n < sizeof text ? n : sizeof text - 1));
+    size_t room = 1, n = 0;
+    for (const struct note *x = first; x < last; x++)
+        room += strlen(w->reasons[x->reason]) + 2;
+    char *text = need(malloc(room));
+    for (const struct note *x = first; x < last; x++)
+        n += (size_t)snprintf(text + n, room - n, "%s%s", x == first ? "" : "; ", w->reasons[x->reason]);
+    dr_builder_append_bytes(to, text, (int64_t)n);
+    free(text);
 }
 
 /* The input rows that notes name, each once, with their reasons. */

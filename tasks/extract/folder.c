@@ -83,7 +83,18 @@ static int by_time(const void *a, const void *b)
     return by_name(a, b);
 }
 
-static int32_t hash_file(struct dr_task *t, struct found *x)
+/* A link to nowhere, a file that somebody may not read, or one that was moved away meanwhile. */
+static int32_t refuse_unread(struct folder *f, struct found *x, const char *what)
+{
+    x->reason = text_of("%s: cannot %s it: %s", x->name, what, strerror(errno));
+    if (!f->skip_bad)
+        return dr_task_fail(f->t, "%s", x->reason);
+    x->state = "refused";
+    dr_task_log(f->t, DR_WARN, "refused: %s", x->reason);
+    return 0;
+}
+
+static int32_t hash_file(struct folder *f, struct found *x)
 {
     char block[1 << 15];
     uint64_t hash = HASH_BASIS;
@@ -91,9 +102,21 @@ static int32_t hash_file(struct dr_task *t, struct found *x)
     for (size_t n; in && (n = fread(block, 1, sizeof block, in)) > 0;)
         hash = hash_bytes(hash, block, n);
     if (!in || ferror(in) || fclose(in))
-        return dr_task_fail(t, "cannot read '%s': %s", x->path, strerror(errno));
+        return refuse_unread(f, x, "read");
     snprintf(x->hash, sizeof x->hash, "%016" PRIx64, hash);
     return 0;
+}
+
+static void judge_age(const struct folder *f, struct found *x)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t age_ms =
+        (now.tv_sec - x->modified.tv_sec) * INT64_C(1000) + (now.tv_nsec - x->modified.tv_nsec) / 1000000;
+    if (age_ms >= f->settle_ms)
+        return;
+    x->state = "unsettled";
+    x->reason = text_of("changed %lld ms ago", (long long)age_ms);
 }
 
 static int32_t add_file(struct folder *f, const char *name)
@@ -102,21 +125,16 @@ static int32_t add_file(struct folder *f, const char *name)
     struct found x = { .name = text_of("%s", name),
                        .path = text_of("%s/%s", f->path, name),
                        .state = "read" };
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (stat(x.path, &st))
-        return dr_task_fail(f->t, "cannot look at '%s': %s", x.path, strerror(errno));
-    if (!S_ISREG(st.st_mode))
+    if (stat(x.path, &st)) {
+        DR_TRY(refuse_unread(f, &x, "find"));
+    } else if (!S_ISREG(st.st_mode)) {
         return 0;
-    x.bytes = st.st_size;
-    x.modified = st.st_mtim;
-    int64_t age_ms =
-        (now.tv_sec - st.st_mtim.tv_sec) * INT64_C(1000) + (now.tv_nsec - st.st_mtim.tv_nsec) / 1000000;
-    if (age_ms < f->settle_ms) {
-        x.state = "unsettled";
-        x.reason = text_of("changed %lld ms ago", (long long)age_ms);
+    } else {
+        x.bytes = st.st_size;
+        x.modified = st.st_mtim;
+        judge_age(f, &x);
+        DR_TRY(hash_file(f, &x));
     }
-    DR_TRY(hash_file(f->t, &x));
     struct found *more = realloc(f->files, (size_t)(f->n + 1) * sizeof *more);
     if (!more)
         abort();

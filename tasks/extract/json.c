@@ -154,6 +154,16 @@ static bool has_member(const struct dr_table *found, const char *path)
     return false;
 }
 
+/* The records have been read; if no column is found in them now they are all {}. */
+static int32_t read_members(const char *path, const struct dr_json_options *all, const char *wanted,
+                            struct dr_table **ret, struct dr_err *err)
+{
+    int32_t rc = dr_table_read_json(path, all, ret, NULL, err);
+    if (rc == DR_EINPUT)
+        snprintf(err->msg, sizeof err->msg, "no record has '%.80s'; they are empty", wanted);
+    return rc;
+}
+
 static int32_t look_for(const struct shape *s, const char *path, const struct dr_table *table,
                         struct dr_err *err)
 {
@@ -168,7 +178,7 @@ static int32_t look_for(const struct shape *s, const char *path, const struct dr
         if (s->optional[i] || dr_column_nulls(c) < dr_column_rows(c) || dr_column_rows(c) == 0)
             continue;
         if (!found)
-            rc = dr_table_read_json(path, &all, &found, NULL, err);
+            rc = read_members(path, &all, s->columns.of[i].path, &found, err);
         if (!rc && !has_member(found, s->columns.of[i].path)) {
             *err = (struct dr_err){ .rc = DR_EINPUT };
             snprintf(err->msg, sizeof err->msg, "no record has '%.80s'; they have: %.300s",

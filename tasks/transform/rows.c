@@ -5,29 +5,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_COLUMNS 128
-
 struct names {
-    const char *items[MAX_COLUMNS];
+    const char **items; /* owned; what they point to is not */
     int32_t n;
 };
 
-/* The texts of a list argument, each the name of a column there is. */
+static void names_make(struct names *names, int64_t room)
+{
+    *names = (struct names){ need(malloc(((size_t)room + 1) * sizeof *names->items)), 0 };
+}
+
+static void names_done(struct names *names)
+{
+    free(names->items);
+}
+
+/* The texts of a list argument, each the name of a column there is. The caller frees them, unless it fails.
+ */
 static int32_t column_list(struct work *w, const struct dr_node *args, const char *key, struct names *ret)
 {
     const struct dr_node *list = dr_node_get(args, key);
     int64_t n = dr_node_size(list);
-    if (n < 1 || n > MAX_COLUMNS)
-        return dr_task_fail_final(w->t, "step %s: give %s: a list of 1 to %d columns", w->step, key,
-                                  MAX_COLUMNS);
-    ret->n = 0;
-    for (int64_t i = 0; i < n; i++) {
+    if (n < 1)
+        return dr_task_fail_final(w->t, "step %s: give %s: a list of columns", w->step, key);
+    names_make(ret, n);
+    int32_t rc = 0;
+    for (int64_t i = 0; i < n && !rc; i++) {
         const struct dr_column *c = NULL;
         const char *name = dr_node_str(dr_node_at(list, i), "");
-        DR_TRY(find_column(w, name, &c));
+        rc = find_column(w, name, &c);
         ret->items[ret->n++] = name;
     }
-    return 0;
+    if (rc)
+        names_done(ret);
+    return rc;
 }
 
 static void unref_all(struct dr_table **tables, int n)
@@ -63,9 +74,12 @@ static int32_t rows_named(struct work *w, const struct names *key, const char *n
     }
     struct dr_table *steps[2] = { NULL, NULL };
     struct dr_column *at = dr_builder_finish(index);
-    struct names columns = *key;
-    columns.items[columns.n++] = value;
-    int32_t rc = dr_table_select(w->table, columns.n, columns.items, &steps[0], dr_task_err(w->t));
+    struct names columns;
+    names_make(&columns, key->n + 1);
+    memcpy(columns.items, key->items, (size_t)key->n * sizeof *key->items);
+    columns.items[key->n] = value;
+    int32_t rc = dr_table_select(w->table, key->n + 1, columns.items, &steps[0], dr_task_err(w->t));
+    names_done(&columns);
     if (!rc)
         rc = dr_table_filter(steps[0], chosen, &steps[1], dr_task_err(w->t));
     if (!rc)
@@ -79,12 +93,14 @@ static int32_t rows_named(struct work *w, const struct names *key, const char *n
 
 static void refuse_unordered(struct work *w, const struct dr_table *pairs, const char *value, int32_t reason)
 {
-    char value_right[300];
-    snprintf(value_right, sizeof value_right, "%s_right", value);
+    size_t size = strlen(value) + sizeof "_right";
+    char *value_right = need(malloc(size));
+    snprintf(value_right, size, "%s_right", value);
     const struct dr_column *low = dr_table_column(pairs, dr_table_find(pairs, value));
     const struct dr_column *high = dr_table_column(pairs, dr_table_find(pairs, value_right));
     const struct dr_column *low_row = dr_table_column(pairs, dr_table_find(pairs, "_row"));
     const struct dr_column *high_row = dr_table_column(pairs, dr_table_find(pairs, "_row_right"));
+    free(value_right);
     for (int32_t k = 0; k < dr_column_chunks(low); k++) {
         struct dr_chunk a, b, ra, rb;
         dr_column_chunk(low, k, &a);
@@ -103,35 +119,40 @@ static void refuse_unordered(struct work *w, const struct dr_table *pairs, const
     }
 }
 
+static int32_t refuse_pairs(struct work *w, const struct dr_node *args, const struct names *key)
+{
+    const char *name = arg_text(args, "name"), *value = arg_text(args, "value");
+    const char *low = arg_text(args, "low"), *high = arg_text(args, "high");
+    struct dr_table *tables[3] = { NULL, NULL, NULL };
+    int32_t rc = rows_named(w, key, name, low, value, &tables[0]);
+    if (!rc)
+        rc = rows_named(w, key, name, high, value, &tables[1]);
+    if (!rc)
+        rc = dr_table_join(tables[0], tables[1], key->n, key->items, key->items, DR_JOIN_INNER, &tables[2],
+                           dr_task_err(w->t));
+    if (!rc) {
+        char text[300];
+        snprintf(text, sizeof text, "%.120s is not below %.120s of the same key", low, high);
+        refuse_unordered(w, tables[2], value, reason_index(w, text));
+    }
+    unref_all(tables, 3);
+    return rc;
+}
+
 /* Of two measures of one key, one must be below the other (diastolic below
  * systolic); where it is not, nobody can say which is wrong, so both are refused. */
 int32_t step_ordered_pair(struct work *w, const struct dr_node *args)
 {
     struct names key;
-    const char *name = arg_text(args, "name"), *value = arg_text(args, "value");
-    const char *low = arg_text(args, "low"), *high = arg_text(args, "high");
     const struct dr_column *c = NULL;
-    if (!low || !high)
+    if (!arg_text(args, "low") || !arg_text(args, "high"))
         return dr_task_fail_final(w->t,
                                   "step ordered_pair: give low and high, the names of the two measures");
     DR_TRY(settle(w));
+    DR_TRY(number_column(w, arg_text(args, "value"), &c));
     DR_TRY(column_list(w, args, "key", &key));
-    if (key.n == MAX_COLUMNS)
-        return dr_task_fail_final(w->t, "step ordered_pair: key: too many columns");
-    DR_TRY(number_column(w, value, &c));
-    struct dr_table *tables[3] = { NULL, NULL, NULL };
-    int32_t rc = rows_named(w, &key, name, low, value, &tables[0]);
-    if (!rc)
-        rc = rows_named(w, &key, name, high, value, &tables[1]);
-    if (!rc)
-        rc = dr_table_join(tables[0], tables[1], key.n, key.items, key.items, DR_JOIN_INNER, &tables[2],
-                           dr_task_err(w->t));
-    if (!rc) {
-        char text[300];
-        snprintf(text, sizeof text, "%.120s is not below %.120s of the same day", low, high);
-        refuse_unordered(w, tables[2], value, reason_index(w, text));
-    }
-    unref_all(tables, 3);
+    int32_t rc = refuse_pairs(w, args, &key);
+    names_done(&key);
     return rc;
 }
 
@@ -164,8 +185,8 @@ static int32_t drop_repeats(struct work *w, const struct names *key, int32_t kee
 /* Every column but those that say where a row came from. */
 static void all_but(const struct work *w, const struct dr_node *ignored, struct names *ret)
 {
-    ret->n = 0;
-    for (int32_t i = 0; i < dr_table_columns(w->table) && ret->n < MAX_COLUMNS; i++) {
+    names_make(ret, dr_table_columns(w->table));
+    for (int32_t i = 0; i < dr_table_columns(w->table); i++) {
         const char *name = dr_table_column_name(w->table, i);
         int skip = !ignored && strcmp(name, "_line") == 0;
         for (int64_t k = 0; k < dr_node_size(ignored); k++)
@@ -191,12 +212,15 @@ int32_t step_distinct(struct work *w, const struct dr_node *args)
     DR_TRY(settle(w));
     DR_TRY(column_list(w, args, "key", &key));
     all_but(w, dr_node_get(args, "ignore"), &all);
-    DR_TRY(drop_repeats(w, &all, DR_KEEP_FIRST, &w->duplicates, "repeats an earlier row"));
-    if (keep == DR_KEEP_NONE)
-        return drop_repeats(w, &key, keep, &w->rejected, "contradicts another row of the same key");
-    return drop_repeats(w, &key, keep, &w->duplicates,
-                        keep == DR_KEEP_LAST ? "replaced by a later row of the same key"
-                                             : "gives way to an earlier row of the same key");
+    int32_t rc = drop_repeats(w, &all, DR_KEEP_FIRST, &w->duplicates, "repeats an earlier row");
+    if (!rc)
+        rc = drop_repeats(w, &key, keep, keep == DR_KEEP_NONE ? &w->rejected : &w->duplicates,
+                          keep == DR_KEEP_NONE   ? "contradicts another row of the same key"
+                          : keep == DR_KEEP_LAST ? "replaced by a later row of the same key"
+                                                 : "gives way to an earlier row of the same key");
+    names_done(&all);
+    names_done(&key);
+    return rc;
 }
 
 /* ---- shape ---- */
@@ -231,25 +255,35 @@ int32_t step_month(struct work *w, const struct dr_node *args)
     return put_column(w, dr_node_str(dr_node_get(args, "into"), "month"), out);
 }
 
+/* The name that a map of old names to new ones gives a column. */
+static const char *new_name(const struct dr_node *from_to, const char *name)
+{
+    for (int64_t i = 0; i < dr_node_size(from_to); i++)
+        if (strcmp(dr_node_key(from_to, i), name) == 0)
+            return dr_node_str(dr_node_at(from_to, i), "");
+    return name;
+}
+
+/* All at once, so that two columns may change names; each keeps its place. */
 int32_t step_rename(struct work *w, const struct dr_node *args)
 {
-    const struct dr_node *columns = dr_node_get(args, "columns");
-    for (int64_t i = 0; i < dr_node_size(columns); i++) {
-        const char *from = dr_node_key(columns, i), *to = dr_node_str(dr_node_at(columns, i), "");
-        const struct dr_column *c = NULL;
-        struct names keep = { .n = 0 };
-        struct dr_table *left = NULL;
-        DR_TRY(find_column(w, from, &c));
-        if (dr_table_find(w->table, to) >= 0)
-            return dr_task_fail_final(w->t, "step rename: there is a column '%s' already", to);
-        DR_TRY(put_column(w, to, dr_column_ref(c)));
-        for (int32_t k = 0; k < dr_table_columns(w->table) && keep.n < MAX_COLUMNS; k++)
-            if (strcmp(dr_table_column_name(w->table, k), from) != 0)
-                keep.items[keep.n++] = dr_table_column_name(w->table, k);
-        int32_t rc = dr_table_select(w->table, keep.n, keep.items, &left, dr_task_err(w->t));
-        DR_TRY(replace_table(w, rc, left));
+    const struct dr_node *from_to = dr_node_get(args, "columns");
+    const struct dr_column *c = NULL;
+    struct dr_table *renamed = NULL;
+    struct names names;
+    for (int64_t i = 0; i < dr_node_size(from_to); i++)
+        DR_TRY(find_column(w, dr_node_key(from_to, i), &c));
+    int32_t n = dr_table_columns(w->table);
+    const struct dr_column **columns = need(malloc(((size_t)n + 1) * sizeof *columns));
+    names_make(&names, n);
+    for (int32_t i = 0; i < n; i++) {
+        columns[i] = dr_table_column(w->table, i);
+        names.items[names.n++] = new_name(from_to, dr_table_column_name(w->table, i));
     }
-    return 0;
+    int32_t rc = dr_table_new(n, names.items, columns, &renamed, dr_task_err(w->t));
+    names_done(&names);
+    free(columns);
+    return replace_table(w, rc, renamed);
 }
 
 int32_t step_select(struct work *w, const struct dr_node *args)
@@ -258,6 +292,7 @@ int32_t step_select(struct work *w, const struct dr_node *args)
     struct dr_table *left = NULL;
     DR_TRY(column_list(w, args, "columns", &columns));
     int32_t rc = dr_table_select(w->table, columns.n, columns.items, &left, dr_task_err(w->t));
+    names_done(&columns);
     return replace_table(w, rc, left);
 }
 
@@ -265,12 +300,14 @@ int32_t step_select(struct work *w, const struct dr_node *args)
 int32_t step_sort(struct work *w, const struct dr_node *args)
 {
     struct names columns;
-    struct dr_sort_key keys[MAX_COLUMNS];
     struct dr_table *sorted = NULL;
     DR_TRY(settle(w));
     DR_TRY(column_list(w, args, "columns", &columns));
+    struct dr_sort_key *keys = need(calloc((size_t)columns.n, sizeof *keys));
     for (int32_t i = 0; i < columns.n; i++)
-        keys[i] = (struct dr_sort_key){ .column = columns.items[i] };
+        keys[i].column = columns.items[i];
     int32_t rc = dr_table_sort(w->table, columns.n, keys, &sorted, dr_task_err(w->t));
+    free(keys);
+    names_done(&columns);
     return replace_table(w, rc, sorted);
 }

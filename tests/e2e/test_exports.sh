@@ -71,4 +71,17 @@ expect_exit 1 dagrun run healthcare_processing
 out_has "formats: 'parquet' is not one of csv, arrow, arrows, jsonl"
 is "latest" "$(readlink $latest)" "$before"
 is "no half an export is left" "$(find var/published/healthcare_processing -mindepth 1 -maxdepth 1 -type d | wc -l)" 1
+
+it "a file is exported by its name, without its folder and ending"
+printf 'a\n1\n' >data/some.csv
+gzip -k data/some.csv && mv data/some.csv.gz data/packed.csv.gz
+dag files <<'Y'
+tasks:
+  export:
+    plugin: export
+    inputs: {tables: [data/some.csv, data/packed.csv.gz]}
+    with: {formats: [csv]}
+Y
+expect_exit 0 dagrun run files
+is "files" "$(ls var/published/files/latest | tr '\n' ' ')" "packed.csv some.csv "
 finish

@@ -363,8 +363,20 @@ is "no rows" "$(rows | tr '\n' ' ')" "id,more,_file "
 is "no phones" "$(phones)" "id,position,n,_file "
 mv dags.x.keep dags/x.yaml
 
-it "a broken file fails the task where bad_files does not say otherwise"
+it "a link to nowhere is a broken file, and a pipe is none"
+ln -s nowhere data/in/link.csv
+mkfifo data/in/pipe.csv
+printf 'a\n7\n' >data/in/newer.csv
+run_x 0
+is "rows" "$(rows | tr '\n' ' ')" "a,_file 7,newer.csv "
+is "files" "$(files | grep -E 'link|newer|pipe')" "link.csv,refused,0
+newer.csv,read,1"
 sed -i 's/, bad_files: skip//' dags/x.yaml
+run_x 1
+says "link.csv: cannot find it: No such file or directory"
+rm data/in/link.csv
+
+it "a broken file fails the task where bad_files does not say otherwise"
 printf 'a\nx\n' >data/in/worse.csv
 run_x 1
 says "worse.csv: column 'a': 1 of 1 values are not of type int64"
