@@ -14,6 +14,8 @@ static const struct dr_param params[] = {
     { "params", DR_PARAM_MAP, 0, NULL, NULL, "Values bound where the statements say :name" },
     { "types", DR_PARAM_MAP, 0, NULL, NULL,
       "Types of result columns, by output: {result: {day: date}}; they must convert exactly" },
+    { "account", DR_PARAM_STRING, 0, NULL, NULL,
+      "An output whose lines (dataset, stage, group, rows) go into the run's account of rows" },
     { 0 },
 };
 static const struct dr_port inputs[] = {
@@ -73,8 +75,6 @@ static int32_t find_text(struct sql *s)
     const struct dr_node *query = dr_task_param(s->t, "query");
     const char *file = dr_node_str(dr_task_param(s->t, "file"), NULL);
     s->script.text = dr_node_str(query, NULL);
-    if (!s->script.text == !file)
-        return dr_task_fail_final(s->t, "say either 'query' or 'file'");
     if (file)
         return read_file(s, file);
     place_query(s, query);
@@ -136,8 +136,6 @@ static int32_t cast_column(struct sql *s, struct dr_table **table, const char *o
     struct dr_table *with = NULL;
     if (at < 0)
         return dr_task_fail_final(s->t, "types: the result '%s' has no column '%s'", output, column);
-    if (to < 0)
-        return dr_task_fail_final(s->t, "types: '%s' is no type; see docs/tables.md", type);
     int64_t rows = dr_table_rows(*table);
     uint8_t *refused = calloc((size_t)rows / 8 + 1, 1);
     if (!refused)
@@ -176,6 +174,9 @@ static int32_t take_result(void *ctx, int32_t i, const struct dr_table *result, 
     DR_TRY(give_types(s, output, &table, err));
     dr_task_log(s->t, DR_INFO, "%s: %lld rows", output, (long long)dr_table_rows(table));
     dr_task_metric(s->t, wanted == 1 ? "rows" : output, (double)dr_table_rows(table));
+    const char *account = dr_node_str(dr_task_param(s->t, "account"), "");
+    if (strcmp(output, account) == 0)
+        DR_TRY(dr_task_account_counts(s->t, table));
     return dr_task_write(s->t, output, table);
 }
 
@@ -204,6 +205,52 @@ static int32_t run_script(struct sql *s, struct dr_db *db)
     return dr_db_commit(db, dr_task_err(s->t));
 }
 
+/* ---- the definition -------------------------------------------------------------------- */
+
+/* Whether `result` has a dataset of that name; one that still holds ${...} may turn out to be. */
+static int is_result(const struct dr_task *t, const char *name)
+{
+    int32_t n = dr_task_output_count(t, "result"), i = 0;
+    while (i < n && strcmp(dr_task_output_name(t, "result", i), name) != 0)
+        i++;
+    return i < n || strstr(name, "${") != NULL;
+}
+
+static int32_t check_types_of(struct dr_task *t, const struct dr_node *columns)
+{
+    int32_t rc = 0;
+    if (dr_node_kind(columns) != DR_NODE_MAP)
+        return dr_task_problem(t, columns,
+                               "types: a map of columns and types expected: {output: {column: type}}");
+    for (int64_t i = 0; i < dr_node_size(columns); i++) {
+        const char *type = dr_node_str(dr_node_at(columns, i), "");
+        if (dr_type_parse(type) < 0 && !strstr(type, "${"))
+            rc = dr_task_problem(t, dr_node_at(columns, i), "types: '%s' is no type; see docs/tables.md",
+                                 type);
+    }
+    return rc;
+}
+
+/* Gives the last code that was not 0. */
+static int32_t check(struct dr_task *t)
+{
+    const struct dr_node *account = dr_task_param(t, "account"), *types = dr_task_param(t, "types");
+    int32_t rc = 0;
+    if (!dr_node_str(dr_task_param(t, "query"), NULL) == !dr_node_str(dr_task_param(t, "file"), NULL))
+        rc = dr_task_problem(t, NULL, "say either 'query' or 'file'");
+    if (dr_node_str(account, NULL) && !is_result(t, dr_node_str(account, "")))
+        rc =
+            dr_task_problem(t, account, "account: '%s' is no dataset of 'outputs'", dr_node_str(account, ""));
+    for (int64_t i = 0; i < dr_node_size(types); i++) {
+        int32_t one = check_types_of(t, dr_node_at(types, i));
+        if (!is_result(t, dr_node_key(types, i)))
+            one = dr_task_problem(t, dr_node_at(types, i), "types: '%s' is no dataset of 'outputs'",
+                                  dr_node_key(types, i));
+        rc = one ? one : rc;
+    }
+    return rc;
+}
+
 static int32_t sql(struct dr_task *t)
 {
     static struct sql s;
@@ -213,6 +260,7 @@ static int32_t sql(struct dr_task *t)
     s.script.size = sizeof s.script;
     s.script.on_result = take_result;
     s.script.ctx = &s;
+    DR_TRY(check(t));
     DR_TRY(find_text(&s));
     DR_TRY(set_values(&s));
     DR_TRY(connection ? dr_task_connect(t, connection, &db) : dr_db_open(":memory:", &db, dr_task_err(t)));
@@ -222,4 +270,4 @@ static int32_t sql(struct dr_task *t)
 }
 
 DR_PLUGIN(.name = "sql", .summary = "SQL over datasets, or in a database of the home", .params = params,
-          .inputs = inputs, .outputs = outputs, .run = sql);
+          .inputs = inputs, .outputs = outputs, .run = sql, .check = check);

@@ -7,7 +7,10 @@
  * is another word as often as it is a slip. Where two terms that mean different things are
  * equally near, nobody can say which was meant, and the text stays as it is.
  *
- * Texts repeat, so each different one is looked up once and remembered. */
+ * Texts repeat, so each different one is looked up once and remembered.
+ *
+ * In the run's account of rows a row belongs to the group of its corrected text: what was refused before,
+ * and is only counted here, too. */
 #include <dagrun/task.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,10 +23,16 @@ static const struct dr_param params[] = {
     { "column", DR_PARAM_STRING, DR_REQUIRED, NULL, NULL, "The column to correct" },
     { "max_distance", DR_PARAM_INT, 0, "2", NULL, "The most slips that are corrected, 0 to 9" },
     { "max_share", DR_PARAM_FLOAT, 0, "0.34", NULL, "The most slips for each letter of the term" },
+    { "dataset", DR_PARAM_STRING, 0, NULL, NULL,
+      "The name in the run's account; the input's name without it" },
+    { "account_by", DR_PARAM_STRING, 0, NULL, NULL,
+      "Count rows into the run's account (raw, and quarantined those of `refused`) for each value of this "
+      "column" },
     { 0 },
 };
 static const struct dr_port inputs[] = {
     { "table", DR_REQUIRED, 0, "A dataset or a file" },
+    { "refused", 0, 0, "With account_by: rows that `validate` has set apart before, which are only counted" },
     { "terms", DR_REQUIRED, 0,
       "A column `term`, and optionally `means`: what the term becomes (itself where that is missing)" },
     { 0 },
@@ -312,6 +321,66 @@ static int32_t write_corrections(struct dr_task *t, struct vocabulary *v, const 
     return 0;
 }
 
+/* ---- the account ---- */
+
+static void mark_missing(void *ctx, int32_t n_args, const struct dr_cell *args, struct dr_cell *ret)
+{
+    (void)ctx;
+    (void)n_args;
+    ret->state = args->state == 1 ? 0 : 2;
+}
+
+/* Of rows that `validate` refused, those that could be read: only the others have the text of their record.
+ */
+static int32_t readable_rows(struct dr_task *t, const struct dr_table *refused, struct dr_table **ret)
+{
+    struct dr_column *texts, *nothing;
+    uint8_t *missing = need(calloc((size_t)dr_table_rows(refused) / 8 + 1, 1));
+    DR_TRY(text_column(t, "refused", refused, "_record", &texts));
+    const struct dr_column *record = texts;
+    DR_TRY(dr_column_map(1, &record, mark_missing, NULL, DR_TYPE_INT64, missing, &nothing, dr_task_err(t)));
+    int32_t rc = dr_table_filter(refused, missing, ret, dr_task_err(t));
+    dr_column_unref(nothing);
+    dr_column_unref(texts);
+    free(missing);
+    return rc;
+}
+
+static int32_t account_refused(struct dr_task *t, struct vocabulary *v, const char *column,
+                               const char *dataset, const char *by)
+{
+    struct dr_table *refused, *named;
+    struct dr_column *texts;
+    DR_TRY(dr_task_read(t, "refused", 0, NULL, &refused, NULL));
+    DR_TRY(readable_rows(t, refused, &named));
+    int64_t unreadable = dr_table_rows(refused) - dr_table_rows(named);
+    DR_TRY(text_column(t, "refused", named, column, &texts));
+    DR_TRY(add(t, v, column, texts, put_term, DR_TYPE_STRING, &named));
+    DR_TRY(dr_task_account_table(t, dataset, "raw", named, by));
+    DR_TRY(dr_task_account_table(t, dataset, "quarantined", named, by));
+    if (unreadable) {
+        dr_task_account(t, dataset, "(unreadable)", "raw", unreadable);
+        dr_task_account(t, dataset, "(unreadable)", "quarantined", unreadable);
+    }
+    dr_column_unref(texts);
+    dr_table_unref(named);
+    dr_table_unref(refused);
+    return 0;
+}
+
+static int32_t account(struct dr_task *t, struct vocabulary *v, const char *column,
+                       const struct dr_table *table)
+{
+    const char *by = dr_node_str(dr_task_param(t, "account_by"), NULL);
+    const char *dataset = dr_node_str(dr_task_param(t, "dataset"), dr_task_input_name(t, "table", 0));
+    if (!by)
+        return 0;
+    DR_TRY(dr_task_account_table(t, dataset, "raw", table, by));
+    return dr_task_has_input(t, "refused") ? account_refused(t, v, column, dataset, by) : 0;
+}
+
+/* ---- the columns ---- */
+
 static void name_beside(char *to, size_t size, const char *column, const char *suffix)
 {
     snprintf(to, size, "%s_%s", column, suffix);
@@ -333,6 +402,7 @@ static int32_t correct(struct dr_task *t, struct vocabulary *v, const char *colu
     DR_TRY(write_corrections(t, v, texts));
     dr_task_metric(t, "rows", (double)dr_table_rows(wider));
     dr_task_metric(t, "spellings", (double)v->used);
+    DR_TRY(account(t, v, column, wider));
     DR_TRY(dr_task_write(t, "table", wider));
     dr_column_unref(texts);
     dr_table_unref(wider);

@@ -1,15 +1,19 @@
 -- The vendor's office settings, from one row for each practice with its offices as JSON, to three
 -- tables. Numbers may be text with spaces and zeros in front; dates are what YYYY-MM-DD says and the calendar has.
 
+-- What is no list of offices, or no office, is one without anything; a text is not JSON here.
 CREATE TABLE office AS
-  SELECT CAST(trim(p.practice_id) AS INTEGER) AS practice_id,
-         json_extract(o.value, '$.office_id') AS office_id,
-         json_extract(o.value, '$.name') AS office_name,
-         nullif(trim(json_extract(o.value, '$.launched_date')), '') AS launched,
-         nullif(trim(json_extract(o.value, '$.disabled_date')), '') AS disabled,
-         CASE json_type(o.value, '$.departments') WHEN 'array' THEN json_extract(o.value, '$.departments')
-                                                  ELSE '[]' END AS departments
-  FROM settings_raw p, json_each(CASE json_type(p.offices) WHEN 'array' THEN p.offices ELSE '[]' END) o;
+  SELECT practice_id,
+         json_extract(office, '$.office_id') AS office_id,
+         json_extract(office, '$.name') AS office_name,
+         nullif(trim(json_extract(office, '$.launched_date')), '') AS launched,
+         nullif(trim(json_extract(office, '$.disabled_date')), '') AS disabled,
+         CASE json_type(office, '$.departments') WHEN 'array' THEN json_extract(office, '$.departments')
+                                                 ELSE '[]' END AS departments
+  FROM (SELECT CAST(trim(p.practice_id) AS INTEGER) AS practice_id,
+               CASE o.type WHEN 'object' THEN o.value ELSE '{}' END AS office
+        FROM settings_raw p, json_each(CASE iif(json_valid(p.offices), json_type(p.offices), '')
+                                            WHEN 'array' THEN p.offices ELSE '[]' END) o);
 
 -- SQLite's date() takes 2024-02-30; only adding something makes it look at the calendar.
 CREATE TABLE dated_office AS

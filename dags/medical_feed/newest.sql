@@ -33,3 +33,8 @@ SELECT n.person_id, l.source, e.key AS position,
 FROM newest n JOIN list l USING (record), json_each(l.events) e ORDER BY 1, 2, 3;
 -- feed_refused
 SELECT file, min(reason) AS reason, count(*) AS records FROM judged WHERE reason IS NOT NULL GROUP BY file ORDER BY file;
+-- feed_account: of the records that were read, those that count, those that are older than another, those refused
+SELECT 'feed' AS dataset, 'raw' AS stage, (SELECT count(*) FROM feed_raw) AS rows
+UNION ALL SELECT 'feed', 'clean', (SELECT count(*) FROM newest)
+UNION ALL SELECT 'feed', 'quarantined', (SELECT count(*) FROM judged WHERE reason IS NOT NULL)
+UNION ALL SELECT 'feed', 'duplicates', (SELECT count(*) FROM judged WHERE reason IS NULL) - (SELECT count(*) FROM newest);

@@ -77,6 +77,8 @@ CREATE TABLE kept AS
            coalesce(report_date, ''), encounter_id, feature, drug_name, rxnorm, icd_code, value_text, unit_text, date_text)
          AS id, * FROM judged WHERE removal IS NULL;
 
+-- medical_bounds: a parameter that is no date of the calendar fails the task, by the type that this column must have
+SELECT iif(date(:latest_date, '+0 days') IS :latest_date, :latest_date, 'no date') AS latest_date;
 -- person
 SELECT person_id, min(report_date) AS first_date, max(report_date) AS latest_date, count(*) AS records
 FROM kept GROUP BY person_id ORDER BY person_id;
@@ -100,9 +102,9 @@ FROM kept WHERE source = 'labs' ORDER BY record_id;
 SELECT id AS record_id, person_id, encounter_id, feature, CASE WHEN unit IS NOT NULL THEN value END AS value,
        CASE WHEN unit IS NOT NULL THEN comparator END AS comparator, unit, value_text, unit_text, report_date
 FROM kept WHERE source = 'tests' ORDER BY record_id;
--- medical_removed
-SELECT source, line, removal AS reason, person_id, encounter_id, feature_text, value_text, unit_text, date_text,
-       drug_name, rxnorm, icd_code
+-- medical_removed: columns are called as in the files, so that what a suite calls sensitive is masked in the report
+SELECT source, line, removal AS _reasons, person_id, encounter_id, feature_text AS feature, value_text AS value,
+       unit_text AS unit, date_text AS report_date, drug_name, rxnorm, icd_code
 FROM judged WHERE removal IS NOT NULL
 UNION ALL SELECT 'lifestyle', _line, _reasons, person_id, encounter_id, feature, value, unit, report_date, NULL, NULL, NULL FROM lifestyle_refused
 UNION ALL SELECT 'rx', _line, _reasons, person_id, encounter_id, feature, value, unit, report_date, drug_name, rxnorm, NULL FROM rx_refused
@@ -110,6 +112,11 @@ UNION ALL SELECT 'conditions', _line, _reasons, person_id, encounter_id, feature
 UNION ALL SELECT 'labs', _line, _reasons, person_id, encounter_id, feature, value, unit, report_date, NULL, NULL, NULL FROM labs_refused
 UNION ALL SELECT 'tests', _line, _reasons, person_id, encounter_id, feature, value, unit, report_date, NULL, NULL, NULL FROM tests_refused
 ORDER BY 1, 2;
+-- medical_account: where the rows that the tasks name_X counted went; 0 rows say that a table came so far
+SELECT source AS dataset,
+       CASE removal WHEN 'repeats another row' THEN 'duplicates' ELSE iif(removal IS NULL, 'clean', 'quarantined') END AS stage,
+       feature AS "group", count(*) AS rows FROM judged GROUP BY 1, 2, 3
+UNION ALL SELECT s.column1, 'clean', NULL, 0 FROM (VALUES ('lifestyle'), ('rx'), ('conditions'), ('labs'), ('tests')) s;
 -- medical_decisions
 SELECT source, rule, action, count(*) AS rows FROM (
   SELECT source, removal AS rule, 'removed' AS action FROM judged WHERE removal IS NOT NULL

@@ -202,6 +202,9 @@ DR_API void dr_task_account(struct dr_task *t, const char *dataset, const char *
  * groups, gives one entry for the dataset. */
 DR_API DR_CHECK int32_t dr_task_account_table(struct dr_task *t, const char *dataset, const char *stage,
                                               const struct dr_table *table, const char *group_column);
+/* The same of rows that were counted elsewhere, by SQL say: counts has the columns dataset, stage, rows and,
+ * if there are groups, group (text, or null). A stage of 0 rows in all is told of, too: it was reached. */
+DR_API DR_CHECK int32_t dr_task_account_counts(struct dr_task *t, const struct dr_table *counts);
 /* Write the HTML report of this run as it stands, and the index. */
 DR_API DR_CHECK int32_t dr_task_report(struct dr_task *t);
 /* The same as the last thing that a task does. Where no other task of the run is unfinished the page is

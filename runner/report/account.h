@@ -16,13 +16,14 @@ struct dr_account {
     struct dr_account_group *groups; /* by name; those in brackets last */
     int32_t n_groups;
     int64_t ungrouped; /* rows of any stage that were told without a group */
+    bool running;      /* a task that told of it still runs, and may tell more */
 };
 /* In order of first mention; in the arena. */
 void dr_account_sum(struct dr_arena *a, const struct dr_account_row *rows, int32_t n, struct dr_account **ret,
                     int32_t *ret_n);
 /* raw - clean - quarantined - duplicates: 0 where it adds up. */
 int64_t dr_account_missing(const struct dr_account_group *g);
-/* The dataset went all the way: it has a raw and a clean stage. */
+/* The dataset went all the way: it has a raw and a clean stage, and whoever told of them has ended. */
 bool dr_account_complete(const struct dr_account *d);
 /* Whether adding up can be asked of this group (or of d's total) at all. */
 bool dr_account_comparable(const struct dr_account *d, const struct dr_account_group *g);

@@ -34,6 +34,7 @@ static void add_row(struct dr_account *d, const struct dr_account_row *r, int st
 {
     d->total.rows[stage] += r->rows;
     d->total.has[stage] = true;
+    d->running |= r->running;
     if (!r->group) {
         d->ungrouped += r->rows;
         return;
@@ -83,7 +84,7 @@ int64_t dr_account_missing(const struct dr_account_group *g)
 
 bool dr_account_complete(const struct dr_account *d)
 {
-    return d->total.has[DR_STAGE_RAW] && d->total.has[DR_STAGE_CLEAN];
+    return d->total.has[DR_STAGE_RAW] && d->total.has[DR_STAGE_CLEAN] && !d->running;
 }
 
 /* Rows that were told without a group make the groups incomparable, not wrong. */

@@ -91,8 +91,10 @@ static void put_sum(struct dr_page *p, const struct dr_account *d, const struct 
 {
     int64_t missing = dr_account_missing(g);
     dr_html_open(p->h, "td", NULL);
-    if (!dr_account_comparable(d, g))
+    if (!dr_account_complete(d))
         dr_page_badge(p->h, DR_TONE_IDLE, "not finished");
+    else if (!dr_account_comparable(d, g))
+        dr_page_badge(p->h, DR_TONE_IDLE, "only in all"); /* a task counted without groups */
     else if (missing == 0)
         dr_page_badge(p->h, DR_TONE_GOOD, "adds up");
     else

@@ -93,6 +93,8 @@ const char *const dr_page_style[] = {
     ".sentence{font-size:1.04rem;margin:8px 0 12px}.pair{display:grid;grid-template-columns:1fr "
     "262px;gap:8px 28px}"
     ".pair .facts{grid-template-columns:repeat(auto-fill,minmax(190px,1fr));margin:0;align-content:start}"
+    /* Bars and what they say end at the same edge, however few runs there are. */
+    ".pair figure{max-width:240px}.pair figcaption{text-align:right}"
     "details{margin-top:10px}summary{cursor:pointer;color:var(--link);font-weight:550;padding:3px 0}"
     "details details{margin-left:0}figure{margin:0}figcaption{font-size:.82rem;color:var(--soft)}",
 

@@ -142,7 +142,8 @@ int32_t dr_state_metrics(struct dr_state *s, struct dr_arena *a, int64_t run, st
 /* ---- accounts --------------------------------------------------------------------- */
 
 #define ACCOUNTS_SQL                                                                                         \
-    "SELECT t.task_id, d.name, nullif(c.group_name, ''), c.stage, c.row_count" OF_CURRENT_ATTEMPTS           \
+    "SELECT t.task_id, d.name, nullif(c.group_name, ''), c.stage, c.row_count, a.state = "                   \
+    "'running'" OF_CURRENT_ATTEMPTS                                                                          \
     " JOIN row_account c USING (attempt_key) JOIN dataset d USING (dataset_key)"                             \
     " WHERE run_key = ?1 ORDER BY t.position, c.account_key"
 
@@ -162,7 +163,8 @@ int32_t dr_state_accounts(struct dr_state *s, struct dr_arena *a, int64_t run, s
                                            .dataset = dr_sql_text(st, 1, a),
                                            .group = dr_sql_text(st, 2, a),
                                            .stage = dr_sql_text(st, 3, a),
-                                           .rows = dr_sql_int(st, 4) };
+                                           .rows = dr_sql_int(st, 4),
+                                           .running = dr_sql_int(st, 5) != 0 };
     }
     *ret = rows;
     *ret_n = n;

@@ -194,6 +194,7 @@ struct dr_metric_row {
 struct dr_account_row {
     const char *task_id, *dataset, *group, *stage;
     int64_t rows;
+    bool running; /* who told of them still runs, and may tell more */
 };
 struct dr_plugin_row {
     const char *name, *hash, *version;

@@ -252,6 +252,20 @@ run 0
 is "told" "$(sql var/dagrun.db "SELECT count(*) FROM v_failed_expectation WHERE column_name = 'disabled_date'
     AND run_key = (SELECT max(run_key) FROM dag_run)")" 1
 
+it "offices and departments that are something else are offices without a number, and departments without one"
+cat >data/appointments/office_settings.json <<'J'
+{"practices": [{"practice_id": 1, "name": "a", "offices": "none"}, {"practice_id": 2, "name": "b", "offices": {"office_id": 1}},
+  {"practice_id": 3, "name": "c", "offices": ["closed", 5, null, [1], {"office_id": 31, "departments": "none"},
+    {"office_id": 32, "name": "d", "launched_date": "2024-01-01", "disabled_date": null,
+     "departments": [1, "two", [3], {"department_id": {"id": 4}}, null]}]}]}
+J
+run 0
+sql_is var/warehouse.db "SELECT practice_id, office_ids FROM epion_practices ORDER BY 1" "1|[]
+2|[]
+3|[31,32]"
+sql_is var/warehouse.db "SELECT department_id, usable, problem FROM epion_departments ORDER BY department_id DESC" "1|1|
+|0|the department has no number"
+
 it "an export with semicolons"
 cp "$source_dir"/data/appointments/* data/appointments/
 tr , ';' <"$source_dir/data/appointments/appointments.csv" | tr -d '"' >data/appointments/appointments.csv

@@ -231,8 +231,54 @@ dags/steps.yaml:20:53: error: step trim: the table has no column 'day'; it has i
 F
 )
 
+it "settings that name datasets which a task does not have, and values that are none of theirs"
+rm -r dags && mkdir dags
+dag settings <<'Y'
+tasks:
+  q:
+    plugin: sql
+    outputs: {result: [r, s]}
+    with:
+      query: SELECT 1 AS a; SELECT 2 AS b
+      types: {t: {a: int64}, r: {a: intt, b: '${run_id}'}, s: int64}
+      account: rr
+  none: {plugin: sql}
+  l:
+    plugin: load
+    inputs: {tables: [r, s]}
+    outputs: {refused: [bad]}
+    with:
+      modes: {r: upsurt, s: append}
+      keys: {rs: [a]}
+      insert_only: [r, '${run_id}', x]
+      delete_missing: {r: {by: [a], of: q}}
+      newer_wins: {t: a}
+  e:
+    plugin: export
+    inputs: {tables: [data/x.csv, r, x.csv]}
+    with: {formats: [csv, xlsx]}
+Y
+printf 'id,day,value\n1,2,3\n' | tee x.csv >data/x.csv
+expect_exit 3 dagrun check settings
+same_file <(grep '^dags' "$err") <(cat <<'F'
+dags/settings.yaml:8:18: error: types: 't' is no dataset of 'outputs'
+dags/settings.yaml:8:37: error: types: 'intt' is no type; see docs/tables.md
+dags/settings.yaml:8:63: error: types: a map of columns and types expected: {output: {column: type}}
+dags/settings.yaml:9:16: error: account: 'rr' is no dataset of 'outputs'
+dags/settings.yaml:10:3: error: say either 'query' or 'file'
+dags/settings.yaml:11:3: error: refused: 1 datasets for 2 tables; name one for each, in the same order
+dags/settings.yaml:16:18: error: modes: 'r' must be one of replace, append, upsert, not 'upsurt'
+dags/settings.yaml:17:18: error: keys: 'rs' is not among the tables
+dags/settings.yaml:18:37: error: insert_only: 'x' is not among the tables
+dags/settings.yaml:19:41: error: delete_missing: 'q' is not among the tables
+dags/settings.yaml:20:23: error: newer_wins: 't' is not among the tables
+dags/settings.yaml:21:3: error: tables: 'data/x.csv' and 'x.csv' would have the same file 'x'
+dags/settings.yaml:24:27: error: formats: 'xlsx' is not one of csv, arrow, arrows, jsonl
+F
+)
+
 it "right definitions pass"
-rm -r dags expectations && mkdir dags expectations
+rm -r dags expectations; mkdir dags expectations
 dag good <<'Y'
 tasks:
   a: {plugin: noop}

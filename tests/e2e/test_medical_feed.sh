@@ -52,6 +52,8 @@ send b '"P00003"' 5 '[{"value": "5"}, {"value": "55"}]'
 run 0
 sql_is var/warehouse.db "SELECT version FROM feed_person WHERE person_id = 'P00003'" 6
 sql_is var/warehouse.db "SELECT value FROM feed_event WHERE person_id = 'P00003'" 6
+accounted() { sql var/dagrun.db "SELECT raw, clean, quarantined, duplicates FROM v_row_account WHERE run_key = (SELECT max(run_key) FROM dag_run)"; }
+is "account" "$(accounted)" "2|1|0|1"
 
 it "broken files are refused with their reason, and delete nothing"
 send d '"P00003"' 7 null
@@ -61,6 +63,7 @@ send g null 7 '[]'
 send h '"P00003"' null '[]'
 echo '{"person_id": "P00003", "version": 9' >data/medical_feed/i.json
 echo '{"person_id": "P00003", "version": 9, "labs": []}' >data/medical_feed/j.json
+echo '{}' >data/medical_feed/l.json
 send k '"P00004"' 1 '[{"value": "4"}]'
 run 0
 sql_is var/warehouse.db "SELECT version FROM feed_person WHERE person_id IN ('P00003', 'P00004') ORDER BY person_id" "6
@@ -72,8 +75,13 @@ f.json|labs is not a list of events
 g.json|no person
 h.json|no version"
 
-sql_is var/dagrun.db "SELECT dataset || ' ' || coalesce(unexpected_count, '') || ' ' || severity FROM v_failed_expectation ORDER BY run_key DESC, dataset LIMIT 2" "feed_files 2 warning
-feed_refused  warning"
+sql_is var/dagrun.db "SELECT dataset || ' ' || coalesce(unexpected_count, '') || ' ' || severity FROM v_failed_expectation ORDER BY run_key DESC, dataset LIMIT 2" "feed_files 3 warning
+feed_refused 5 warning"
+is "account" "$(accounted)" "6|1|5|0"
+for reason in "i.json:2:1: expected ',' or '}', but the text ends here" "l.json: no record has 'person_id'; they are empty" \
+    "labs is not a list of events"; do
+    grep -qF "$reason" reports/medical_feed/latest/index.html || note "the report does not say why: $reason"
+done
 
 it "a reader that holds its view keeps no run waiting"
 sqlite3 -batch var/warehouse.db "BEGIN; $persons; SELECT 1 FROM (WITH RECURSIVE n (i) AS

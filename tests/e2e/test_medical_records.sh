@@ -23,6 +23,24 @@ features() { # PERSON FIELD...: the fields of its object
     sql $warehouse "SELECT $list FROM person_features WHERE person_id = '$person'"
 }
 
+# ---- the account of rows ----
+
+account() { # DATASET COLUMNS: of the newest run
+    sql var/dagrun.db "SELECT $2 FROM v_row_account WHERE dataset = '$1' AND run_key = (SELECT max(run_key) FROM dag_run)"
+}
+decided() { # TABLE CONDITION: rows of the table of decisions
+    sql $warehouse "SELECT coalesce(sum(rows), 0) FROM medical_decisions WHERE source = '$1' AND $2"
+}
+reconciles() { # of each file's records, those in the database and those removed for each reason
+    local table repeats="rule = 'repeats another row'"
+    for table in lifestyle rx conditions labs tests; do
+        is "account of $table" \
+            "$(account $table 'sum(raw), sum(clean), sum(quarantined), sum(duplicates), sum(missing), max(abs(missing))')" \
+            "$(($(wc -l <data/medical_records/$table.csv) - 1))|$(sql $warehouse "SELECT count(*) FROM $table")|$(
+                decided $table "action = 'removed' AND NOT $repeats")|$(decided $table "$repeats")|0|0"
+    done
+}
+
 it "the sample is what the generator makes"
 cd "$scratch" || exit 1
 expect_exit 0 generate medical --seed 3 --out made
@@ -48,6 +66,21 @@ done
 sql_is $warehouse "PRAGMA foreign_key_check" ""
 sql_is $warehouse "SELECT count(*) FROM person_features f JOIN person_resources r USING (person_id)
     WHERE json_valid(features) AND json_valid(resource)" "$(sql $warehouse 'SELECT count(*) FROM person')"
+
+it "the run accounts for every row from the files to the tables, by features as the vocabulary spells them"
+reconciles
+is "groups of labs" "$(account labs "group_concat(group_name)")" "CREATININE,GLUCOSE,HBA1C,HGB,TROPONIN"
+for feature in HgB troponin; do
+    sql_is $warehouse "SELECT count(*) FROM labs WHERE feature = '$feature'" \
+        "$(account labs "sum(iif(group_name = upper('$feature'), clean, 0))")"
+done
+is "tables and groups that add up in the report" "$(grep -o 'adds up' reports/medical_records/latest/index.html | wc -l)" \
+    $((5 + $(sql var/dagrun.db "SELECT count(*) FROM v_row_account WHERE group_name <> ''")))
+grep -qF '>medical_removed.csv<' reports/medical_records/latest/index.html || note "the report does not link the removed rows"
+is "columns of the removed rows" "$(head -n 1 $published/medical_removed.csv)" \
+    "source,line,_reasons,person_id,encounter_id,feature,value,unit,report_date,drug_name,rxnorm,icd_code"
+is "persons in the report's file" "$(tail -n +2 reports/medical_records/latest/medical_removed.csv | cut -d, -f4 | sort -u)" '
+***'
 
 it "the diagram in the documentation is what the database draws"
 sqlite3 -batch $warehouse <"$source_dir/scripts/schema_svg.sql" >"$scratch/schema.svg"
@@ -195,6 +228,19 @@ sql_is $warehouse "SELECT value_text, value IS NULL, report_date FROM labs WHERE
 1.2.3|1|2024-05-07
 <|1|2024-05-08"
 sql_is $warehouse "SELECT length(feature) FROM labs WHERE report_date = '2024-05-09'" 3000
+reconciles
+is "unreadable" "$(account labs "group_name, raw, quarantined" | grep unreadable)" "(unreadable)|1|1"
+is "rows without a feature, and one refused" "$(account rx "group_name, raw, clean, quarantined, duplicates")" \
+    "|0|0|0|0
+(missing)|1|1|0|0
+PRESCRIPTION|9|7|1|1"
+is "a corrected spelling is its term's" "$(account lifestyle "group_concat(group_name)")" "DIET,EXERCISE"
+
+it "hundreds of features that nobody knows are counted as one group, and add up"
+for i in {1..250}; do echo "A,e6,feature $i,$i,,2024-05-10"; done >>data/medical_records/tests.csv
+run 0
+reconciles
+is "groups" "$(account tests "group_name, raw, clean")" "|252|252"
 
 it "the ends of the windows: both days themselves count"
 (
@@ -240,6 +286,13 @@ without labs person_id
 without lifestyle report_date
 for column in drug_name rxnorm; do without rx $column; done
 without conditions icd_code
+
+it "a latest date that is none"
+for date in soon 2024-02-30 30.12.2030 ''; do
+    run 1 --param latest_date="$date"
+    out_has "row 1 of the result 'medical_bounds' has no date in column 'latest_date'"
+    is "attempts" "$(attempts clean)" failed
+done
 
 it "a file of other delimiters, without records, or empty fails once and says so"
 tr , ';' <data/medical_records/rx.csv >"$scratch/rx.csv"

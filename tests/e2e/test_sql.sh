@@ -118,6 +118,54 @@ sed -i 's/; SELECT 2 AS b//; s/result: only/result: [only, other]/' dags/few.yam
 expect_exit 1 dagrun run few
 out_has "1 statements have a result, but 'outputs' names 2 datasets"
 
+accounted() { sql var/dagrun.db "SELECT dataset, group_name, raw, clean, quarantined, duplicates FROM v_row_account
+    WHERE run_key = (SELECT max(run_key) FROM dag_run) ORDER BY 1, 2"; }
+account() { # SQL: a DAG whose results are its account
+    one_task account <<Y
+outputs: {result: counts}
+with:
+  query: $1
+  account: counts
+Y
+}
+
+it "a result goes into the account of rows: groups are spelt as those of tables, and stages of no rows are told"
+account "SELECT column1 AS dataset, column2 AS stage, column3 AS 'group', column4 AS rows FROM (VALUES
+    ('a', 'raw', ' x', 3), ('a', 'raw', 'X', 2), ('a', 'raw', NULL, 1), ('a', 'clean', 'x', 4), ('a', 'duplicates', 'x', 1),
+    ('a', 'quarantined', ' ', 1), ('b', 'raw', NULL, 0), ('b', 'clean', NULL, 0), ('c', 'raw', 'é' || printf('%.*c', 119, 'y'), 5))"
+expect_exit 0 dagrun run account
+is account "$(accounted)" "a|(missing)|1|0|1|0
+a|X|5|4|0|1
+b||0|0|0|0
+c|é$(printf 'Y%.0s' {1..118})|5|0|0|0"
+
+it "more than 200 groups of a stage are told as one, of others each"
+account "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 201) SELECT 'many' AS dataset, 'raw' AS stage,
+    'g' || i AS 'group', 2 AS rows FROM n UNION ALL SELECT 'few', 'raw', 'g' || i, 1 FROM n WHERE i <= 200"
+expect_exit 0 dagrun run account
+is many "$(accounted | grep many)" "many||402|0|0|0"
+is few "$(accounted | grep -c 'few|G.*|1|0|0|0')" 200
+
+it "an account may be without groups"
+account "SELECT column1 AS dataset, column2 AS stage, column3 AS rows FROM (VALUES ('a', 'raw', 3), ('a', 'raw', 2), ('a', 'clean', 5))"
+expect_exit 0 dagrun run account
+is account "$(accounted)" "a||5|5|0|0"
+
+it "an account that cannot be one says why"
+not_accounted() { account "$1" && expect_exit 1 dagrun run account && out_has "$2"; }
+not_accounted "SELECT 'a' AS dataset, 'lost' AS stage, 'x' AS 'group', 1 AS rows" "stage 'lost' with 1 rows; a stage is raw,"
+not_accounted "SELECT 'a' AS dataset, 'raw' AS stage, 'x' AS 'group', -1 AS rows" "stage 'raw' with -1 rows"
+not_accounted "SELECT 'a' AS dataset, 'raw' AS stage, column1 AS 'group', column2 AS rows FROM (VALUES ('x', 5), ('y', -5))" \
+    "stage 'raw' with -5 rows"
+not_accounted "SELECT 'a' AS dataset, 'raw' AS stage, 'x' AS 'group', 9223372036854775807 AS rows" "with 9223372036854775807 rows"
+not_accounted "SELECT 'a' AS dataset, 'raw' AS stage, 'x' AS 'group', 1.5 AS rows" "account: 'rows' is no column of whole numbers"
+not_accounted "SELECT 'a' AS dataset, NULL AS stage, 'x' AS 'group', 1 AS rows" "account: a line has no 'stage'"
+not_accounted "SELECT 'a' AS dataset, 'raw' AS stage, 1 AS lines" \
+    "account: there is no column 'rows'; it has dataset, stage, group and rows"
+sed -i 's/account: counts/account: count/' dags/account.yaml
+expect_exit 1 dagrun run account
+out_has "account: 'count' is no dataset of 'outputs'"
+
 it "types are declared, and must convert"
 one_task typed <<'Y'
 inputs: {tables: [data/people.csv]}

@@ -213,6 +213,21 @@ static void rows_that_do_not_add_up_spoil_the_verdict(void **state)
     assert_has(page, "3 missing");
 }
 
+static void groups_that_one_task_did_not_count_are_not_called_unfinished(void **state)
+{
+    struct fixture *f = *state;
+    begin_run(f, 1);
+    begin_task(f, VALIDATE_VITALS, T0);
+    put_account(f, VALIDATE_VITALS, NULL, "raw", 10);
+    put_account(f, VALIDATE_VITALS, "HOSP1", "clean", 10);
+    end_task(f, VALIDATE_VITALS, DR_TASK_SUCCESS, NULL, T0 + 5 * MS);
+    end_run(f, DR_RUN_SUCCESS);
+    const char *page = write_report(f);
+    assert_has(page, "only in all");
+    assert_has(page, "adds up");
+    assert_lacks(page, "not finished");
+}
+
 /* ---- files beside the report ---- */
 
 static struct dr_column *texts(int n, const char *const *values)
@@ -495,6 +510,7 @@ int main(void)
         TEST(every_check_has_one_permalink),
         TEST(the_flow_of_rows_adds_up_by_group),
         TEST(rows_that_do_not_add_up_spoil_the_verdict),
+        TEST(groups_that_one_task_did_not_count_are_not_called_unfinished),
         TEST(quarantined_rows_lie_beside_the_report_masked),
         TEST(without_the_suite_nothing_is_exported),
         TEST(a_dataset_whose_file_is_gone_is_told),

@@ -384,6 +384,8 @@ static void only_the_last_attempt_of_a_task_counts(void **state)
         assert_ok(f, dr_state_put_metric(f->state, attempt, "rows_in", 10 * try, &f->err));
         assert_ok(f, dr_state_put_dataset(f->state, attempt, &d, &f->err));
         assert_ok(f, dr_state_put_account(f->state, attempt, "vitals", NULL, "raw", try, &f->err));
+        assert_ok(f, dr_state_accounts(f->state, &f->arena, run, &accounts, &n, &f->err));
+        assert_true(n == 1 && accounts[0].rows == try && accounts[0].running);
         end_task(f, tasks[VALIDATE], attempt, try == 1 ? DR_TASK_UP_FOR_RETRY : DR_TASK_SUCCESS);
     }
     assert_ok(f, dr_state_results(f->state, &f->arena, run, &results, &n, &f->err));
@@ -393,7 +395,7 @@ static void only_the_last_attempt_of_a_task_counts(void **state)
     assert_ok(f, dr_state_datasets(f->state, &f->arena, run, &datasets, &n, &f->err));
     assert_true(n == 1 && datasets[0].d.rows == -1 && datasets[0].at_us > 0);
     assert_ok(f, dr_state_accounts(f->state, &f->arena, run, &accounts, &n, &f->err));
-    assert_true(n == 1 && accounts[0].rows == 2);
+    assert_true(n == 1 && accounts[0].rows == 2 && !accounts[0].running);
     assert_null(accounts[0].group);
 }
 
