@@ -55,14 +55,51 @@ static const char doc[] =
 enum { EXIT_SKIP = 99, EXIT_FINAL = 98, NAME_MAX_BYTES = 300 };
 
 /* PREFIX + the last part of a path, as the name of a variable. */
+static void variable_of(const char *prefix, const char *name, char ret[NAME_MAX_BYTES])
+{
+    const char *slash = strrchr(name, '/');
+    snprintf(ret, NAME_MAX_BYTES, "%s%s", prefix, slash ? slash + 1 : name);
+    for (char *p = ret; *p; p++)
+        *p = isalnum((unsigned char)*p) ? (char)toupper((unsigned char)*p) : '_';
+}
+
 static void set_file(const char *prefix, const char *name, const char *path)
 {
     char variable[NAME_MAX_BYTES];
-    const char *slash = strrchr(name, '/');
-    snprintf(variable, sizeof(variable), "%s%s", prefix, slash ? slash + 1 : name);
-    for (char *p = variable; *p; p++)
-        *p = isalnum((unsigned char)*p) ? (char)toupper((unsigned char)*p) : '_';
+    variable_of(prefix, name, variable);
     setenv(variable, path, 1);
+}
+
+/* Two files of one variable: the command would see only one of them. Gives the last code that was not 0. */
+static int32_t check_names(struct dr_task *t, const char *prefix, int32_t n,
+                           const char *(*name_of)(const struct dr_task *, const char *, int32_t))
+{
+    char(*variables)[NAME_MAX_BYTES] = calloc((size_t)n + 1, sizeof *variables);
+    int32_t rc = 0;
+    for (int32_t i = 0; variables && i < n; i++) {
+        const char *name = name_of(t, "files", i);
+        variable_of(prefix, name, variables[i]);
+        for (int32_t k = 0; k < i; k++)
+            if (strcmp(variables[i], variables[k]) == 0 && strcmp(name, name_of(t, "files", k)) != 0) {
+                rc = dr_task_problem(t, NULL, "files: '%s' and '%s' would both be the variable %s",
+                                     name_of(t, "files", k), name, variables[i]);
+                break;
+            }
+    }
+    free(variables);
+    return rc;
+}
+
+static int32_t check(struct dr_task *t)
+{
+    const struct dr_node *env = dr_task_param(t, "env");
+    for (int64_t i = 0; i < dr_node_size(env); i++)
+        if (!dr_node_key(env, i)[0] || strchr(dr_node_key(env, i), '='))
+            return dr_task_problem(t, dr_node_at(env, i), "env: '%s' cannot be the name of a variable",
+                                   dr_node_key(env, i));
+    int32_t in = check_names(t, "DAGRUN_INPUT_", dr_task_input_count(t, "files"), dr_task_input_name);
+    int32_t out = check_names(t, "DAGRUN_OUTPUT_", dr_task_output_count(t, "files"), dr_task_output_name);
+    return in ? in : out;
 }
 
 static int32_t set_files(struct dr_task *t)
@@ -137,6 +174,7 @@ static int32_t judge(struct dr_task *t, int status)
 static int32_t shell(struct dr_task *t)
 {
     const char *cwd = dr_node_str(dr_task_param(t, "cwd"), NULL);
+    DR_TRY(check(t));
     if (cwd && chdir(cwd) != 0)
         return dr_task_fail(t, "cwd: cannot enter '%s': %s", cwd, strerror(errno));
     set_run(dr_task_info(t));
@@ -156,4 +194,4 @@ static int32_t shell(struct dr_task *t)
 }
 
 DR_PLUGIN(.name = "shell", .summary = "Runs a command in the shell", .doc = doc, .params = params,
-          .inputs = inputs, .outputs = outputs, .run = shell);
+          .inputs = inputs, .outputs = outputs, .run = shell, .check = check);

@@ -2,6 +2,7 @@
  * database of the home, in one transaction. Each input is a table of its dataset's
  * name; each statement that has a result gives one output. */
 #include <dagrun/task.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,8 @@ static int32_t read_file(struct sql *s, const char *path)
     if (!f || !text)
         return dr_task_fail(s->t, "cannot read '%s'", path);
     size_t n = fread(text, 1, MAX_BYTES + 1, f);
+    if (ferror(f)) /* a folder, perhaps */
+        return dr_task_fail(s->t, "cannot read '%s': %s", path, strerror(errno));
     fclose(f);
     if (n > MAX_BYTES || memchr(text, '\0', n))
         return dr_task_fail_final(s->t, "'%s' is no SQL: %s", path,

@@ -63,9 +63,12 @@ int32_t dr_task_problem(struct dr_task *t, const struct dr_node *where, const ch
     va_start(ap, fmt);
     dr_buf_vprintf(&text, fmt, ap);
     va_end(ap);
+    const struct dr_node task = { .mark = t->job->def->mark };
+    if (!where || !where->mark.file)
+        where = &task;
     if (!t->plan)
         return dr_task_fail_final(t, "%s: %s", dr_node_where(t, where), dr_buf_cstr(&text));
-    put_line(t->plan, where && where->mark.file ? &where->mark : &t->job->def->mark, dr_buf_cstr(&text));
+    put_line(t->plan, &where->mark, dr_buf_cstr(&text));
     return DR_EDEF;
 }
 

@@ -257,6 +257,13 @@ tasks:
     plugin: export
     inputs: {tables: [data/x.csv, r, x.csv]}
     with: {formats: [csv, xlsx]}
+  n: {plugin: export, inputs: {tables: x.csv}, with: {formats: []}}
+  c:
+    plugin: shell
+    inputs: {files: [data/x.csv, data/x.csv, x.csv]}
+    outputs: {files: [x.y, x_y]}
+    with: {command: 'true'}
+  d: {plugin: shell, with: {command: 'true', env: {A: '1', 'B=C': '2'}}}
 Y
 printf 'id,day,value\n1,2,3\n' | tee x.csv >data/x.csv
 expect_exit 3 dagrun check settings
@@ -274,6 +281,10 @@ dags/settings.yaml:19:41: error: delete_missing: 'q' is not among the tables
 dags/settings.yaml:20:23: error: newer_wins: 't' is not among the tables
 dags/settings.yaml:21:3: error: tables: 'data/x.csv' and 'x.csv' would have the same file 'x'
 dags/settings.yaml:24:27: error: formats: 'xlsx' is not one of csv, arrow, arrows, jsonl
+dags/settings.yaml:25:64: error: formats: there is none; name at least one
+dags/settings.yaml:26:3: error: files: 'data/x.csv' and 'x.csv' would both be the variable DAGRUN_INPUT_X_CSV
+dags/settings.yaml:26:3: error: files: 'x.y' and 'x_y' would both be the variable DAGRUN_OUTPUT_X_Y
+dags/settings.yaml:31:67: error: env: 'B=C' cannot be the name of a variable
 F
 )
 

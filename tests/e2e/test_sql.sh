@@ -107,6 +107,13 @@ Y
 expect_exit 1 dagrun run inline
 out_has 'dags/inline.yaml:8: SQLite: near "SELEC": syntax error'
 
+it "a folder is no file of statements"
+one_task folder <<'Y'
+with: {file: queries}
+Y
+expect_exit 1 dagrun run folder
+out_has "cannot read 'queries': Is a directory"
+
 it "outputs and results must be as many"
 one_task few <<'Y'
 with: {query: "SELECT 1 AS a; SELECT 2 AS b"}
