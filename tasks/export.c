@@ -42,6 +42,7 @@ static int32_t join(struct dr_task *t, char to[PATH_SIZE], const char *folder, c
     return 0;
 }
 
+/* The last one must be new: two tasks in one folder would take each other's files away. */
 static int32_t make_folders(struct dr_task *t, const char *path)
 {
     char part[PATH_SIZE];
@@ -50,8 +51,13 @@ static int32_t make_folders(struct dr_task *t, const char *path)
             continue;
         memcpy(part, path, i);
         part[i] = 0;
-        if (mkdir(part, 0777) && errno != EEXIST)
-            return dr_task_fail(t, "cannot make folder '%s': %s", part, strerror(errno));
+        if (mkdir(part, 0777) && (errno != EEXIST || path[i] == 0))
+            return errno == EEXIST
+                       ? dr_task_fail_final(t,
+                                            "another export of this run has written '%s': give each a "
+                                            "'folder' of its own",
+                                            part)
+                       : dr_task_fail(t, "cannot make folder '%s': %s", part, strerror(errno));
         if (path[i] == 0)
             return 0;
     }
@@ -97,6 +103,8 @@ static int32_t check(struct dr_task *t)
     const struct dr_node *formats = dr_task_param(t, "formats");
     int32_t rc = 0, n = dr_task_input_count(t, "tables");
     char name[NAME_SIZE], other[NAME_SIZE];
+    if (dr_node_size(formats) == 0)
+        rc = dr_task_problem(t, formats, "formats: there is none; name at least one");
     for (int64_t k = 0; k < dr_node_size(formats); k++) {
         const char *format = dr_node_str(dr_node_at(formats, k), "");
         if (!is_format(format) && !strstr(format, "${"))
@@ -236,5 +244,7 @@ static int32_t export_files(struct dr_task *t)
 }
 
 DR_PLUGIN(.name = "export", .summary = "Write datasets as CSV and Arrow files, all of them or none",
-          .doc = "The files are under FOLDER/DAG/latest/, a link that moves when all of them are complete.",
+          .doc = "The files are under FOLDER/DAG/latest/, a link that moves when all of them are complete. "
+                 "Where a DAG\n"
+                 "has several exports, each needs a folder of its own.",
           .params = params, .inputs = inputs, .run = export_files, .check = check);

@@ -84,4 +84,25 @@ tasks:
 Y
 expect_exit 0 dagrun run files
 is "files" "$(ls var/published/files/latest | tr '\n' ' ')" "packed.csv some.csv "
+
+it "the latest exports are kept, and older ones removed with their files"
+sed -i 's/formats: /keep: 2, formats: /' dags/files.yaml
+for run in one two three; do expect_exit 0 dagrun run files --run-id $run; done
+is "kept" "$(cd var/published/files && ls -d [a-z]*)" "latest
+three.1
+two.1"
+is "latest" "$(readlink var/published/files/latest)" three.1
+
+it "a second export into the same folder is refused, and leaves the first one's files"
+dag files <<'Y'
+tasks:
+  export: {plugin: export, inputs: {tables: [data/some.csv]}, with: {formats: [csv]}}
+  more: {plugin: export, depends_on: export, inputs: {tables: [data/packed.csv.gz]}, with: {formats: [csv]}}
+Y
+expect_exit 1 dagrun run files
+out_has "another export of this run has written"
+is "files" "$(ls var/published/files/latest)" some.csv
+sed -i '/more:/s/with: {/with: {folder: var\/more, /' dags/files.yaml
+expect_exit 0 dagrun run files
+is "files" "$(ls var/published/files/latest var/more/files/latest | grep csv | tr '\n' ' ')" "packed.csv some.csv "
 finish
