@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const struct dr_param params[] = {
     { "files", DR_PARAM_ANY, DR_REQUIRED, NULL, NULL,
@@ -53,19 +54,31 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* path as a pattern that only it fits: names such as `bundle[1].json` are usual. */
+static char *literal(char *to, const char *path)
+{
+    for (; *path; path++) {
+        if (strchr("\\*?[", *path))
+            *to++ = '\\';
+        *to++ = *path;
+    }
+    *to = 0;
+    return to;
+}
+
 static int32_t expand(struct dr_task *t, struct files *f, const char *what)
 {
-    char pattern[4096];
-    const char *home = dr_task_info(t)->home;
+    char path[4096], pattern[2 * sizeof path + sizeof "/*.json"];
     bool absolute = what[0] == '/';
-    int n = snprintf(pattern, sizeof pattern, "%s%s%s", absolute ? "" : home, absolute ? "" : "/", what);
-    if (n < 0 || (size_t)n + sizeof "/*.json" > sizeof pattern)
+    const char *home = absolute ? "" : dr_task_info(t)->home;
+    int n = snprintf(path, sizeof path, "%s%s%s", home, absolute ? "" : "/", what);
+    if (n < 0 || (size_t)n + sizeof "/*.json" > sizeof path)
         return dr_task_fail_final(t, "files: the path is too long: %.200s", what);
-    bool folder = is_folder(pattern);
-    if (folder)
-        memcpy(pattern + n, "/*.json", sizeof "/*.json");
+    bool folder = is_folder(path), there = access(path, F_OK) == 0;
+    char *end = literal(pattern, there ? path : home);
+    snprintf(end, sizeof path, "%s", folder ? "/*.json" : there ? "" : path + strlen(home));
     glob_t found;
-    int rc = glob(pattern, 0, NULL, &found);
+    int rc = glob(pattern, folder ? GLOB_ERR : 0, NULL, &found);
     if (rc == GLOB_NOMATCH && !folder && !strpbrk(what, "*?["))
         return dr_task_fail_final(t, "files: there is no file or folder '%s'", what);
     if (rc == GLOB_NOMATCH) {

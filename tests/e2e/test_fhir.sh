@@ -311,6 +311,17 @@ shallow|0
 twice|6"
 sql_is var/dagrun.db "SELECT sum(raw) - sum(clean) - sum(quarantined) - sum(duplicates) FROM v_row_account WHERE dataset = 'fhir'" 0
 
+fhir_home names
+it "files and folders whose names look like patterns are taken as they are"
+rm -r data/fhir
+mkdir -p 'data/fhir[1]'
+bundle "$(patient '"a"')" >'data/fhir[1]/a.json'
+bundle "$(patient '"b"')" >'data/b[2].json'
+expect_exit 0 load --param 'files=data/fhir[1]'
+sql_is $db "SELECT patient_id FROM patient" a
+expect_exit 0 load --param 'files=data/b[2].json'
+sql_is $db "SELECT count(*) FROM patient" 2
+
 fhir_home killed
 it "a run that is killed leaves whole files, and the next one ends as an undisturbed run would"
 expect_exit 0 load
