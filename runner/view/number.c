@@ -169,6 +169,15 @@ bool dr_number_round(struct dr_number n, int32_t digits, enum dr_round how, stru
     return true;
 }
 
+bool dr_number_alike(struct dr_number a, struct dr_number b)
+{
+    a = trimmed(a);
+    b = trimmed(b);
+    int32_t digits = a.scale < b.scale ? a.scale : b.scale;
+    return dr_number_round(a, digits, DR_ROUND_HALF, &a) && dr_number_round(b, digits, DR_ROUND_HALF, &b) &&
+           dr_number_cmp(a, b) == 0;
+}
+
 bool dr_number_boundary(struct dr_number n, bool high, int32_t digits, struct dr_number *ret)
 {
     struct dr_number end, half = { high ? 5 : -5, n.scale + 1 };

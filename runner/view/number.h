@@ -26,6 +26,8 @@ bool dr_number_mod(struct dr_number a, struct dr_number b, struct dr_number *ret
 /* To so many digits after the point: half away from zero, down or up. */
 enum dr_round { DR_ROUND_HALF, DR_ROUND_FLOOR, DR_ROUND_CEILING, DR_ROUND_TRUNCATE };
 bool dr_number_round(struct dr_number n, int32_t digits, enum dr_round how, struct dr_number *ret);
+/* Equal at the precision of the less precise; zeros at the end do not count as such. */
+bool dr_number_alike(struct dr_number a, struct dr_number b);
 /* The ends of the interval that rounds to n as written: 1.0 stands for 0.95 to 1.05.
  * digits: how many after the point, or -1 for one more than n has. */
 bool dr_number_boundary(struct dr_number n, bool high, int32_t digits, struct dr_number *ret);

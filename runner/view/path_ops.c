@@ -63,12 +63,7 @@ static bool numbers_equal(struct dr_str a, struct dr_str b, bool like)
     struct dr_number x, y;
     if (!dr_number_parse(a, &x) || !dr_number_parse(b, &y))
         return dr_str_eq(a, b);
-    if (like && x.scale != y.scale) { /* equivalence: at the precision of the less precise */
-        int32_t digits = x.scale < y.scale ? x.scale : y.scale;
-        return dr_number_round(x, digits, DR_ROUND_HALF, &x) &&
-               dr_number_round(y, digits, DR_ROUND_HALF, &y) && dr_number_cmp(x, y) == 0;
-    }
-    return dr_number_cmp(x, y) == 0;
+    return like ? dr_number_alike(x, y) : dr_number_cmp(x, y) == 0;
 }
 
 static enum path_equal nodes_equal(struct dr_json_value a, struct dr_json_value b, bool like, int depth);
@@ -191,6 +186,13 @@ static int32_t equality(struct path_machine *m, const struct path_node *n, size_
 
 /* ---- order ---- */
 
+/* The unit of a quantity: its code, or else what people read; empty where it has none. */
+static struct dr_str unit_of(struct dr_json_value quantity)
+{
+    struct dr_json_value code = dr_json_get(quantity, "code", 4), unit = dr_json_get(quantity, "unit", 4);
+    return dr_json_text(dr_json_kind(code) ? code : unit);
+}
+
 /* Quantities with the same unit: 1, and the values; 0 where the units differ; -1 where
  * one is no quantity. */
 static int quantity_values(struct dr_item a, struct dr_item b, struct dr_item *x, struct dr_item *y)
@@ -207,7 +209,8 @@ static int quantity_values(struct dr_item a, struct dr_item b, struct dr_item *x
         if (dr_json_kind(u) && dr_json_kind(v))
             return dr_str_eq(dr_json_text(u), dr_json_text(v));
     }
-    return 1;
+    struct dr_str u = unit_of(a.node), v = unit_of(b.node);
+    return !u.n || !v.n || dr_str_eq(u, v);
 }
 
 /* *ret_known false: cannot be told. */

@@ -139,10 +139,26 @@ static void values_are_compared(void **state)
     YIELDS("2 >= 2.0", "true");
     YIELDS("gender ~ 'MALE'", "true");
     YIELDS("1.21 ~ 1.2", "true");
+    YIELDS("1.21 ~ 1.20", "true"); /* zeros at the end are no precision */
+    YIELDS("1.26 ~ 1.2", "false");
     YIELDS("name[0] = name[0]", "true");
     YIELDS("name[0] = name[1]", "false");
     FAILS("gender > 1", "compares two numbers, two texts or two times");
     FAILS("name.given > 'a'", "there are 3");
+}
+
+static void quantities_compare_where_their_units_are_one(void **state)
+{
+    struct fixture *f = *state;
+    given(f, "{\"resourceType\": \"Observation\", \"id\": \"o\", \"code\": {}, \"q\": ["
+             "{\"value\": 5, \"unit\": \"milligram\", \"code\": \"mg\"}, {\"value\": 0.4, \"unit\": \"mg\"},"
+             "{\"value\": 0.4, \"unit\": \"g\"}, {\"value\": 40}, {\"value\": 6, \"code\": \"mg\"}]}");
+    YIELDS("q[0] < q[4]", "true");
+    YIELDS("q[4] > q[1]", "true"); /* a code beside a unit that is spelt as it */
+    YIELDS("q[0] > q[2]", "");
+    YIELDS("q[1] > q[2]", "");
+    YIELDS("q[4] > q[2]", "");
+    YIELDS("q[0] < q[3]", "true"); /* of the same unit where nobody says another */
 }
 
 static void partial_dates_compare_as_far_as_they_are_known(void **state)
@@ -392,6 +408,7 @@ int main(void)
         VIEW_TEST(collections_are_cut_filtered_and_counted),
         VIEW_TEST(logic_has_three_values),
         VIEW_TEST(values_are_compared),
+        VIEW_TEST(quantities_compare_where_their_units_are_one),
         VIEW_TEST(partial_dates_compare_as_far_as_they_are_known),
         VIEW_TEST(numbers_are_exact),
         VIEW_TEST(texts_are_taken_apart),
