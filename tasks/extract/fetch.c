@@ -45,16 +45,37 @@ void fetch_keep_secret(struct fetcher *f, const char *secret)
     f->secrets[slot] = text_of("%s", secret);
 }
 
-/* Servers repeat what they were sent, and libraries what they received. */
+static void mask(char *text, const char *secret)
+{
+    size_t n = strlen(secret);
+    for (char *p; (p = strstr(text, secret));) {
+        memcpy(p, "***", 3);
+        memmove(p + 3, p + n, strlen(p + n) + 1);
+    }
+}
+
+static int longest_first(const void *a, const void *b)
+{
+    size_t x = strlen(*(const char *const *)a), y = strlen(*(const char *const *)b);
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Servers repeat what they were sent, and libraries what they received. The longest first: a token
+ * may begin with the name that it is for. */
 static void mask_secrets(const struct fetcher *f, char *text)
 {
-    for (int i = 0; i < f->n_secrets; i++) {
-        size_t n = strlen(f->secrets[i]);
-        for (char *p; (p = strstr(text, f->secrets[i]));) {
-            memcpy(p, "***", 3);
-            memmove(p + 3, p + n, strlen(p + n) + 1);
-        }
-    }
+    const char *secrets[SECRETS_MAX];
+    memcpy(secrets, f->secrets, sizeof secrets);
+    qsort(secrets, (size_t)f->n_secrets, sizeof *secrets, longest_first);
+    for (int i = 0; i < f->n_secrets; i++)
+        mask(text, secrets[i]);
+}
+
+static void log_masked(const struct fetcher *f, int32_t level, char *line)
+{
+    mask_secrets(f, line);
+    dr_task_log(f->t, level, "%s", line);
+    free(line);
 }
 
 int32_t fetch_fail(struct fetcher *f, bool final, const char *fmt, ...)
@@ -131,6 +152,8 @@ int32_t fetch_open(const struct settings *api, struct fetcher *ret)
     DR_TRY(read_limits(api, ret));
     DR_TRY(read_headers(api, ret));
     DR_TRY(read_origin(api, ret));
+    if (ret->auth.username)
+        fetch_keep_secret(ret, ret->auth.username);
     if (ret->auth.password)
         fetch_keep_secret(ret, ret->auth.password);
     if (ret->auth.bearer)
@@ -280,10 +303,7 @@ static int32_t repeat(struct fetcher *f, struct request *r, const struct http_an
     if (r->failed++ >= f->retries)
         return fetch_fail(f, false, "%s: %s, %lld times", url_shown(r->call.url), r->problem,
                           (long long)r->failed);
-    char *line = text_of("%s: %s; trying again", url_shown(r->call.url), r->problem);
-    mask_secrets(f, line);
-    dr_task_log(f->t, DR_WARN, "%s", line);
-    free(line);
+    log_masked(f, DR_WARN, text_of("%s: %s; trying again", url_shown(r->call.url), r->problem));
     f->n_retried++;
     return wait_to_repeat(f, r->call.url, r->failed, a->wait_ms);
 }
@@ -294,7 +314,7 @@ static int32_t act(struct fetcher *f, struct request *r, enum verdict v, const s
     case RENEW:
         r->renewed = true;
         f->n_renewed++;
-        dr_task_log(f->t, DR_INFO, "%s: status 401; asking for a new token", url_shown(r->call.url));
+        log_masked(f, DR_INFO, text_of("%s: status 401; asking for a new token", url_shown(r->call.url)));
         return auth_renew(f);
     case FOLLOW:
         return follow(f, r, a);

@@ -110,13 +110,16 @@ static int32_t hash_file(struct folder *f, struct found *x)
 static void judge_age(const struct folder *f, struct found *x)
 {
     struct timespec now;
+    if (f->settle_ms == 0) /* whatever its time: other machines have other clocks */
+        return;
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t age_ms =
         (now.tv_sec - x->modified.tv_sec) * INT64_C(1000) + (now.tv_nsec - x->modified.tv_nsec) / 1000000;
     if (age_ms >= f->settle_ms)
         return;
     x->state = "unsettled";
-    x->reason = text_of("changed %lld ms ago", (long long)age_ms);
+    x->reason = age_ms < 0 ? text_of("changed in the future, by this machine's clock")
+                           : text_of("changed %lld ms ago", (long long)age_ms);
 }
 
 static int32_t add_file(struct folder *f, const char *name)

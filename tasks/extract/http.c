@@ -283,13 +283,18 @@ bool url_same_origin(const char *a, const char *b)
     return same;
 }
 
+static bool is_loopback(const char *host)
+{
+    return strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host);
+}
+
 bool url_is_exposed(const char *url)
 {
     CURLU *u = parse_url(url);
     if (!u)
         return true;
     char *scheme = part_of(u, CURLUPART_SCHEME), *host = part_of(u, CURLUPART_HOST);
-    bool here = strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "[::1]") == 0;
+    bool here = strcmp(host, "localhost") == 0 || is_loopback(host) || strcmp(host, "[::1]") == 0;
     bool exposed = strcmp(scheme, "https") != 0 && !here;
     free(scheme);
     free(host);

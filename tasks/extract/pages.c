@@ -77,7 +77,10 @@ static char *fingerprint(const struct api *a)
     char *text = text_of("%s\n%s\n%s\n%s\n%s\n%s\n%lld", a->fetcher.origin, a->paths.records,
                          a->paths.count ? a->paths.count : "", a->paths.next ? a->paths.next : "",
                          a->number ? a->number : "", a->cursor ? a->cursor : "", (long long)a->first);
-    char *hex = text_of("%016llx", (unsigned long long)hash_bytes(HASH_BASIS, text, strlen(text)));
+    uint64_t hash = hash_bytes(HASH_BASIS, text, strlen(text));
+    for (int i = 0; i < a->fetcher.n_headers; i++)
+        hash = hash_bytes(hash, a->fetcher.headers[i], strlen(a->fetcher.headers[i]) + 1);
+    char *hex = text_of("%016llx", (unsigned long long)hash);
     free(text);
     return hex;
 }
@@ -247,6 +250,7 @@ static int32_t join_files(struct dr_task *t, const struct progress *p, const cha
         failed = !in;
         for (size_t n; in && (n = fread(block, 1, sizeof block, in)) > 0;)
             failed |= fwrite(block, 1, n, out) != n;
+        failed |= in && ferror(in);
         if (in)
             fclose(in);
     }

@@ -172,11 +172,27 @@ static bool start_value(struct xml *x, struct field *f)
     return true;
 }
 
+/* Those of that name which have a namespace prefix. */
+static bool take_prefixed(struct xml *x, struct field *f)
+{
+    bool ok = true;
+    while (ok && xmlTextReaderMoveToNextAttribute(x->reader) == 1) {
+        const char *text = (const char *)xmlTextReaderConstValue(x->reader);
+        if (!text || xmlTextReaderIsNamespaceDecl(x->reader) ||
+            strcmp((const char *)xmlTextReaderConstLocalName(x->reader), f->attribute) != 0)
+            continue;
+        ok = start_value(x, f);
+        add_text(f, text, strlen(text));
+    }
+    xmlTextReaderMoveToElement(x->reader);
+    return ok;
+}
+
 static bool take_attribute(struct xml *x, struct field *f)
 {
     xmlChar *value = xmlTextReaderGetAttribute(x->reader, (const xmlChar *)f->attribute);
     if (!value)
-        return true;
+        return take_prefixed(x, f);
     bool ok = start_value(x, f);
     add_text(f, (const char *)value, strlen((const char *)value));
     xmlFree(value);
@@ -217,6 +233,8 @@ static bool start_element(struct xml *x)
     bool empty = xmlTextReaderIsEmptyElement(x->reader) == 1;
     x->path_ends[x->depth++] = at;
     snprintf(x->path + at, sizeof x->path - at, "/%s", name);
+    if (x->depth == 1 && shared_depth(x->row, x->path) == 0)
+        return complain(x, "the document is '%s'; no row '%s' can be in it", x->path, x->row);
     bool on_the_way =
         strncmp(x->row, x->path, strlen(x->path)) == 0 && shared_depth(x->row, x->path) == x->depth;
     for (int i = 0; i < x->n_fields; i++) {

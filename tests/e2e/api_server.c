@@ -207,7 +207,7 @@ static bool answer_with_fault(int fd, const struct request *r)
     else if (has_fault("huge"))
         answer_huge(fd, r);
     else if (has_fault("redirect"))
-        redirect(fd, r, "http://127.0.0.2:9/elsewhere");
+        redirect(fd, r, "http://127.0.0.2:9/elsewhere?name=reader");
     else if (has_fault("moved") && !strstr(r->target, "moved=1"))
         moved_same_host(fd, r);
     else

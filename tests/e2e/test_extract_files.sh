@@ -26,7 +26,7 @@ it "rows of an XML file: elements, attributes, values of the parents, CDATA, ent
 cat >data/x.xml <<'END'
 <?xml version="1.0"?>
 <list xmlns:v="urn:v"><group id="g1"><name>Fish &amp; chips</name>
-  <item n="1"><v:label>one</v:label><at><city>Ulm</city></at></item>
+  <item v:n="1"><v:label>one</v:label><at><city>Ulm</city></at></item>
   <item n="2"><label><![CDATA[<b>two</b>, "2"]]></label><at/></item></group>
 <group id="g2"><item n="3"><label>  drei </label><at><city>K&#246;ln</city></at></item><note>after</note></group>
 <group id="g3"/></list>
@@ -107,6 +107,17 @@ it "an empty list, and one of other things, give no rows"
 echo '<list><group><thing/></group></list>' >data/x.xml
 run_x 0
 is "rows" "$(rows)" "label"
+
+it "but a document of another kind is not taken for an empty list"
+echo '<lists><group><item><label>a</label></item></group></lists>' >data/x.xml
+run_x 1
+says "data/x.xml: line 1: the document is '/lists'; no row '/list/group/item' can be in it"
+
+it "two attributes of one name, but for their prefixes"
+xml_dag 'n: "@n"'
+echo '<list xmlns:v="urn:v" xmlns:w="urn:w"><group><item v:n="1" w:n="2"/></group></list>' >data/x.xml
+run_x 1
+says "'/list/group/item' stands twice in one row"
 
 for wrong in 'label: /list/x|is not a path from the row' 'label: ../../../../x|leads above the root' 'label: "a@b@c"|is not a path from the row'; do
     it "refuses the path: ${wrong%|*}"
@@ -325,6 +336,7 @@ mv data/in/a.csv data/in/renamed.csv
 printf 'a\n4\n' >data/in/bad.csv
 printf 'a\n5\n' >data/in/new.csv
 touch data/in/b.csv
+touch -d '+1 day' data/in/new.csv # by another machine's clock
 run_x 0
 is "rows" "$(rows | tr '\n' ' ')" "a,_file 4,bad.csv 5,new.csv "
 

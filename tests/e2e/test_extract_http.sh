@@ -231,7 +231,7 @@ fetch_dag '/appointments/'
 
 for fault in '500@3+|status 500, 5 times' 'html@3+|the answer is text/html, not JSON, 5 times' \
     'garbage@1+|it is not JSON, or was cut off' 'drop@2+|5 times' 'hangup@2+|Empty reply' \
-    'loop@3+|the list goes round' 'redirect@2|redirects to another host: http://127.0.0.2:9/elsewhere' \
+    'loop@3+|the list goes round' 'redirect@2|redirects to another host: http://127.0.0.2:9/elsewhere?name=***;' \
     '403@1|status 403' 'elsewhere@1+|leads to another host'; do
     it "gives up with a clear reason: ${fault%|*}"
     serve --fault "${fault%|*}"
