@@ -105,4 +105,15 @@ is "files" "$(ls var/published/files/latest)" some.csv
 sed -i '/more:/s/with: {/with: {folder: var\/more, /' dags/files.yaml
 expect_exit 0 dagrun run files
 is "files" "$(ls var/published/files/latest var/more/files/latest | grep csv | tr '\n' ' ')" "packed.csv some.csv "
+
+it "what is wrong with a task as a whole, and only in this run, names its place"
+mkdir data/other
+cp data/some.csv data/other/
+dag files <<'Y'
+params: {more: data/packed.csv.gz}
+tasks:
+  export: {plugin: export, inputs: {tables: [data/some.csv, '${params.more}']}, with: {formats: [csv]}}
+Y
+expect_exit 1 dagrun run files --param more=data/other/some.csv
+out_has "dags/files.yaml:4:3: tables: 'data/some.csv' and 'data/other/some.csv' would have the same file 'some'"
 finish
