@@ -188,16 +188,39 @@ static int newest_first(const void *a, const void *b)
     return x->made.tv_nsec < y->made.tv_nsec ? 1 : x->made.tv_nsec > y->made.tv_nsec ? -1 : 0;
 }
 
+/* RUN_ID.ATTEMPT */
+static int is_export_name(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot && dot > name && dot[1] && strspn(dot + 1, "0123456789") == strlen(dot + 1);
+}
+
+/* Whether there is nothing in the folder but what an export writes: people keep their own folders
+ * beside. Leaves it rewound. */
+static int is_export(DIR *d)
+{
+    int ours = 1;
+    for (struct dirent *e; ours && (e = readdir(d));) {
+        const char *dot = strrchr(e->d_name, '.');
+        ours = e->d_name[0] == '.' ? !e->d_name[1 + (e->d_name[1] == '.')]
+                                   : dot && (is_format(dot + 1) || strncmp(dot, ".tmp-", 5) == 0);
+    }
+    rewinddir(d);
+    return ours;
+}
+
 static void remove_flat_folder(int dag, const char *name)
 {
     int fd = openat(dag, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
     if (!d)
         return;
-    for (struct dirent *e; (e = readdir(d));)
-        unlinkat(fd, e->d_name, 0);
+    if (is_export(d)) {
+        for (struct dirent *e; (e = readdir(d));)
+            unlinkat(fd, e->d_name, 0);
+        unlinkat(dag, name, AT_REMOVEDIR);
+    }
     closedir(d);
-    unlinkat(dag, name, AT_REMOVEDIR);
 }
 
 /* Best effort: an old export that stays is no failure of this run. */
@@ -209,7 +232,7 @@ static void remove_old(struct dr_task *t, const struct place *p)
     size_t n = 0;
     for (struct dirent *e; d && (e = readdir(d));) {
         struct stat st;
-        if (e->d_name[0] == '.' || strcmp(e->d_name, p->name) == 0 ||
+        if (e->d_name[0] == '.' || !is_export_name(e->d_name) || strcmp(e->d_name, p->name) == 0 ||
             fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode))
             continue;
         struct old *more = realloc(found, (n + 1) * sizeof *found);

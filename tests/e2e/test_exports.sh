@@ -87,10 +87,11 @@ is "files" "$(ls var/published/files/latest | tr '\n' ' ')" "packed.csv some.csv
 
 it "the latest exports are kept, and older ones removed with their files"
 sed -i 's/formats: /keep: 2, formats: /' dags/files.yaml
+mkdir -p var/published/files/{archive,letters.2023}
+echo x | tee var/published/files/archive/a.csv >var/published/files/letters.2023/a.txt # not ours
 for run in one two three; do expect_exit 0 dagrun run files --run-id $run; done
-is "kept" "$(cd var/published/files && ls -d [a-z]*)" "latest
-three.1
-two.1"
+is "kept" "$(cd var/published/files && echo [a-z]*/*)" \
+    "archive/a.csv latest/packed.csv latest/some.csv letters.2023/a.txt three.1/packed.csv three.1/some.csv two.1/packed.csv two.1/some.csv"
 is "latest" "$(readlink var/published/files/latest)" three.1
 
 it "a second export into the same folder is refused, and leaves the first one's files"
