@@ -6,7 +6,8 @@
  *
  * A page's file is complete and synced before its line is added, and the line is one
  * write, so whatever moment a process is killed at, the lines name whole pages. A line
- * without its end, and a file whose size or hash is not as said, end the list there. */
+ * without its end, and a file whose size or hash is not as said, end the list there. In `next`,
+ * which may be a cursor of any characters, a backslash and the end of a line are \\ and \n. */
 #include "extract.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -64,6 +65,30 @@ static void remember(struct progress *p, const struct kept_page *k)
     p->pages[p->n_pages++] = *k;
 }
 
+static char *escaped(const char *s)
+{
+    char *to = calloc(2, strlen(s) + 1), *p = to;
+    if (!to)
+        abort();
+    for (; *s; s++) {
+        if (*s == '\n' || *s == '\\')
+            *p++ = '\\';
+        *p++ = *s == '\n' ? 'n' : *s;
+    }
+    return to;
+}
+
+static void unescape(char *s)
+{
+    char *to = s;
+    for (; *s; s++) {
+        bool escape = *s == '\\' && s[1];
+        s += escape;
+        *to++ = escape && *s == 'n' ? '\n' : *s;
+    }
+    *to = 0;
+}
+
 /* "rows count bytes hash\turl\tnext\n" */
 static bool take_line(struct progress *p, const char *line)
 {
@@ -77,6 +102,7 @@ static bool take_line(struct progress *p, const char *line)
         return false;
     k.url = strndup(url + 1, (size_t)(next - url - 1));
     k.next = strndup(next + 1, (size_t)(end - next - 1));
+    unescape(k.next);
     remember(p, &k);
     return true;
 }
@@ -152,8 +178,10 @@ int32_t progress_add(struct progress *p, const char *url, const struct page *pag
                            .count = page->count,
                            .bytes = page->bytes,
                            .hash = page->hash };
+    char *next = escaped(k.next);
     char *line = text_of("%" PRId64 " %" PRId64 " %" PRId64 " %" PRIx64 "\t%s\t%s\n", k.rows, k.count,
-                         k.bytes, k.hash, k.url, k.next);
+                         k.bytes, k.hash, k.url, next);
+    free(next);
     ssize_t n = (ssize_t)strlen(line);
     bool written = write(p->fd, line, (size_t)n) == n && fdatasync(p->fd) == 0;
     free(line);

@@ -264,7 +264,7 @@ static void put_page(FILE *out, const struct request *r, long page)
     } else if (strncmp(r->target, "/cursor", 7) == 0) {
         fputs("{\"meta\": {\"next\": ", out);
         fprintf(out,
-                page < (long)n_pages() ? "\"c%ld\"}, \"data\": {\"items\": "
+                page < (long)n_pages() ? "\"\\\\a\\nc%ld\"}, \"data\": {\"items\": "
                                        : "null}, \"data\": {\"items\": ",
                 page + 1);
     } else {
@@ -284,8 +284,8 @@ static long page_of(const char *target)
 {
     if (strncmp(target, "/cursor", 7) != 0)
         return parameter(target, "page", 1);
-    const char *c = strstr(target, "after=c");
-    return c ? strtol(c + 7, NULL, 10) : 1;
+    const char *c = strcasestr(target, "after=%5Ca%0Ac");
+    return c ? strtol(c + 14, NULL, 10) : strstr(target, "after=") ? -1 : 1;
 }
 
 static void give_page(int fd, const struct request *r)

@@ -330,6 +330,15 @@ rows_are_right
 is "requests of both attempts" "$(gets)" 11
 no_secrets_kept
 
+it "also where the next page is a cursor of more lines than one"
+fetch_dag '/cursor?size=10' '' 'records: data.items
+        pages: {cursor: after, next: meta.next}' 'retries: 0, requests_per_second: 1000'
+serve --fault 500@8
+run_fetch 1
+expect_exit 0 clean_env API_USER=reader API_PASSWORD=secret-word "$build/dagrun" retry fetch
+rows_are_right
+is "requests of both attempts" "$(gets)" 11
+
 it "pages that are too old are read again"
 fetch_dag '/appointments/' '' '' 'retries: 0, requests_per_second: 1000, keep_pages: 1h'
 serve --fault 500@8
