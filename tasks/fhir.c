@@ -99,15 +99,23 @@ static int by_path(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static int32_t expand_node(struct dr_task *t, struct files *f, const struct dr_node *n)
+{
+    const char *what = dr_node_str(n, "");
+    return what[0]
+               ? expand(t, f, what)
+               : dr_task_problem(t, n, "files: a folder, a file or a pattern expected, or a list of these");
+}
+
 /* Every file once, in the order of their names. */
 static int32_t list_files(struct dr_task *t, struct files *f)
 {
     const struct dr_node *files = dr_task_param(t, "files");
     if (dr_node_kind(files) == DR_NODE_LIST) {
         for (int64_t i = 0; i < dr_node_size(files); i++)
-            DR_TRY(expand(t, f, dr_node_str(dr_node_at(files, i), "")));
+            DR_TRY(expand_node(t, f, dr_node_at(files, i)));
     } else {
-        DR_TRY(expand(t, f, dr_node_str(files, "")));
+        DR_TRY(expand_node(t, f, files));
     }
     if (f->n)
         qsort(f->paths, (size_t)f->n, sizeof *f->paths, by_path);

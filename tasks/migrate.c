@@ -12,6 +12,8 @@ static int32_t migrate_sets(struct dr_task *t, struct dr_db *db)
 {
     const struct dr_node *sets = dr_task_param(t, "migrations");
     int32_t all = 0;
+    if (dr_node_size(sets) == 0)
+        return dr_task_problem(t, sets, "migrations: there is none; name at least one set");
     for (int64_t i = 0; i < dr_node_size(sets); i++) {
         const char *set = dr_node_str(dr_node_at(sets, i), "");
         int32_t applied = 0;

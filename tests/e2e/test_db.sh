@@ -94,6 +94,14 @@ Y
 expect_exit 0 dagrun run fill
 sql_is var/warehouse.db "SELECT count(*) FROM patient" 2
 
+it "a task that names no migrations is told so"
+dag none <<'Y'
+tasks:
+  schema: {plugin: migrate, with: {migrations: []}}
+Y
+expect_exit 1 dagrun run none
+out_has "dags/none.yaml:3:48: migrations: there is none; name at least one set"
+
 it "teardown drops what the set made and nothing else"
 expect_exit 0 dagrun db teardown clinic --yes
 out_has "clinic: dropped 3 tables, views and the like"

@@ -167,6 +167,8 @@ mkdir nothing
 expect_exit 0 load --param files=nothing
 expect_exit 1 load --param files=nowhere
 out_has "there is no file or folder 'nowhere'"
+expect_exit 1 load --param files=
+out_has "files: a folder, a file or a pattern expected"
 
 it "a broken file is set aside with its reason and the others load; the run says so by its exit code"
 cp data/fhir/patient_00003.json data/fhir/y_new.json
