@@ -82,6 +82,17 @@ static void collections_are_cut_filtered_and_counted(void **state)
     YIELDS("name.exists(family = 'Lee')", "true");
     YIELDS("name.exists(family = 'Xu')", "false");
     YIELDS("name.empty()", "false");
+    YIELDS("gender.is(string)", "true");
+    YIELDS("gender.is(boolean)", "false");
+    YIELDS("absent.is(string)", "");
+    FAILS("name.given.is(string)", "there are 3");
+    YIELDS("name.select(use.exists()).allTrue()", "false");
+    YIELDS("name.select(use.exists()).anyTrue()", "true");
+    YIELDS("name.select(use.exists()).allFalse()", "false");
+    YIELDS("name.select(use.exists()).anyFalse()", "true");
+    YIELDS("name.select(exists()).anyFalse()", "false");
+    YIELDS("name.select(exists()).allTrue()", "true");
+    YIELDS("name.select(empty()).allFalse()", "true");
     YIELDS("absent.empty()", "true");
     YIELDS("name.all(family.exists())", "false");
     YIELDS("name.select(given.first() & '!')", "Ann!, C!, !");
@@ -176,6 +187,13 @@ static void partial_dates_compare_as_far_as_they_are_known(void **state)
     YIELDS("@2020-01-01T10:00:00Z < @2021-01-01T10:00:00", "true");
     YIELDS("t < @T13:00", "true");
     YIELDS("@T12:34 = @T12:34:00", "");
+    YIELDS("t < @T12:35", "true");
+    YIELDS("t > @T12:33", "true");
+    YIELDS("@2020-01-01T10:00:00-05:30 = @2020-01-01T15:30:00Z", "true");
+    YIELDS("@2020-01-01T23:30:00-05:00 > @2020-01-02T04:29:00Z", "true");
+    YIELDS("@2020-02-01 > @2020-01-31", "true");
+    YIELDS("birthDate = '1970-06x'", "false"); /* no date, for all that it begins as one */
+    YIELDS("birthDate = t", "");
 }
 
 static void numbers_are_exact(void **state)
@@ -194,6 +212,11 @@ static void numbers_are_exact(void **state)
     YIELDS("-2 / 3", "-0.6666666666666667");
     YIELDS("1 / 0", "");
     YIELDS("1 div 0", "");
+    YIELDS("1 mod 0", "");
+    YIELDS("-7 mod 2", "-1");
+    YIELDS("99999999999999999999999999999 > 0.00000000000000000001", "true");
+    YIELDS("-99999999999999999999999999999 < 0.00000000000000000001", "true");
+    FAILS("(1.5).round(-1)", "round() keeps 0 to 38 digits");
     YIELDS("1 + {}", "");
     YIELDS("99999999999999999999 + 1", "100000000000000000000");
     YIELDS("99999999999999999999999999999999999999 + 99999999999999999999999999999999999999", "");
