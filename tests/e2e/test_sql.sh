@@ -265,7 +265,7 @@ out_has 'dags/broken.yaml:10: PostgreSQL: column "nmae" does not exist'
 psql_is "SELECT count(*) FROM people" 4
 
 it "a password is in no message"
-clean_env DAGRUN_CONN_POSTGRES="postgresql://test:s3cr3tword@/nodb?host=$postgres_dir/socket" timeout $patience \
+clean_env DAGRUN_CONN_POSTGRES="postgresql://test:s3cr3tword@/nodb?host=$postgres_socket" timeout $patience \
     "$build/dagrun" run broken >"$out" 2>"$err"
 out_has "connection 'postgres': cannot connect to PostgreSQL"
 out_lacks s3cr3tword
