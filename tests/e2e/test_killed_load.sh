@@ -1,6 +1,6 @@
 #!/bin/bash
 # kill -9 while a pipeline's load is writing, on SQLite and on PostgreSQL: the database is as it was before,
-# and a retry, or the next run, leaves it as one undisturbed run would. A trigger makes one of the tables slow, so
+# and a retry, or the next run, leaves it as one undisturbed run would. A trigger stops the load at one of the tables, so
 # that the kill comes after some tables were written and before others were.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/postgres.sh"
@@ -72,10 +72,10 @@ try() { # DAG SUITES TABLE BEFORE AFTER AGAIN...
     run "$dag" $before
     contents >"$scratch/before"
     ! cmp -s "$scratch/before" "$scratch/undisturbed" || note "the second run changes nothing"
-    slow_down "$table"
+    stop_at "$table"
     # shellcheck disable=SC2086
     kill_while_writing "$table" "$dag" $after
-    speed_up "$table"
+    go_on "$table"
     contents >"$scratch/killed"
     same_file "$scratch/before" "$scratch/killed"
     expect_exit 0 clean_env DAGRUN_CONN_POSTGRES="$uri" timeout -k 1 $patience "$build/dagrun" "$@"

@@ -67,8 +67,8 @@ for database in $databases; do
     answer_is "SELECT name FROM patient WHERE patient_id = '2'" Bob
     answer_is "SELECT count(*) FROM patient" 3
     is rows_updated "$(metric rows_updated)" 1.0
-    is "lock_ms is measured" "$(sql var/dagrun.db "SELECT value BETWEEN 0 AND 10000 FROM v_metric WHERE name = 'lock_ms'
-        ORDER BY run_key DESC LIMIT 1")" 1
+    is "lock_ms is measured" "$(sql var/dagrun.db "SELECT value BETWEEN 0 AND seconds * 1000 + 1 FROM metric
+        JOIN v_attempt USING (attempt_key) WHERE name = 'lock_ms' ORDER BY attempt_key DESC LIMIT 1")" 1
 
     it "$database: the same rows again change nothing, and what was refused is told again"
     rm -rf var/runs/first
@@ -98,8 +98,10 @@ for database in $databases; do
     took=$((${EPOCHREALTIME/./} - start))
     new=$(content)
     [ "$old" != "$new" ] || note "the contents do not differ"
+    # How long a run takes changes with what else the machine does: after a kill that came too late the next ones come
+    # earlier, after one that hit a little later; and there are more of them until enough have hit.
     killed=0
-    for i in $(seq 1 6); do
+    for i in $(seq 1 40); do
         expect_exit 0 run_it run old --run-id "$database$i"
         is "before $i" "$(content)" "$old"
         (
@@ -107,11 +109,11 @@ for database in $databases; do
             exec env -i --default-signal=INT,QUIT "${environment[@]}" "$build/dagrun" run new --run-id "$database$i"
         ) >"$out" 2>"$err" &
         pid=$!
-        sleep "$(printf '0.%06d' $((took / 4 + (RANDOM * 32768 + RANDOM) % (took * 3 / 4))))"
+        delay=$((took / 4 + (RANDOM * 32768 + RANDOM) % (took * 3 / 4 + 1)))
+        sleep "$(printf '%d.%06d' $((delay / 1000000)) $((delay % 1000000)))"
         kill -KILL $pid 2>/dev/null
         wait $pid 2>/dev/null
-        # One that ended before it was to be killed: the machine is faster now than it was.
-        if [ $? = 137 ]; then killed=$((killed + 1)); else took=$((took / 2)); fi
+        if [ $? = 137 ]; then killed=$((killed + 1)) took=$((took + took / 16)); else took=$((took * 3 / 4)); fi
         now=$(content)
         case $now in
         "$old" | "$new") ;;
@@ -120,48 +122,59 @@ for database in $databases; do
         run_it retry new "$database$i" >"$out" 2>"$err" || run_it run new --run-id "$database$i" >"$out" 2>"$err" ||
             { note "retry $i failed" && show "$out" "$err"; }
         is "after retry $i" "$(content)" "$new"
+        [ $i -lt 6 ] || [ $killed -lt 3 ] || break
     done
-    is "some of 6 were killed while they ran" "$((killed >= 1))" 1
+    is "some were killed while they ran" "$((killed >= 3))" 1
     answer_is "SELECT count(*) FROM dagrun_ledger WHERE table_name = 'big'" 1
     [ "$database" = postgres ] || sql_is var/warehouse.db "PRAGMA integrity_check" ok
 
+    # One that would have to wait gives up instead. SQLite's last connection locks the others out for a moment when it
+    # is closed: so one stays open.
     it "$database: readers never wait for a load"
-    ask "SELECT count(*) FROM big" >"$scratch/reads"
-    run_it run old --run-id "readers_$database" >/dev/null 2>&1 &
-    slowest=0
+    [ $database = postgres ] || exec 6> >(exec sqlite3 -batch var/warehouse.db >"$scratch/stays_open")
+    [ $database = postgres ] || { echo "SELECT count(*) FROM big;" >&6 && await 20 test -s "$scratch/stays_open"; }
+    run_it run old --run-id "readers_$database" >"$scratch/loading" 2>&1 &
     while kill -0 $! 2>/dev/null; do
-        before=${EPOCHREALTIME/./}
-        count=$(ask "SELECT count(*) FROM big")
-        took=$((${EPOCHREALTIME/./} - before))
+        if [ $database = postgres ]; then
+            count=$(psql_do "SET lock_timeout = 1; SELECT count(*) FROM big")
+        else
+            count=$(sqlite3 -batch -cmd '.timeout 0' var/warehouse.db "SELECT count(*) FROM big" 2>&1)
+        fi
         [ "$count" = 8000 ] || note "a reader saw $count rows"
-        [ $took -le $slowest ] || slowest=$took
     done
-    is "the slowest of them took less than 2 s" "$((slowest < 2000000))" 1
+    wait $! || { note "the load failed" && show "$scratch/loading"; }
+    is "rows after it" "$(content)" "$old"
+    exec 6>&-
 done
 
 database=warehouse
 sed_dag
 it "kill -9 while a large table is filled beside the one that is there: readers see the old one, the next load ends it"
-awk 'BEGIN { print "id,v,t"; for (i = 1; i <= 400000; i++) printf "%d,%d,text %d\n", i, i % 5, i }' >data/huge.csv
 load_dag huge <<Y
 inputs: {tables: [data/huge.csv]}
 with: {connection: warehouse, names: {data/huge.csv: big}, keys: {data/huge.csv: [id]}}
 Y
 left_over="SELECT count(*) FROM sqlite_schema WHERE name LIKE 'dagrun\\_new\\_%\\_big' ESCAPE '\\'"
 being_filled() { [ "$(ask "$left_over")" = 1 ]; }
-expect_exit 0 run_it run old --run-id before_huge
-(
-    set_environment
-    exec env -i --default-signal=INT,QUIT "${environment[@]}" "$build/dagrun" run huge
-) >"$out" 2>"$err" &
-pid=$!
-await 30 being_filled || note "no table is filled beside"
-kill -KILL $pid
-wait $pid 2>/dev/null
+rows=200000
+for i in $(seq 1 10); do # again, with more rows, where the load had ended before the kill came
+    [ $rows -gt 2000000 ] || rows=$((2 * rows))
+    awk -v n=$rows 'BEGIN { print "id,v,t"; for (i = 1; i <= n; i++) printf "%d,%d,text %d\n", i, i % 5, i }' >data/huge.csv
+    expect_exit 0 run_it run old --run-id "before_huge$i"
+    (
+        set_environment
+        exec env -i --default-signal=INT,QUIT "${environment[@]}" "$build/dagrun" run huge
+    ) >"$out" 2>"$err" &
+    pid=$!
+    await 60 eval 'being_filled || ! kill -0 $pid'
+    kill -KILL $pid 2>/dev/null
+    wait $pid 2>/dev/null
+    [ "$(content)" != "$old" ] || break
+done
 is "what is there after the kill" "$(content)" "$old"
 is "tables left over" "$(ask "$left_over")" 1
 expect_exit 0 run_it run huge
-is "what is there after the next load" "$(content)" "400000|80000200000|800000|400000"
+is "what is there after the next load" "$(content)" "$rows|$((rows * (rows + 1) / 2))|$((2 * rows))|$rows"
 is "tables left over" "$(ask "$left_over")" 0
 sql_is var/warehouse.db "PRAGMA integrity_check" ok
 

@@ -233,9 +233,9 @@ for database in warehouse ${postgres_runs:+postgres}; do
         [ $database:$commit = postgres:pieces ] && continue
         empty $database
         expect_exit 0 clean_env DAGRUN_CONN_POSTGRES="$uri" "$build/dagrun" db migrate patient_cases --connection $database
-        slow_down $table
+        stop_at $table
         kill_while_writing $table patient_cases --param patients=big/patients.csv --param cases=big/cases.ndjson --param commit=$commit
-        speed_up $table
+        go_on $table
         [ $commit = pieces ] || is "patients after the kill" "$(ask "SELECT count(*) FROM patients")" 0
         run 0 warehouse=$database patients=big/patients.csv cases=big/cases.ndjson
         contents_of $database >"$scratch/got"

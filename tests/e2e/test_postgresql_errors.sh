@@ -21,7 +21,7 @@ tasks:
     inputs: {tables: [data/patient.csv]}
     with: {connection: pg, names: {data/patient.csv: patient}, mode: upsert}
 Y
-local_uri() { echo "postgresql://reader:${given:-$word}@/${database:-test}?host=$postgres_dir/socket"; }
+local_uri() { echo "postgresql://reader:${given:-$word}@/${database:-test}?host=$postgres_socket"; }
 on() { # URI ARGUMENT...
     clean_env DAGRUN_CONN_PG="$1" timeout -k 1 $patience "$build/dagrun" "${@:2}"
 }
@@ -43,24 +43,24 @@ it "a wrong password, and none at all"
 given=falsch-0815
 refuses "$(local_uri)" 'password authentication failed for user "reader"'
 given=''
-refuses "postgresql://reader@/test?host=$postgres_dir/socket" "no password supplied"
+refuses "postgresql://reader@/test?host=$postgres_socket" "no password supplied"
 
 it "a database that is not there, a role that is not there"
 database=nodb
 refuses "$(local_uri)" 'database "nodb" does not exist'
 database=''
-refuses "postgresql://nobody-here:$word@/test?host=$postgres_dir/socket" 'role "nobody-here" does not exist'
+refuses "postgresql://nobody-here:$word@/test?host=$postgres_socket" 'role "nobody-here" does not exist'
 
 it "a host that has no address, a port where nobody listens, a folder without a socket"
 refuses "postgresql://reader:$word@db.invalid/test?sslmode=disable" 'could not translate host name "db.invalid" to address'
 refuses "postgresql://reader:$word@127.0.0.1:1/test" "Connection refused"
-refuses "postgresql://reader:$word@/test?host=$scratch" "No such file or directory"
+refuses "postgresql://reader:$word@/test?host=/nowhere" "No such file or directory"
 
 it "a port that is no number, a setting that libpq does not know"
-expect_exit 1 on "postgresql://reader:$word@/test?host=$postgres_dir/socket&port=abc" run fill
+expect_exit 1 on "postgresql://reader:$word@/test?host=$postgres_socket&port=abc" run fill
 out_has "invalid integer value"
 out_lacks "$word"
-expect_exit 1 on "postgresql://reader:$word@/test?hots=$postgres_dir/socket" run fill
+expect_exit 1 on "postgresql://reader:$word@/test?hots=$postgres_socket" run fill
 out_has "its URI cannot be read"
 out_lacks "$word"
 
@@ -77,47 +77,52 @@ out_has "permission denied for table patient"
 psql_do "DROP TABLE patient" >/dev/null
 
 it "a server that goes away while rows are copied: said so, nothing is there, and a retry completes it"
-# The server itself looks for the load's statement each two milliseconds: a program that asks it may come too late.
-when_active() { # BEGINNING OF THE STATEMENT, WHAT IS DONE TO ITS SESSION
-    psql_do "DO \$\$ BEGIN
-        FOR i IN 1..15000 LOOP
-            PERFORM pg_stat_clear_snapshot();
-            PERFORM $2 FROM pg_stat_activity WHERE usename = 'reader' AND query LIKE '$1%' AND state = 'active';
-            IF FOUND THEN RETURN; END IF;
-            PERFORM pg_sleep(0.002);
-        END LOOP;
-        RAISE 'it never was active';
-    END \$\$" >/dev/null
-}
-lose() { # BEGINNING OF THE STATEMENT
+# Whichever table is made, of a name like this, waits at row 30,000: so the load is met there, however fast it is.
+psql_do "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(100000); RETURN NEW; END'" >/dev/null
+psql_do "CREATE FUNCTION wait_in() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS \$f\$ DECLARE made record; BEGIN
+    FOR made IN SELECT * FROM pg_event_trigger_ddl_commands() WHERE object_type = 'table' LOOP
+        IF made.object_identity LIKE current_setting('test.wait_in') THEN
+            EXECUTE format('CREATE TRIGGER wait BEFORE INSERT ON %s FOR EACH ROW WHEN (NEW.id::text = ''30000'')
+                EXECUTE FUNCTION public.wait()', made.object_identity);
+        END IF;
+    END LOOP; END \$f\$" >/dev/null
+fill_and_wait() { # IN WHICH TABLE, BEGINNING OF THE STATEMENT: the run is $pid
+    psql_do "CREATE EVENT TRIGGER wait_in ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION wait_in();
+        ALTER DATABASE test SET test.wait_in = '$1'" >/dev/null
     become DAGRUN_CONN_PG="$(local_uri)" "$build/dagrun" run fill >"$out" 2>"$err" &
-    local pid=$!
-    when_active "$1" "pg_terminate_backend(pid)" || note "there was no $1"
+    pid=$!
+    await 60 waits_in "$2" || { note "it does not come to the $2" && show "$out" "$err"; }
+    psql_do "DROP EVENT TRIGGER wait_in" >/dev/null
+}
+waits_in() { # BEGINNING OF THE STATEMENT
+    [ "$(psql_do "SELECT count(*) FROM pg_stat_activity WHERE usename = 'reader' AND query LIKE '$1%' AND wait_event = 'PgSleep'")" = 1 ]
+}
+lose() { # TABLE, BEGINNING OF THE STATEMENT
+    fill_and_wait "$1" "$2"
+    psql_do "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'reader'" >/dev/null
     wait $pid
     is "exit code" $? 1
     # While rows are sent, libpq may see the end of the connection before what the server said of it.
     grep -qE "terminating connection due to administrator command|server closed the connection unexpectedly" "$out" ||
         { note "it does not say that the connection ended" && show "$out"; }
     psql_is "SELECT count(*) FROM patient" 0
+    psql_do "DROP TRIGGER IF EXISTS wait ON patient" >/dev/null
     expect_exit 0 on "$(local_uri)" retry fill
     psql_is "SELECT count(*) FROM patient" 60000
     psql_do "DROP TABLE patient CASCADE; DROP TABLE dagrun_ledger, dagrun_refused, dagrun_table, dagrun_migration, dagrun_migration_object" >/dev/null
 }
-lose COPY
+lose pg_temp.% COPY
 
 it "and while they are written"
-lose 'INSERT INTO "patient"'
+lose public.patient 'INSERT INTO "patient"'
 
 it "a server that is killed"
-become DAGRUN_CONN_PG="$(local_uri)" "$build/dagrun" run fill >"$out" 2>"$err" &
-pid=$!
-when_active COPY pid || note "no rows were copied"
+fill_and_wait pg_temp.% COPY
 stop_postgres
 wait $pid
 is "exit code" $? 1
 out_has "server closed the connection unexpectedly"
-as_postgres "$postgres_bin/pg_ctl" -D "$postgres_dir/data" -l "$postgres_dir/server.log" -w -t 60 \
-    -o "-k $postgres_dir/socket -c listen_addresses='' -c fsync=off" start >/dev/null 2>&1
+launch_postgres || note "the server does not start again"
 expect_exit 0 on "$(local_uri)" retry fill
 psql_is "SELECT count(*) FROM patient" 60000
 
