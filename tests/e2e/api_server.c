@@ -41,7 +41,7 @@ static struct {
     int n_faults;
     const char *user, *password, *accept; /* accept: the Authorization that is taken without a token */
     bool open, backwards, overlap;
-    long count, token_lasts, delay_ms, retry_after; /* count < 0: the true one */
+    long count, token_lasts, retry_after; /* count < 0: the true one */
     FILE *log;
     int port;
     /* what has happened */
@@ -182,14 +182,22 @@ static void answer_echo(int fd, const struct request *r)
     answer(fd, r, 200, type, "", "", 0, 0);
 }
 
+/* Until the client has hung up, or the test is over. */
+static void hold(int fd)
+{
+    struct pollfd wait[] = { { .fd = fd, .events = POLLIN }, { .fd = STDIN_FILENO, .events = POLLIN } };
+    while (poll(wait, 2, -1) < 0 && errno == EINTR)
+        ;
+}
+
 /* True where a fault took the place of the answer. */
 static bool answer_with_fault(int fd, const struct request *r)
 {
     static const char html[] = "<html>maintenance</html>", garbage[] = "{\"count\": 12, \"results\": [{]";
     if (has_fault("hangup"))
         write_log(r, 0);
-    else if (has_fault("stall"))
-        write_log(r, 0), sleep(1);
+    else if (has_fault("hold"))
+        write_log(r, 0), hold(fd);
     else if (has_fault("429") || has_fault("429date"))
         answer_busy(fd, r, has_fault("429date"));
     else if (has_fault("500"))
@@ -316,8 +324,6 @@ static void handle_get(int fd, const struct request *r)
         return;
     }
     server.gets++;
-    if (server.delay_ms)
-        usleep((useconds_t)server.delay_ms * 1000);
     if (has_fault("expire")) {
         server.token[0] = 0;
         say(fd, r, 401, "", "{\"detail\": \"Token expired.\"}");
@@ -419,8 +425,6 @@ static void set_option(const char *name, const char *value)
         server.count = strtol(value, NULL, 10);
     else if (strcmp(name, "--token-lasts") == 0)
         server.token_lasts = strtol(value, NULL, 10);
-    else if (strcmp(name, "--delay-ms") == 0)
-        server.delay_ms = strtol(value, NULL, 10);
     else if (strcmp(name, "--retry-after") == 0)
         server.retry_after = strtol(value, NULL, 10);
     else if (strcmp(name, "--mode") == 0) {

@@ -128,7 +128,7 @@ serve() { # OPTIONS...
         <"$scratch/stdin" >"$scratch/port" 2>&1 &
     server_pid=$!
     exec 7>"$scratch/stdin"
-    await 5 test -s "$scratch/port" || note "the server did not start"
+    await 60 test -s "$scratch/port" || note "the server did not start"
     api="api_url=http://127.0.0.1:$(cat "$scratch/port")"
 }
 same_as_csv() {
@@ -167,11 +167,11 @@ same_as_csv
 case $(reason_of extract_appointments) in *"says that it has"*) ;; *) note "reason: $(reason_of extract_appointments)" ;; esac
 
 it "kill -9 in the middle of reading, and a retry"
-serve --delay-ms 100
+serve --fault hold@8
 rm -rf var
 become API_USER=reader API_PASSWORD=secret-word "$build/dagrun" run appointment_utilization --param source=api --param "$api" >"$out" 2>&1 &
 pid=$!
-await 10 eval 'ls var/runs/*/*/extract_appointments/state/api/000004.jsonl'
+await 60 eval 'ls var/runs/*/*/extract_appointments/state/api/000004.jsonl' || note "the run reads no pages"
 kill -9 $pid
 wait $pid 2>/dev/null
 expect_exit 0 clean_env API_USER=reader API_PASSWORD=secret-word "$build/dagrun" retry appointment_utilization
