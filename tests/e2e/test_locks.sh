@@ -4,7 +4,7 @@
 new_home locks
 dag slow <<'Y'
 tasks:
-  a: {plugin: noop, with: {sleep: 1500ms}}
+  a: {plugin: shell, with: {command: 'until [ -e go ]; do sleep 0.02; done'}, execution_timeout: 5m}
   b: {plugin: noop, depends_on: [a]}
 Y
 dag other <<'Y'
@@ -26,9 +26,15 @@ it "another DAG may run beside it"
 expect_exit 0 dagrun run other
 
 it "with --wait the second run follows the first"
-expect_exit 0 dagrun run slow --wait 60s
+become "$build/dagrun" run slow --wait ${patience}s >"$scratch/second" 2>&1 &
+second=$!
+sleep 0.2 # so that it comes before the first has ended, but where it comes later it has to follow, too
+touch go
 wait $first
 is "the first run's exit code" $? 0
+wait $second
+is "the second run's exit code" $? 0
+rm go
 sql_is var/dagrun.db "SELECT group_concat(state) FROM dag_run WHERE dag_id = 'slow'" success,success
 sql_is var/dagrun.db "SELECT count(*) FROM dag_run x JOIN dag_run y ON y.run_key > x.run_key
     AND x.dag_id = 'slow' AND y.dag_id = 'slow' AND y.started_at < x.ended_at" 0
@@ -38,16 +44,19 @@ become "$build/dagrun" run slow >"$scratch/first" 2>&1 &
 first=$!
 await 20 running 1 || note "the run did not start"
 expect_exit 5 dagrun run slow --wait 100ms
+touch go
 wait $first
+is "the first run's exit code" $? 0
+rm go
 
 # ---- the run store is held by another program ----
 
 hold() { # until let_go, or a minute at most
     rm -f held let_go
-    sqlite3 var/dagrun.db "BEGIN EXCLUSIVE; SELECT 1;" ".shell touch held" \
+    sqlite3 -cmd '.timeout 10000' var/dagrun.db "BEGIN EXCLUSIVE; SELECT 1;" ".shell touch held" \
         ".shell for i in \$(seq 600); do [ -e let_go ] && break; sleep 0.1; done" "ROLLBACK;" >/dev/null &
     holder=$!
-    await 10 test -e held || note "the database could not be held"
+    await 20 test -e held || note "the database could not be held"
 }
 let_go() {
     touch let_go
@@ -74,6 +83,7 @@ become "$build/dagrun" run slow --run-id middle >"$scratch/first" 2>&1 &
 first=$!
 await 20 running 1 || note "the run did not start"
 hold
+touch go
 wait $first
 is "the exit code" $? 5
 grep -q "is held by another program" "$scratch/first" || note "it said: $(cat "$scratch/first")"

@@ -1,4 +1,5 @@
 /* Cron expressions and their times, against a minute-by-minute reference. */
+#include <time.h>
 #include "model_fixture.h"
 #include "model/cron.h"
 
@@ -225,11 +226,12 @@ static void a_search_over_years_is_quick(void **state)
     struct fixture *f = *state;
     struct dr_cron c = cron(f, "*/5 * 29 2 *");
     const struct dr_zone *z = zone(f, "Europe/London");
-    int64_t us = 0, begin = dr_monotonic_us();
+    int64_t us = 0;
+    clock_t begin = clock(); /* of this process alone: others may have work, too */
     for (int i = 0; i < 200; i++)
         assert_true(dr_cron_next(&c, z, instant("2024-03-01T00:00:00Z"), &us));
     assert_int_equal(us, instant("2028-02-29T00:00:00Z"));
-    assert_true(dr_monotonic_us() - begin < 5 * DR_US_PER_S); /* minutes of four years: 420 million steps */
+    assert_true(clock() - begin < 5 * CLOCKS_PER_SEC); /* minutes of four years: 420 million steps */
 }
 
 static void the_ends_of_time_are_no_trap(void **state)
