@@ -63,15 +63,8 @@ static bool same_zone(const char *a, const char *b)
     return dr_streq(a, b) || (a_utc && b_utc);
 }
 
-static void put_bits(struct dr_buf *b, uint64_t bits, int low, int high)
+static void put_list(struct dr_buf *b, uint64_t bits, int low, int high)
 {
-    int n = 0;
-    for (int i = low; i <= high; i++)
-        n += bits >> i & 1;
-    if (n == high - low + 1) {
-        (void)dr_buf_putc(b, '*');
-        return;
-    }
     bool first = true;
     for (int i = low; i <= high; i++) {
         if (!(bits >> i & 1))
@@ -81,19 +74,59 @@ static void put_bits(struct dr_buf *b, uint64_t bits, int low, int high)
     }
 }
 
+static uint64_t every(int step, int low, int high)
+{
+    uint64_t bits = 0;
+    for (int i = low; i <= high; i += step)
+        bits |= UINT64_C(1) << i;
+    return bits;
+}
+
+/* The n of which the values are every nth, from the first of the field; 0: of none. */
+static int step_of(uint64_t bits, int low, int high)
+{
+    for (int step = 1; step <= high - low; step++)
+        if (bits == every(step, low, high))
+            return step;
+    return 0;
+}
+
+/* A field as a cron of Vixie's line reads it: whether it begins with a star says how the two fields of
+ * days go together, and what becomes of a time that clocks pass over. */
+static void put_bits(struct dr_buf *b, uint64_t bits, int low, int high, bool star)
+{
+    int step = step_of(bits, low, high);
+    if (!star && bits == every(1, low, high)) {
+        (void)dr_buf_printf(b, "%d-%d", low, high);
+        return;
+    }
+    if (!star || !(bits >> low & 1)) {
+        put_list(b, bits, low, high);
+        return;
+    }
+    (void)dr_buf_putc(b, '*');
+    if (step != 1)
+        (void)dr_buf_printf(b, "/%d", step ? step : high - low + 1);
+    if (step || bits == UINT64_C(1) << low)
+        return;
+    (void)dr_buf_putc(b, ','); /* that step gives the first value alone */
+    put_list(b, bits & ~(UINT64_C(1) << low), low, high);
+}
+
 /* The five fields spelled out, so that @daily and names need no support. */
 static const char *fields(struct dr_cmd *c, const struct dr_cron *k)
 {
     DR_AUTO_BUF b = { 0 };
-    put_bits(&b, k->minute, 0, 59);
+    bool by_hour = step_of(k->hour, 0, 23) > 0, by_minute = step_of(k->minute, 0, 59) > 0 || !by_hour;
+    put_bits(&b, k->minute, 0, 59, k->wild_time && by_minute);
     (void)dr_buf_putc(&b, ' ');
-    put_bits(&b, k->hour, 0, 23);
+    put_bits(&b, k->hour, 0, 23, k->wild_time && by_hour);
     (void)dr_buf_putc(&b, ' ');
-    put_bits(&b, k->dom, 1, 31);
+    put_bits(&b, k->dom, 1, 31, k->dom_star);
     (void)dr_buf_putc(&b, ' ');
-    put_bits(&b, k->month, 1, 12);
+    put_bits(&b, k->month, 1, 12, k->month == every(1, 1, 12));
     (void)dr_buf_putc(&b, ' ');
-    put_bits(&b, k->dow, 0, 6);
+    put_bits(&b, k->dow, 0, 6, k->dow_star);
     return dr_arena_strdup(&c->arena, dr_buf_cstr(&b));
 }
 
@@ -107,7 +140,7 @@ static const char *wide_fields(struct dr_cmd *c, const struct dr_cron *k)
         if (k->minute >> i & 1)
             for (int quarter = 0; quarter < 60; quarter += 15)
                 minutes |= UINT64_C(1) << (i + quarter) % 60;
-    put_bits(&b, minutes, 0, 59);
+    put_bits(&b, minutes, 0, 59, minutes == every(1, 0, 59));
     (void)dr_buf_puts(&b, " * * * *");
     return dr_arena_strdup(&c->arena, dr_buf_cstr(&b));
 }

@@ -28,6 +28,30 @@ out_has "# nightly: at 02:30 every day, UTC"
 line_of nightly | grep -q '^30 2 \* \* \* ' || note "the line is $(line_of nightly)"
 out_lacks by_hand
 
+it "a star stays one: it decides whether days of the month and of the week are alternatives"
+while IFS='|' read -r given shown; do
+    dag stars <<Y
+schedule: "$given"
+tasks: {a: {plugin: noop}}
+Y
+    expect_exit 0 crontab_lines stars
+    is "$given" "$(line_of stars | cut -d' ' -f1-5)" "$shown"
+done <<'END'
+0 2 1-31 * 1|0 2 1-31 * 1
+0 2 */2 * 1|0 2 */2 * 1
+0 2 1 * */3|0 2 1 * */3
+0 2 1 * 0-6|0 2 1 * 0-6
+0 2 */10,5 * 1|0 2 */31,5,11,21,31 * 1
+0 2 */31 * 1|0 2 */31 * 1
+*/15 2 * * *|*/15 2 * * *
+0-59 2 * * *|0-59 2 * * *
+@hourly|0 * * * *
+7 */2 * * *|7 */2 * * *
+5,10 1,2 * jan sun|5,10 1,2 * 1 0
+END
+rm dags/stars.yaml
+expect_exit 0 crontab_lines
+
 it "the lines pass a real cron's parser"
 if crontab -V >/dev/null 2>&1 || crontab -h 2>&1 | grep -q -- '-n'; then
     cp "$out" "$scratch/table"
