@@ -71,10 +71,18 @@ static const char *names_of_bad(struct dr_runner *r, const struct dr_task_def *d
     return n == 0 ? NULL : dr_arena_dup(&r->arena, text.p, text.n);
 }
 
+/* Whether the rule skips a task because others were skipped, and not for want of an end that it waits for. */
+static bool passes_skips_on(enum dr_trigger_rule rule)
+{
+    return rule == DR_TRIGGER_ALL_SUCCESS || rule == DR_TRIGGER_ONE_SUCCESS ||
+           rule == DR_TRIGGER_NONE_SKIPPED || rule == DR_TRIGGER_NONE_FAILED_MIN_ONE_SUCCESS;
+}
+
 static const char *verdict_reason(struct dr_runner *r, int32_t task, enum dr_task_state state)
 {
     const struct dr_task_def *def = &r->dag->tasks[task];
-    const char *names = names_of_bad(r, def, state);
+    bool by_others = state != DR_TASK_SKIPPED || passes_skips_on(def->trigger_rule);
+    const char *names = by_others ? names_of_bad(r, def, state) : NULL;
     if (!names)
         return dr_arena_printf(&r->arena, "trigger rule %s was not met",
                                dr_trigger_rule_name(def->trigger_rule));
