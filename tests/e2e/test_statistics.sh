@@ -90,4 +90,28 @@ sql_is var/warehouse.db "SELECT count(*) FROM (SELECT test_type
 it "laboratory flags follow the reference range"
 sql_is var/warehouse.db "SELECT count(*) FROM labs_clean WHERE flag IS NOT
     CASE WHEN result_value < reference_low THEN 'L' WHEN result_value > reference_high THEN 'H' ELSE 'N' END" 0
+
+it "the change is against the month before of the same series, where there is one; groups may be plain text"
+dag small <<'Y'
+tasks:
+  make:
+    plugin: sql
+    outputs: {result: rows}
+    with:
+      query: |
+        SELECT column1 || '' AS month, column2 || '' AS ward, 'bp' || '' AS test, column3 AS v FROM (VALUES
+          ('2023-12', 'a', 10.0), ('2024-01', 'a', 12.0), ('2024-03', 'a', 20.0), ('2024-04', 'b', 5.0),
+          ('2024-05', 'b', 0.0), ('2024-06', 'b', 3.0), ('soon', 'c', 1.0), (NULL, 'd', 1.0))
+  monthly: {plugin: monthly_stats, inputs: {table: rows}, outputs: {stats: small.csv}, with: {group: [ward], measure: test, value: v}}
+Y
+expect_exit 0 dagrun run small
+is "changes" "$(cut -d, -f1-5,13- var/runs/small/*/monthly/out/small.csv)" "month,ward,test,n,mean,mean_change,mean_change_percent
+2023-12,a,bp,1,10,,
+2024-01,a,bp,1,12,2,20
+2024-03,a,bp,1,20,,
+2024-04,b,bp,1,5,,
+2024-05,b,bp,1,0,-5,-100
+2024-06,b,bp,1,3,3,
+soon,c,bp,1,1,,
+,d,bp,1,1,,"
 finish
