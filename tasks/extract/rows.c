@@ -195,6 +195,12 @@ static int32_t unite(struct dr_task *t, struct extracted *x, int64_t *ret_distin
         return dr_task_fail(
             t, "%lld records have the key of another record and differ from it (api.conflicts: fail)",
             (long long)more);
+    if (x->n_children > 0) /* a child row says its record's key, and here that is the key of two */
+        return dr_task_fail_final(
+            t,
+            "%lld records have the key of another record and differ from it: whose child "
+            "rows to keep cannot be told; set api.conflicts to fail or keep",
+            (long long)more);
     return keep_distinct(t, x, n, keys, strcmp(x->conflicts, "last") == 0 ? DR_KEEP_LAST : DR_KEEP_FIRST);
 }
 

@@ -289,6 +289,15 @@ run_fetch 0
 is "items" "$(sort var/published/fetch/latest/tags.csv | tr '\n' ' ')" \
     "1,0,1 1,1,1 2,0,2 2,1,2 3,0,3 3,1,3 4,0,4 4,1,4 5,0,5 5,1,5 6,0,6 6,1,6 7,0,7 7,1,7 id,position,value "
 
+it "of two records with one key the child rows are not mixed"
+cp "$scratch/rows.jsonl" "$scratch/rows.keep"
+echo '{"id": 1, "name": "m", "amount": 0, "tags": ["other"]}' >>"$scratch/rows.jsonl"
+sed -i 's/        key: \[id\]/&\n        conflicts: last/' dags/fetch.yaml
+serve --size 100
+mv "$scratch/rows.keep" "$scratch/rows.jsonl"
+run_fetch 1
+fails_with 'whose child rows to keep cannot be told'
+
 it "a member that the interface does not have is not taken for missing values"
 fetch_dag '/appointments/'
 sed -i 's/amount: string/price: string/' dags/fetch.yaml

@@ -265,6 +265,7 @@ static void what_a_plugin_says_is_recorded(void **state)
     run_dag(f);
     assert_string_equal("12.5", ask(f, "SELECT value FROM metric WHERE name = 'rows_in'"));
     assert_string_equal("24", ask(f, "SELECT sum(row_count) FROM row_account"));
+    assert_string_equal("talker 32", ask(f, "SELECT name || ' ' || length(hash) FROM plugin"));
     const char *log = read_text(f, "var/runs/t/r/a@1.log");
     assert_contains(log, " INFO a line with a \\x1B[31mcolour\\x0A and a second line\n");
     assert_contains(log, "printed\n");
