@@ -140,12 +140,71 @@ static int32_t check_parents(struct dr_task *t)
     return rc;
 }
 
+/* A column, or a list of some. */
+static int32_t are_columns(const struct dr_node *node)
+{
+    int32_t kind = dr_node_kind(node);
+    for (int64_t i = 0; kind == DR_NODE_LIST && i < dr_node_size(node); i++)
+        if (!dr_node_str(dr_node_at(node, i), NULL))
+            return 0;
+    return kind == DR_NODE_STRING || (kind == DR_NODE_LIST && dr_node_size(node) > 0);
+}
+
+/* What is passed over would be loaded otherwise than its author says. */
+static int32_t check_values(struct dr_task *t)
+{
+    const struct dr_node *names = dr_task_param(t, "names"), *keys = dr_task_param(t, "keys"),
+                         *rules = dr_task_param(t, "delete_missing");
+    int32_t rc = 0;
+    for (int64_t i = 0; i < dr_node_size(names); i++)
+        if (!dr_node_str(dr_node_at(names, i), "")[0])
+            rc = dr_task_problem(t, dr_node_at(names, i), "names: '%s': the name of a table expected",
+                                 dr_node_key(names, i));
+    for (int64_t i = 0; i < dr_node_size(keys); i++)
+        if (!are_columns(dr_node_at(keys, i)))
+            rc = dr_task_problem(t, dr_node_at(keys, i), "keys: '%s': a list of columns expected",
+                                 dr_node_key(keys, i));
+    for (int64_t i = 0; i < dr_node_size(rules); i++) {
+        const struct dr_node *rule = dr_node_at(rules, i);
+        if (!are_columns(dr_node_kind(rule) == DR_NODE_MAP ? dr_node_get(rule, "by") : rule))
+            rc = dr_task_problem(t, rule, "delete_missing: '%s': a list of columns expected, or {by, of}",
+                                 dr_node_key(rules, i));
+    }
+    return rc;
+}
+
+static const char *table_of(struct dr_task *t, int32_t i)
+{
+    const char *dataset = dr_task_input_name(t, "tables", i);
+    return dr_node_str(dr_node_get(dr_task_param(t, "names"), dataset), dataset);
+}
+
+/* A table that one dataset has filled, and another replaces, would have the rows of the last one only. */
+static int32_t check_tables(struct dr_task *t)
+{
+    const struct load l = { .t = t };
+    int32_t rc = 0;
+    for (int32_t i = 0; i < dr_task_input_count(t, "tables"); i++)
+        for (int32_t k = 0;
+             k < i && mode_of_dataset(&l, dr_task_input_name(t, "tables", i)) == DR_LOAD_REPLACE; k++)
+            if (strcmp(table_of(t, i), table_of(t, k)) == 0 && !strstr(table_of(t, i), "${"))
+                rc = dr_task_problem(t, NULL, "tables: '%s' would replace the rows of '%s' in the table '%s'",
+                                     dr_task_input_name(t, "tables", i), dr_task_input_name(t, "tables", k),
+                                     table_of(t, i));
+    return rc;
+}
+
 static int32_t check(struct dr_task *t)
 {
     static const char *const by_dataset[] = { "modes",       "names",          "keys",
                                               "insert_only", "delete_missing", "newer_wins" };
     int32_t n = dr_task_input_count(t, "tables"), n_refused = dr_task_output_count(t, "refused");
-    int32_t modes = check_modes(t), parents = check_parents(t), rc = modes ? modes : parents;
+    int32_t modes = check_modes(t), values = check_values(t), tables = check_tables(t),
+            parents = check_parents(t),
+            rc = modes    ? modes
+                 : values ? values
+                 : tables ? tables
+                          : parents;
     for (size_t i = 0; i < sizeof by_dataset / sizeof *by_dataset; i++) {
         int32_t one = check_names(t, by_dataset[i]);
         rc = one ? one : rc;

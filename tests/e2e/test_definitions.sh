@@ -253,6 +253,12 @@ tasks:
       insert_only: [r, '${run_id}', x]
       delete_missing: {r: {by: [a], of: q}}
       newer_wins: {t: a}
+  m:
+    plugin: load
+    inputs: {tables: [r, s]}
+    with: {names: {r: same, s: same}, keys: {r: {a: b}, s: [a]}, delete_missing: {r: {of: s}, s: []}}
+  o: {plugin: load, inputs: {tables: [r]}, with: {names: {r: ''}}}
+  p: {plugin: load, inputs: {tables: [r, s]}, with: {names: {r: same, s: same}, modes: {s: append}}}
   e:
     plugin: export
     inputs: {tables: [data/x.csv, r, x.csv]}
@@ -279,12 +285,17 @@ dags/settings.yaml:17:18: error: keys: 'rs' is not among the tables
 dags/settings.yaml:18:37: error: insert_only: 'x' is not among the tables
 dags/settings.yaml:19:41: error: delete_missing: 'q' is not among the tables
 dags/settings.yaml:20:23: error: newer_wins: 't' is not among the tables
-dags/settings.yaml:21:3: error: tables: 'data/x.csv' and 'x.csv' would have the same file 'x'
-dags/settings.yaml:24:27: error: formats: 'xlsx' is not one of csv, arrow, arrows, jsonl
-dags/settings.yaml:25:64: error: formats: there is none; name at least one
-dags/settings.yaml:26:3: error: files: 'data/x.csv' and 'x.csv' would both be the variable DAGRUN_INPUT_X_CSV
-dags/settings.yaml:26:3: error: files: 'x.y' and 'x_y' would both be the variable DAGRUN_OUTPUT_X_Y
-dags/settings.yaml:31:67: error: env: 'B=C' cannot be the name of a variable
+dags/settings.yaml:21:3: error: tables: 's' would replace the rows of 'r' in the table 'same'
+dags/settings.yaml:24:49: error: keys: 'r': a list of columns expected
+dags/settings.yaml:24:86: error: delete_missing: 'r': a list of columns expected, or {by, of}
+dags/settings.yaml:24:98: error: delete_missing: 's': a list of columns expected, or {by, of}
+dags/settings.yaml:25:62: error: names: 'r': the name of a table expected
+dags/settings.yaml:27:3: error: tables: 'data/x.csv' and 'x.csv' would have the same file 'x'
+dags/settings.yaml:30:27: error: formats: 'xlsx' is not one of csv, arrow, arrows, jsonl
+dags/settings.yaml:31:64: error: formats: there is none; name at least one
+dags/settings.yaml:32:3: error: files: 'data/x.csv' and 'x.csv' would both be the variable DAGRUN_INPUT_X_CSV
+dags/settings.yaml:32:3: error: files: 'x.y' and 'x_y' would both be the variable DAGRUN_OUTPUT_X_Y
+dags/settings.yaml:37:67: error: env: 'B=C' cannot be the name of a variable
 F
 )
 
