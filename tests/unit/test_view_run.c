@@ -136,6 +136,12 @@ static void values_that_do_not_fit_their_column_name_it(void **state)
             "view 'v', column 'x': declared as string, and the path gives true or false");
     REFUSED(VIEW("{column: [{name: x, path: w, type: integer}]}"),
             "declared as integer, and the path gives a number '7.10'");
+    REFUSED(VIEW("{column: [{name: x, path: id, type: HumanName}]}"),
+            "declared as HumanName, and the path gives a text 'p1'");
+    REFUSED(VIEW("{column: [{name: x, path: id, type: integer64}]}"), "declared as integer64");
+    REFUSED(VIEW("{column: [{name: x, path: \"telecom[0].value\", type: integer}]}"), "declared as integer");
+    ROWS(VIEW("{column: [{name: x, path: \"telecom[0].value\", type: integer64}]}"), "1;");
+    ROWS(VIEW("{column: [{name: x, path: \"telecom[0]\", type: ContactPoint}]}"), "{\"value\": \"1\"};");
     REFUSED(VIEW("{column: [{name: x, path: name.first(), type: string}]}"), "the path gives an object");
     REFUSED(VIEW("{column: [{name: x, path: name.first()}]}"), "go on to a part of it, or declare a type");
     REFUSED(VIEW("{column: [{name: x, path: 'name.family > 1'}]}"),
