@@ -118,7 +118,7 @@ $B/tests/fixtures/plugins/%.so: tests/fixtures/plugins/%.c $B/flags
 test-programs: all $(UNIT) $(REPLAY) $(FIXTURES) $(PEERS) $(CONFORMANCE)
 # As many test programs at once as there are processors; each has its own folder and ports, and so many
 # seconds: with a sanitizer or without optimisation, on a machine that has other work, far more than usual.
-TEST_LIMIT = $(if $(SAN),-t 1500)
+TEST_LIMIT = $(if $(SAN),-t 4000)
 test: lint test-programs
 	BUILD=$(abspath $B) tests/run $(TEST_LIMIT) $(TESTS)
 unit: test-programs

@@ -65,10 +65,10 @@ show() { # FILE...: the beginning of each, for the reader of a failure
 
 # Sanitizers know no address space limit, and report a crash as an exit code.
 under_sanitizer() { grep -qa __asan_init "$build/dagrun"; }
-# Seconds: no command of a test takes them, and one that hangs is a failure of its own. With a sanitizer
-# and a machine that has other work, some need ten times as long as they do alone.
-patience=60
-if under_sanitizer; then patience=300; fi
+# Seconds: no command of a test takes them, and one that hangs is a failure of its own. The longest need five
+# alone, more than ten times as many on a machine that has other work, and with a sanitizer some times that.
+patience=180
+if under_sanitizer; then patience=600; fi
 
 set_environment() {
     environment=(PATH="$PATH" HOME="$scratch" TMPDIR="$scratch" LANG=C.UTF-8

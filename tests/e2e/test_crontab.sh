@@ -54,10 +54,10 @@ expect_exit 0 crontab_lines
 
 it "the lines pass a real cron's parser"
 if crontab -V >/dev/null 2>&1 || crontab -h 2>&1 | grep -q -- '-n'; then
-    cp "$out" "$scratch/table"
-    crontab -n "$scratch/table" >"$scratch/said" 2>&1 || { note "crontab -n refuses it" && show "$scratch/said"; }
-    echo '61 * * * * true' >>"$scratch/table"
-    ! crontab -n "$scratch/table" >/dev/null 2>&1 || note "crontab -n would accept anything"
+    cp "$out" table # of no long name: some crontabs cut it off
+    crontab -n table >"$scratch/said" 2>&1 || { note "crontab -n refuses it" && show "$scratch/said"; }
+    echo '61 * * * * true' >>table
+    ! crontab -n table >/dev/null 2>&1 || note "crontab -n would accept anything"
 else
     skip "there is no crontab that can check a file"
 fi

@@ -55,7 +55,7 @@ says "data/x.xml: line 2:"
 
 it "entities are not expanded, and files are not fetched"
 echo 'top secret' >data/secret.txt
-for doctype in '<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">' "<!ENTITY b SYSTEM \"file://$PWD/data/secret.txt\">" \
+for doctype in '<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">' "<!ENTITY b SYSTEM \"file://${PWD// /%20}/data/secret.txt\">" \
     '<!ENTITY b SYSTEM "http://127.0.0.1:9/x">'; do
     echo "<!DOCTYPE list [$doctype]><list><group><item><label>&b;</label></item></group></list>" >data/x.xml
     run_x 1

@@ -84,7 +84,7 @@ set_aside() {
     has_file "$folder"
     is "the account" "$(sql var/dagrun.db "SELECT raw || ' ' || quarantined FROM v_row_account
         WHERE dataset = 'vitals' AND group_name = '(unreadable)' ORDER BY run_key DESC LIMIT 1")" "$4"
-    expect_exit 0 dagrun run healthcare_processing --param vitals=data/bad.csv --run-id "set_aside_$RANDOM"
+    expect_exit 0 dagrun run healthcare_processing --param vitals=data/bad.csv --run-id "set_aside_$test_number"
     is "line and reason" "$(sql var/warehouse.db "SELECT _line, _reasons FROM vitals_quarantined
         WHERE _record IS NOT NULL ORDER BY _line LIMIT 1")" "$3"
     is "the others" "$(sql var/warehouse.db "SELECT count(*) FROM vitals_clean")" 10
