@@ -126,16 +126,21 @@ struct tables {
     struct dr_table *raw, *rejects, *valid, *quarantined;
 };
 
+static void account_unreadable(struct dr_task *t, const char *dataset, int64_t n)
+{
+    if (n == 0)
+        return;
+    dr_task_account(t, dataset, "(unreadable)", "raw", n);
+    dr_task_account(t, dataset, "(unreadable)", "quarantined", n);
+}
+
 static int32_t account(struct dr_task *t, const char *dataset, const char *by, const struct tables *x)
 {
     int64_t unreadable = x->rejects ? dr_table_rows(x->rejects) : 0;
     DR_TRY(dr_task_account_table(t, dataset, "raw", x->raw, by));
     struct dr_table *readable = x->quarantined;
     DR_TRY(dr_task_account_table(t, dataset, "quarantined", readable, by));
-    if (unreadable) {
-        dr_task_account(t, dataset, "(unreadable)", "raw", unreadable);
-        dr_task_account(t, dataset, "(unreadable)", "quarantined", unreadable);
-    }
+    account_unreadable(t, dataset, unreadable);
     return 0;
 }
 
@@ -290,6 +295,7 @@ static int32_t check(struct dr_task *t, const struct dr_csv_options *csv, struct
 
 struct pass {
     struct dr_task *t;
+    const char *dataset, *by;   /* by NULL: no account */
     struct dr_table *like;      /* owned: a batch of the quarantine, which says its columns */
     int32_t valid, quarantined; /* whether the DAG names these outputs */
     int64_t rows_valid, rows_quarantined;
@@ -300,6 +306,17 @@ static int32_t append_quarantined(struct pass *p, const struct dr_table *batch)
 {
     p->rows_quarantined += dr_table_rows(batch);
     return p->quarantined ? dr_task_append(p->t, "quarantined", batch) : 0;
+}
+
+/* Of one stage, the rows that passed and those that did not. */
+static int32_t account_batch(const struct pass *p, const struct dr_table *valid,
+                             const struct dr_table *quarantined)
+{
+    if (!p->by)
+        return 0;
+    DR_TRY(dr_task_account_table(p->t, p->dataset, "raw", valid, p->by));
+    DR_TRY(dr_task_account_table(p->t, p->dataset, "raw", quarantined, p->by));
+    return dr_task_account_table(p->t, p->dataset, "quarantined", quarantined, p->by);
 }
 
 /* Batches come before the records that gave no row. */
@@ -318,6 +335,7 @@ static int32_t take_batch(void *ctx, const struct dr_table *valid, const struct 
     if (!p->like)
         DR_TRY(check_columns(p->t, valid));
     p->rows_valid += dr_table_rows(valid);
+    DR_TRY(account_batch(p, valid, quarantined));
     if (p->valid)
         DR_TRY(dr_task_append(p->t, "valid", valid));
     DR_TRY(with_record(p->t, quarantined, &shaped));
@@ -327,17 +345,15 @@ static int32_t take_batch(void *ctx, const struct dr_table *valid, const struct 
     return rc;
 }
 
-static int32_t end_pass(struct pass *p, const char *dataset, const struct dr_task_rollup *o)
+static int32_t end_pass(struct pass *p, const struct dr_task_rollup *o)
 {
     struct dr_task *t = p->t;
     int64_t raw = o->ret_counts.rows + o->ret_unreadable;
     dr_task_metric(t, "rows_raw", (double)raw);
     dr_task_metric(t, "rows_valid", (double)p->rows_valid);
     dr_task_metric(t, "rows_quarantined", (double)p->rows_quarantined);
-    if (dr_node_str(dr_task_param(t, "account_by"), NULL)) {
-        dr_task_account(t, dataset, NULL, "raw", raw);
-        dr_task_account(t, dataset, NULL, "quarantined", p->rows_quarantined);
-    }
+    if (p->by)
+        account_unreadable(t, p->dataset, o->ret_unreadable);
     if (raw != p->rows_valid + p->rows_quarantined)
         return dr_task_fail_final(t, "rows do not add up: %lld raw, %lld valid, %lld quarantined",
                                   (long long)raw, (long long)p->rows_valid, (long long)p->rows_quarantined);
@@ -351,6 +367,8 @@ static int32_t check_in_one_pass(struct dr_task *t, const struct dr_csv_options 
     const char *suite = dr_node_str(dr_task_param(t, "suite"), "");
     const char *dataset = dr_node_str(dr_task_param(t, "dataset"), dr_task_input_name(t, "table", 0));
     struct pass p = { .t = t,
+                      .dataset = dataset,
+                      .by = dr_node_str(dr_task_param(t, "account_by"), NULL),
                       .valid = dr_task_has_output(t, "valid"),
                       .quarantined = dr_task_has_output(t, "quarantined") };
     struct dr_task_rollup o = { .size = sizeof o,
@@ -365,7 +383,7 @@ static int32_t check_in_one_pass(struct dr_task *t, const struct dr_csv_options 
     if (rc == DR_EINPUT || rc == DR_ENOTFOUND || rc == DR_EDEF)
         rc = dr_task_fail_final(t, "%s", dr_task_err(t)->msg);
     if (!rc)
-        rc = end_pass(&p, dataset, &o);
+        rc = end_pass(&p, &o);
     dr_table_unref(p.like);
     if (!rc)
         rc = check_unreadable(t, &p.unreadable, o.ret_counts.rows);

@@ -283,6 +283,60 @@ DR_API DR_CHECK int32_t dr_table_join(const struct dr_table *left, const struct 
                                       const char *const *right_keys, int32_t how, struct dr_table **ret,
                                       struct dr_err *err);
 
+/* ---- tables that need not fit into memory ---------------------------------- */
+
+struct dr_row_hash {
+    uint64_t low, high;
+};
+/* For each row of t, 128 bits of a hash of its key under a secret of the process. Rows that
+ * dr_table_distinct takes for equal have equal ones; of 10^8 different keys two have the same with a chance
+ * of 10^-22, whoever made them. n = 0 means all columns. The caller allocates rows of t entries. */
+DR_API DR_CHECK int32_t dr_table_hash(const struct dr_table *t, int32_t n, const char *const *keys,
+                                      struct dr_row_hash *ret, struct dr_err *err);
+
+/* Which rows of a table are at odds with others, found without holding it: what is told of each row goes
+ * to a temporary file; when all have been told of, two bits for each are held. Of one thread at a time. */
+struct dr_row_marks;
+enum dr_row_mark {
+    DR_ROW_STAYS = 0,
+    DR_ROW_REPEATS = 1, /* its content is that of an earlier row */
+    DR_ROW_YIELDS = 2,  /* another row of its key stays, or with DR_KEEP_NONE nobody */
+    DR_ROW_ODDS = 3     /* its value is not below, or above, one of its key on the other side */
+};
+/* memory: bytes to work in, about, beside those two bits. folder: of the file, NULL for TMPDIR or /tmp; it
+ * has no name and takes about 40 bytes for each row. */
+DR_API DR_CHECK int32_t dr_row_marks_new(int64_t memory, const char *folder, struct dr_row_marks **ret,
+                                         struct dr_err *err);
+/* Tell of n rows, whose numbers ascend over all calls: for dr_row_marks_find_repeats. */
+DR_API DR_CHECK int32_t dr_row_marks_add(struct dr_row_marks *m, int64_t n, const int64_t *rows,
+                                         const struct dr_row_hash *content, const struct dr_row_hash *key,
+                                         struct dr_err *err);
+/* Tell of a row's value on the low or the high side of its key: for dr_row_marks_find_odds. */
+DR_API DR_CHECK int32_t dr_row_marks_add_side(struct dr_row_marks *m, int64_t row, struct dr_row_hash key,
+                                              int32_t high, double value, struct dr_err *err);
+/* All rows have been told of. Of those with equal content the first stays; of what is left, of those with
+ * equal keys one by `keep` (enum dr_keep). */
+DR_API DR_CHECK int32_t dr_row_marks_find_repeats(struct dr_row_marks *m, int32_t keep, struct dr_err *err);
+/* All rows have been told of. A low value that is not below every high one of its key is at odds with those
+ * that it is not below, and they with it; a NaN is with all. */
+DR_API DR_CHECK int32_t dr_row_marks_find_odds(struct dr_row_marks *m, struct dr_err *err);
+/* After that: enum dr_row_mark of a row; DR_ROW_STAYS of one that was not told of. */
+DR_API int32_t dr_row_marks_get(const struct dr_row_marks *m, int64_t row);
+DR_API void dr_row_marks_free(struct dr_row_marks *m); /* NULL is fine */
+
+/* The rows of a table in the order of dr_table_sort, without holding it: sorted pieces in temporary files
+ * are merged. Of one thread at a time. */
+struct dr_sorter;
+/* keys are borrowed until it is freed; memory and folder as for dr_row_marks_new. */
+DR_API DR_CHECK int32_t dr_sorter_new(int32_t n, const struct dr_sort_key *keys, int64_t memory,
+                                      const char *folder, struct dr_sorter **ret, struct dr_err *err);
+/* Batches of one schema, at least one. */
+DR_API DR_CHECK int32_t dr_sorter_add(struct dr_sorter *s, const struct dr_table *batch, struct dr_err *err);
+/* When all have been added: the next rows in order, at least once a batch, which may have no rows; *ret is
+ * NULL after the last. */
+DR_API DR_CHECK int32_t dr_sorter_next(struct dr_sorter *s, struct dr_table **ret, struct dr_err *err);
+DR_API void dr_sorter_free(struct dr_sorter *s); /* NULL is fine */
+
 /* ---- kernels on columns -------------------------------------------------- */
 
 /* One cell given to, or received from, a map function. */

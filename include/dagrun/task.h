@@ -116,6 +116,19 @@ DR_API const char *dr_task_input_path(const struct dr_task *t, const char *name,
 DR_API DR_CHECK int32_t dr_task_read(struct dr_task *t, const char *name, int32_t i,
                                      const struct dr_csv_options *csv, struct dr_table **ret,
                                      struct dr_table **ret_rejects);
+/* Read an input that need not fit into memory, as often as it takes: a .csv, .tsv, .arrow or .feather file by
+ * name. take is called with its rows in order, on the caller's thread: batches of about so many bytes or
+ * somewhat more (0: as they come), at least one, which may have no rows; with how many bytes of the file have
+ * been read, and of how many (0: not known). What it returns other than 0 ends the reading. */
+typedef int32_t (*dr_task_take_fn)(void *ctx, const struct dr_table *batch, int64_t done, int64_t total);
+DR_API DR_CHECK int32_t dr_task_read_batches(struct dr_task *t, const char *name, int32_t i,
+                                             const struct dr_csv_options *csv, int64_t bytes,
+                                             dr_task_take_fn take, void *ctx);
+/* The bytes that the user lets tables and kernels take, by DAGRUN_MEMORY_LIMIT; *ret 0: no limit. */
+DR_API DR_CHECK int32_t dr_task_memory_limit(struct dr_task *t, int64_t *ret);
+/* From here on kernels keep what they work in within so many bytes, beyond which it lies in temporary
+ * files; 0: no limit. */
+DR_API void dr_task_limit_kernels(struct dr_task *t, int64_t bytes);
 /* Record, as dr_task_read does, that an input was read by other means: the hash of its
  * content and, where table is not NULL, the rows and columns it gave. */
 DR_API DR_CHECK int32_t dr_task_record_input(struct dr_task *t, const char *name, int32_t i,
@@ -196,10 +209,9 @@ DR_API DR_CHECK int32_t dr_task_rollup(struct dr_task *t, const char *input, int
  * "raw", "clean", "quarantined" or "duplicates"; group may be NULL. */
 DR_API void dr_task_account(struct dr_task *t, const char *dataset, const char *group, const char *stage,
                             int64_t rows);
-/* The same for a whole table, one entry for each value of group_column (text:
- * trimmed and in upper case, so that one hospital is one group however it was
- * spelt; "(missing)" for null). A NULL or absent group_column, or more than 200
- * groups, gives one entry for the dataset. */
+/* The same for a table, or for batches of one in several calls: one entry for each value of group_column
+ * (text: trimmed and in upper case, so that one hospital is one group however it was spelt; "(missing)" for
+ * null). A NULL or absent group_column, or more than 200 groups in all, gives one entry for the dataset. */
 DR_API DR_CHECK int32_t dr_task_account_table(struct dr_task *t, const char *dataset, const char *stage,
                                               const struct dr_table *table, const char *group_column);
 /* The same of rows that were counted elsewhere, by SQL say: counts has the columns dataset, stage, rows and,

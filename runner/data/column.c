@@ -6,7 +6,6 @@
  * the others wrote. */
 #include "data/column.h"
 #include <sys/mman.h>
-#include <unistd.h>
 #include "data/decimal.h"
 #include "data/kernel.h"
 #include "data/pages.h"
@@ -90,11 +89,18 @@ void dr_mem_unref(struct dr_mem *m)
     free(m);
 }
 
+/* With a page that is looked at, the kernel maps those around it that are one piece in its cache, of up to so
+ * many bytes: with the first pages of a range some before it, which were let go already. */
+enum { MAPPED_AROUND = 2 << 20 };
+
 static void let_go(const struct dr_mem *m, const char *from, const char *to)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), before = (uintptr_t)from % page;
-    if (m && m->brief && from < to)
-        (void)madvise(DR_UNCONST(char, from) - before, (size_t)(to - from) + before, MADV_DONTNEED);
+    uintptr_t first = (uintptr_t)from;
+    if (!m || !m->brief || from >= to)
+        return;
+    first -= first % MAPPED_AROUND;
+    first = first > (uintptr_t)m->p ? first : (uintptr_t)m->p; /* where a page begins */
+    (void)madvise((void *)first, (size_t)((uintptr_t)to - first), MADV_DONTNEED);
 }
 
 static void array_let_go(const struct dr_array *a, int64_t from, int64_t to)
@@ -115,6 +121,18 @@ void dr_column_let_go(const struct dr_column *c, int64_t from, int64_t to)
         int64_t end = to < c->start[k + 1] ? to : c->start[k + 1];
         array_let_go(c->chunk[k], from - c->start[k], end - c->start[k]);
     }
+}
+
+void dr_table_let_go_files(const struct dr_table *t)
+{
+    const struct dr_mem *last = NULL;
+    for (int32_t c = 0; c < t->n; c++)
+        for (int32_t k = 0; k < t->columns[c]->n; k++) {
+            const struct dr_mem *m = t->columns[c]->chunk[k]->mem[1];
+            if (m && m->mapped && m != last)
+                (void)madvise(m->p, m->n, MADV_DONTNEED);
+            last = m;
+        }
 }
 
 void dr_column_set_brief(struct dr_column *c)

@@ -102,6 +102,8 @@ struct dr_table {
     char **names;
     struct dr_column **columns; /* owned references */
 };
+/* What its values take, without dictionaries. */
+uint64_t dr_table_bytes(const struct dr_table *t);
 
 static inline bool dr_bit(const uint8_t *bits, int64_t i)
 {
@@ -167,6 +169,8 @@ static inline const struct dr_array *dr_column_at(const struct dr_column *c, int
  * the file when they are looked at once more. Of other columns nothing is done. */
 void dr_column_set_brief(struct dr_column *c);
 void dr_column_let_go(const struct dr_column *c, int64_t from, int64_t to);
+/* The same of all pages of the files in which columns of t lie. */
+void dr_table_let_go_files(const struct dr_table *t);
 /* Append the text that shows a value (as the CSV writer writes it); nothing for a null. */
 void dr_array_put_text(const struct dr_array *a, int64_t i, struct dr_buf *out);
 /* A DICT column of the same text as a STRING column (DICT: itself, referenced). */

@@ -24,6 +24,23 @@ void dr_table_unref(struct dr_table *t)
     free(t);
 }
 
+static uint64_t array_bytes(const struct dr_array *a)
+{
+    const int64_t *offsets = a->type == DR_TYPE_STRING ? a->values : NULL;
+    uint64_t values = offsets ? (uint64_t)(offsets[a->n] - offsets[0]) + (uint64_t)a->n * sizeof(*offsets)
+                              : (uint64_t)a->n * dr_type_width(a->type);
+    return values + (uint64_t)a->n / 8;
+}
+
+uint64_t dr_table_bytes(const struct dr_table *t)
+{
+    uint64_t bytes = 0;
+    for (int32_t c = 0; c < t->n; c++)
+        for (int32_t i = 0; i < t->columns[c]->n; i++)
+            bytes += array_bytes(t->columns[c]->chunk[i]);
+    return bytes;
+}
+
 int64_t dr_table_rows(const struct dr_table *t)
 {
     return t->rows;

@@ -29,19 +29,62 @@ static void normalise(void *ctx, int32_t n_args, const struct dr_cell *args, str
     ret->n = (int64_t)scratch->n;
 }
 
-static void send(struct dr_task *t, const char *dataset, struct dr_str group, const char *stage, int64_t rows)
+/* The name of a group, cut where it is long. */
+static const char *group_text(struct dr_str group, char ret[MAX_NAME + 1])
 {
-    char text[MAX_NAME + 1];
     if (group.n > MAX_NAME)
         group.n = dr_utf8_valid_prefix((struct dr_str){ group.p, MAX_NAME });
-    snprintf(text, sizeof text, "%.*s", (int)group.n, group.p);
-    dr_task_account(t, dataset, text, stage, rows);
+    snprintf(ret, MAX_NAME + 1, "%.*s", (int)group.n, group.p);
+    return ret;
 }
 
-static void send_groups(struct dr_task *t, const char *dataset, const char *stage,
-                        const struct dr_table *groups)
+/* ---- what tables and their batches add up to ---- */
+
+/* Rows of a dataset that came to a stage, group by group. */
+struct dr_task_counted {
+    struct dr_task_counted *next;
+    const char *dataset, *stage;
+    int64_t rows[MAX_GROUPS], ungrouped;
+    const char *group[MAX_GROUPS];
+    int32_t n;     /* groups; no more than MAX_GROUPS */
+    bool too_many; /* all rows are ungrouped */
+};
+
+static struct dr_task_counted *counted_of(struct dr_task *t, const char *dataset, const char *stage)
+{
+    struct dr_task_counted **at = &t->counted;
+    while (*at && !(dr_streq((*at)->dataset, dataset) && dr_streq((*at)->stage, stage)))
+        at = &(*at)->next;
+    if (!*at) {
+        *at = DR_NEW(&t->arena, struct dr_task_counted);
+        (*at)->dataset = dr_arena_strdup(&t->arena, dataset);
+        (*at)->stage = dr_arena_strdup(&t->arena, stage);
+    }
+    return *at;
+}
+
+static void add_to_group(struct dr_task *t, struct dr_task_counted *c, const char *group, int64_t rows)
+{
+    int32_t i = 0;
+    while (i < c->n && !dr_streq(c->group[i], group))
+        i++;
+    if (i == MAX_GROUPS || c->too_many) {
+        c->too_many = true;
+        c->ungrouped += rows;
+        return;
+    }
+    if (i == c->n) {
+        c->group[i] = dr_arena_strdup(&t->arena, group);
+        c->rows[i] = 0;
+        c->n++;
+    }
+    c->rows[i] += rows;
+}
+
+static void add_groups(struct dr_task *t, struct dr_task_counted *c, const struct dr_table *groups)
 {
     const struct dr_column *name = dr_table_column(groups, 0), *count = dr_table_column(groups, 1);
+    char text[MAX_NAME + 1];
     for (int32_t k = 0; k < dr_column_chunks(count); k++) {
         struct dr_chunk names, counts;
         dr_column_chunk(name, k, &names);
@@ -49,9 +92,23 @@ static void send_groups(struct dr_task *t, const char *dataset, const char *stag
         for (int64_t i = 0; i < counts.length; i++) {
             int64_t n;
             const char *p = dr_column_dict_get(name, ((const int32_t *)names.values)[i], &n);
-            send(t, dataset, (struct dr_str){ p, (size_t)n }, stage, ((const int64_t *)counts.values)[i]);
+            add_to_group(t, c, group_text((struct dr_str){ p, (size_t)n }, text),
+                         ((const int64_t *)counts.values)[i]);
         }
     }
+}
+
+void dr_task_flush_accounts(struct dr_task *t)
+{
+    for (struct dr_task_counted *c = t->counted; c; c = c->next) {
+        for (int32_t i = 0; i < c->n && c->too_many; i++)
+            c->ungrouped += c->rows[i];
+        if (c->ungrouped > 0 || c->n == 0)
+            dr_task_account(t, c->dataset, NULL, c->stage, c->ungrouped);
+        for (int32_t i = 0; i < c->n && !c->too_many; i++)
+            dr_task_account(t, c->dataset, c->group[i], c->stage, c->rows[i]);
+    }
+    t->counted = NULL;
 }
 
 /* column as the groups that its texts belong to. */
@@ -83,16 +140,14 @@ int32_t dr_task_account_table(struct dr_task *t, const char *dataset, const char
     const struct dr_column *column = at < 0 ? NULL : dr_table_column(table, at);
     bool text =
         column && (dr_column_type(column) == DR_TYPE_DICT || dr_column_type(column) == DR_TYPE_STRING);
-    if (!text || dr_table_rows(table) == 0) {
-        dr_task_account(t, dataset, NULL, stage, dr_table_rows(table));
+    struct dr_task_counted *counted = counted_of(t, dataset, stage);
+    struct dr_table *groups = NULL;
+    if (!text) {
+        counted->ungrouped += dr_table_rows(table);
         return DR_OK;
     }
-    struct dr_table *groups = NULL;
     DR_TRY(count_groups(column, &groups, dr_task_err(t)));
-    if (dr_table_rows(groups) > MAX_GROUPS)
-        dr_task_account(t, dataset, NULL, stage, dr_table_rows(table));
-    else
-        send_groups(t, dataset, stage, groups);
+    add_groups(t, counted, groups);
     dr_table_unref(groups);
     return DR_OK;
 }
@@ -192,12 +247,14 @@ static void send_stage(struct dr_task *t, const struct dr_table *counts, int64_t
     (void)text_at(counts, DATASET, from, &a);
     (void)text_at(counts, STAGE, from, &b);
     const char *dataset = dr_buf_cstr(&a), *stage = dr_buf_cstr(&b);
+    char group[MAX_NAME + 1];
     grouped = grouped && to - from <= MAX_GROUPS;
     if (sum == 0 || !grouped)
         dr_task_account(t, dataset, NULL, stage, sum);
     for (int64_t i = from; i < to && grouped; i++)
         if (rows_at(counts, i) != 0)
-            send(t, dataset, text_at(counts, GROUP, i, &c), stage, rows_at(counts, i));
+            dr_task_account(t, dataset, group_text(text_at(counts, GROUP, i, &c), group), stage,
+                            rows_at(counts, i));
 }
 
 int32_t dr_task_account_counts(struct dr_task *t, const struct dr_table *counts)

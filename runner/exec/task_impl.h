@@ -4,6 +4,7 @@
 #define DR_TASK_IMPL_H
 #include "exec/msg.h"
 #include "exec/worker.h"
+#include "data/stream.h"
 #include "expect/expect.h"
 #include <dagrun/task.h>
 
@@ -45,6 +46,7 @@ struct dr_task {
     enum dr_msg_how how;       /* what the plugin said of its end, with */
     const char *reason;        /* why; NULL: nothing said */
     const char *verdict;       /* what the first expectation that makes it fail says; NULL: there is none */
+    struct dr_task_counted *counted; /* by dr_task_account_table, and not yet sent; in the arena */
     struct {
         int64_t done, total, sent_us;
         bool waits; /* the last values were not sent */
@@ -64,6 +66,13 @@ void dr_task_hash_ahead(const struct dr_task *t, struct dr_task_file *f);
 void dr_task_hash_is(struct dr_task *t, struct dr_task_file *f, const char *hash, uint64_t bytes);
 /* Record it as read, once, with its hash; table may be NULL. */
 int32_t dr_task_record_read(struct dr_task *t, struct dr_task_file *f, const struct dr_table *table);
+/* ---- task_batches.c ---- */
+/* A CSV, TSV or Arrow file by its name; rejects: of a forgiving read, borrowed, or NULL. */
+int32_t dr_task_open_batches(const char *path, const struct dr_csv_options *csv, struct dr_rejects *rejects,
+                             struct dr_reader **ret, struct dr_err *err);
+/* ---- task_account.c ---- */
+/* Send what dr_task_account_table has counted since. */
+void dr_task_flush_accounts(struct dr_task *t);
 /* ---- task_check.c ---- */
 int32_t dr_task_load_suite(struct dr_task *t, const char *name, const struct dr_suite **ret);
 /* How checks are asked for in tasks; line_numbers: their column, or NULL. */

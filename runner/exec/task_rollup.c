@@ -10,7 +10,6 @@
 #include <sys/resource.h>
 #include "exec/task_impl.h"
 #include "base/file.h"
-#include "data/file_format.h"
 #include "data/pages.h"
 #include "data/pool.h"
 #include "rollup/rollup.h"
@@ -156,17 +155,8 @@ static int32_t open_reader(struct pass *p, const char *path)
         csv = *p->o->csv;
     if (!csv.null_values)
         csv.null_values = null_values(p);
-    enum dr_file_format format = dr_file_format_of(path);
-    if (format == DR_FORMAT_JSON)
-        return dr_fail(
-            &p->t->err, DR_EINPUT,
-            "'%s': CSV and Arrow files are summarised in one pass; read JSON by an extract task first", path);
-    if (format == DR_FORMAT_ARROW)
-        return dr_arrow_open(path, &p->reader, &p->t->err);
-    if (format == DR_FORMAT_TSV && csv.delimiter == 0)
-        csv.delimiter = '\t';
     choose_types(p, &csv);
-    int32_t rc = dr_csv_open_hashed(path, &csv, &p->rejects, &p->reader, &p->t->err);
+    int32_t rc = dr_task_open_batches(path, &csv, &p->rejects, &p->reader, &p->t->err);
     if (rc == DR_ENOTFOUND && csv.n_types > 0 && dr_path_exists(path)) /* a column */
         (void)dr_err_prefix(&p->t->err, "suite %s has columns that the file lacks; correct either",
                             p->suite->name);
@@ -187,23 +177,6 @@ static size_t left_of(uint64_t limit, uint64_t beside)
 {
     uint64_t least = (limit + 1) / 2 < LEAST ? (limit + 1) / 2 : LEAST;
     return (size_t)(limit > beside + least ? limit - beside : least);
-}
-
-static uint64_t array_bytes(const struct dr_array *a)
-{
-    const int64_t *offsets = a->type == DR_TYPE_STRING ? a->values : NULL;
-    uint64_t values = offsets ? (uint64_t)(offsets[a->n] - offsets[0]) + (uint64_t)a->n * sizeof(*offsets)
-                              : (uint64_t)a->n * dr_type_width(a->type);
-    return values + (uint64_t)a->n / 8;
-}
-
-static uint64_t batch_bytes(const struct dr_table *t)
-{
-    uint64_t bytes = 0;
-    for (int32_t c = 0; c < t->n; c++)
-        for (int32_t i = 0; i < t->columns[c]->n; i++)
-            bytes += array_bytes(t->columns[c]->chunk[i]);
-    return bytes;
 }
 
 /* What is unusual: batches of the turns and one in the reader where they are wide, and rows that are passed
@@ -234,7 +207,7 @@ static int32_t start_rollup(struct pass *p, const struct dr_table *first)
         DR_TRY(dr_scratch_limit(&limit, &p->t->err));
     p->started = true;
     p->limit = limit;
-    p->batch = batch_bytes(first);
+    p->batch = dr_table_bytes(first);
     choose_turns(p);
     if (p->rollup_options.n_keys == 0 && p->o->n_aggs == 0)
         return DR_OK;

@@ -257,6 +257,7 @@ static int finish(struct dr_task *t)
 {
     fflush(NULL);
     dr_task_drop_outputs(t);
+    dr_task_flush_accounts(t);
     dr_task_flush_progress(t);
     if (t->broken.rc != DR_OK && !t->reason)
         end_failed(t, false, &t->broken);

@@ -14,7 +14,7 @@
 #include "data/pool.h"
 #include "data/scratch.h"
 #include "expect/batches.h"
-#include "expect/kept.h"
+#include "spill/kept.h"
 #include "expect/needs.h"
 #include "rollup/rollup.h"
 

@@ -10,7 +10,7 @@
 #include "data/refused.h"
 #include "expect/condition.h"
 #include "expect/dateutil.h"
-#include "expect/kept.h"
+#include "spill/kept.h"
 #include "expect/needs.h"
 
 const char *dr_class_name(enum dr_class c)

@@ -68,6 +68,7 @@ int32_t dr_task_report(struct dr_task *t)
 {
     int ends[2];
     pid_t pid = 0;
+    dr_task_flush_accounts(t);
     if (pipe2(ends, O_CLOEXEC))
         return dr_fail_sys(dr_task_err(t), "make a pipe");
     int32_t rc = start(dr_task_info(t), ends[1], &pid, dr_task_err(t));
@@ -91,6 +92,7 @@ int32_t dr_task_report_last(struct dr_task *t)
 {
     if (!(t->job->flags & DR_WORKER_IS_LAST))
         return dr_task_report(t);
+    dr_task_flush_accounts(t);
     dr_task_send(t, &(struct dr_msg){ .type = DR_MSG_REPORT });
     return DR_OK;
 }

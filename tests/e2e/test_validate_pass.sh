@@ -65,6 +65,13 @@ diff whole.bad pass.bad >bad.diff || note "the quarantined rows differ: $(head -
 sql_is var/dagrun.db "SELECT count(DISTINCT value) FROM v_metric WHERE name IN ('rows_raw')" 1
 sql_is var/dagrun.db "SELECT count(DISTINCT value) FROM v_metric WHERE name IN ('rows_quarantined')" 1
 
+account_of() { # DAG
+    sql var/dagrun.db "SELECT group_name, stage, sum(a.row_count) FROM row_account a JOIN task_attempt USING (attempt_key)
+        JOIN task_instance USING (instance_key) JOIN dag_run USING (run_key) WHERE dag_id = '$1' GROUP BY 1, 2 ORDER BY 1, 2"
+}
+[ "$(account_of pass | wc -l)" -gt 6 ] || note "account: $(account_of pass)"
+is "account of the pass" "$(account_of pass)" "$(account_of whole)"
+
 it "writes datasets that other tasks read"
 dag chain <<'YAML'
 tasks:

@@ -1,5 +1,5 @@
 /* kept.c - see kept.h. The file is Arrow's; what a reader of it looks at to be sure of it is let go too. */
-#include "expect/kept.h"
+#include "spill/kept.h"
 #include <fcntl.h>
 #include <unistd.h>
 #include "data/column.h"
@@ -52,12 +52,17 @@ static void close_brief(struct dr_reader *r)
     free(b);
 }
 
-int32_t dr_kept_map(const struct dr_kept *k, struct dr_table **ret, struct dr_err *err)
+int32_t dr_kept_read(const struct dr_kept *k, struct dr_reader **ret, struct dr_err *err)
 {
     char path[40];
-    struct dr_reader *file;
     snprintf(path, sizeof path, "/proc/self/fd/%d", k->fd);
-    DR_TRY(dr_arrow_open(path, &file, err));
+    return dr_arrow_open(path, ret, err);
+}
+
+int32_t dr_kept_map(const struct dr_kept *k, struct dr_table **ret, struct dr_err *err)
+{
+    struct dr_reader *file;
+    DR_TRY(dr_kept_read(k, &file, err));
     struct brief_reader *b = dr_calloc(1, sizeof *b);
     *b = (struct brief_reader){ .reader = { .next = next_brief, .close = close_brief }, .file = file };
     return dr_reader_collect(&b->reader, ret, err);
