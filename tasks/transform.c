@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct dr_param params[] = {
     { "steps", DR_PARAM_LIST, DR_REQUIRED, NULL, NULL,
@@ -21,6 +22,9 @@ static const struct dr_param params[] = {
       "What the account of rows calls the data; the input's name without it" },
     { "account_by", DR_PARAM_STRING, 0, NULL, NULL,
       "Count rows into the run's account for each value of this column" },
+    { "memory", DR_PARAM_INT, 0, "0", NULL,
+      "Clean a CSV or Arrow file of any size batch by batch, within about so many bytes; 0: hold the whole "
+      "table, unless it may not fit into DAGRUN_MEMORY_LIMIT" },
     { 0 },
 };
 static const struct dr_port inputs[] = {
@@ -379,22 +383,38 @@ static int32_t check(struct dr_task *t)
     return rc;
 }
 
-static int32_t run_steps(struct work *w)
+int32_t check_all_steps(struct dr_task *t)
+{
+    struct known unknown = { .n = -1 };
+    return check_steps(t, &unknown);
+}
+
+int32_t apply_steps(struct work *w)
 {
     const struct dr_node *list = dr_task_param(w->t, "steps");
-    struct known unknown = { .n = -1 };
-    DR_TRY(check_steps(w->t, &unknown));
     for (int64_t i = 0; i < dr_node_size(list); i++) {
         const struct step *step = find_step(dr_node_at(list, i));
         w->step = step->name;
         int64_t refused = w->rejected.n, repeated = w->duplicates.n;
         DR_TRY(step->apply(w, dr_node_at(dr_node_at(list, i), 0)));
-        if (w->rejected.n > refused || w->duplicates.n > repeated)
-            dr_task_log(w->t, DR_INFO, "step %s: %lld reasons to refuse a row, %lld duplicates", step->name,
-                        (long long)(w->rejected.n - refused), (long long)(w->duplicates.n - repeated));
-        dr_task_progress(w->t, i + 1, dr_node_size(list));
+        if (w->stream && stream_waits(w))
+            return 0;
+        w->reasons_of[i].refused += w->rejected.n - refused;
+        w->reasons_of[i].repeated += w->duplicates.n - repeated;
+        if (!w->stream)
+            dr_task_progress(w->t, i + 1, dr_node_size(list));
     }
     return settle(w);
+}
+
+static void log_steps(const struct work *w)
+{
+    const struct dr_node *list = dr_task_param(w->t, "steps");
+    for (int64_t i = 0; i < dr_node_size(list); i++)
+        if (w->reasons_of[i].refused > 0 || w->reasons_of[i].repeated > 0)
+            dr_task_log(w->t, DR_INFO, "step %s: %lld reasons to refuse a row, %lld duplicates",
+                        dr_node_key(dr_node_at(list, i), 0), (long long)w->reasons_of[i].refused,
+                        (long long)w->reasons_of[i].repeated);
 }
 
 /* ---- outputs ---- */
@@ -421,8 +441,7 @@ static void append_reasons(const struct work *w, const struct note *first, const
     free(text);
 }
 
-/* The input rows that notes name, each once, with their reasons. */
-static int32_t noted_rows(const struct work *w, struct notes *notes, struct dr_table **ret)
+int32_t noted_rows(const struct work *w, struct notes *notes, struct dr_table **ret)
 {
     if (notes->n)
         qsort(notes->items, (size_t)notes->n, sizeof *notes->items, by_row);
@@ -447,69 +466,143 @@ static int32_t noted_rows(const struct work *w, struct notes *notes, struct dr_t
     return rc;
 }
 
-static int32_t write_one(const struct work *w, const char *output, const char *stage, const char *dataset,
+const char *dataset_name(struct dr_task *t)
+{
+    return dr_node_str(dr_task_param(t, "dataset"), dr_task_input_name(t, "table", 0));
+}
+
+int32_t check_outcome(struct work *w, const struct outcome *o)
+{
+    if (o->in != o->clean + o->rejected + o->duplicates)
+        return dr_task_fail_final(w->t,
+                                  "rows do not add up: %lld in, %lld clean, %lld rejected, %lld duplicates",
+                                  o->in, o->clean, o->rejected, o->duplicates);
+    log_steps(w);
+    dr_task_log(w->t, DR_INFO, "%lld rows in: %lld clean, %lld rejected, %lld duplicates", o->in, o->clean,
+                o->rejected, o->duplicates);
+    dr_task_metric(w->t, "rows_clean", (double)o->clean);
+    dr_task_metric(w->t, "rows_rejected", (double)o->rejected);
+    dr_task_metric(w->t, "rows_duplicates", (double)o->duplicates);
+    if (w->parses_ranges)
+        dr_task_metric(w->t, "ranges_unreadable", (double)w->ranges_unreadable);
+    return 0;
+}
+
+static int32_t write_one(const struct work *w, const char *output, const char *stage,
                          const struct dr_table *table)
 {
     const char *by = dr_node_str(dr_task_param(w->t, "account_by"), NULL);
-    char metric[80];
-    snprintf(metric, sizeof metric, "rows_%s", output);
-    dr_task_metric(w->t, metric, (double)dr_table_rows(table));
     if (by)
-        DR_TRY(dr_task_account_table(w->t, dataset, stage, table, by));
+        DR_TRY(dr_task_account_table(w->t, dataset_name(w->t), stage, table, by));
     return dr_task_has_output(w->t, output) ? dr_task_write(w->t, output, table) : 0;
 }
 
 static int32_t write_outputs(struct work *w)
 {
-    const char *dataset = dr_node_str(dr_task_param(w->t, "dataset"), dr_task_input_name(w->t, "table", 0));
     struct dr_table *rejected = NULL, *duplicates = NULL;
     int32_t rc = noted_rows(w, &w->rejected, &rejected);
     if (!rc)
         rc = noted_rows(w, &w->duplicates, &duplicates);
-    if (!rc) {
-        long long in = dr_table_rows(w->input), clean = dr_table_rows(w->table);
-        long long out = dr_table_rows(rejected), repeated = dr_table_rows(duplicates);
-        if (in != clean + out + repeated)
-            rc = dr_task_fail_final(w->t,
-                                    "rows do not add up: %lld in, %lld clean, %lld rejected, %lld duplicates",
-                                    in, clean, out, repeated);
-        else
-            dr_task_log(w->t, DR_INFO, "%lld rows in: %lld clean, %lld rejected, %lld duplicates", in, clean,
-                        out, repeated);
-    }
     if (!rc)
-        rc = write_one(w, "clean", "clean", dataset, w->table);
+        rc = check_outcome(w, &(struct outcome){ dr_table_rows(w->input), dr_table_rows(w->table),
+                                                 dr_table_rows(rejected), dr_table_rows(duplicates) });
     if (!rc)
-        rc = write_one(w, "rejected", "quarantined", dataset, rejected);
+        rc = write_one(w, "clean", "clean", w->table);
     if (!rc)
-        rc = write_one(w, "duplicates", "duplicates", dataset, duplicates);
+        rc = write_one(w, "rejected", "quarantined", rejected);
+    if (!rc)
+        rc = write_one(w, "duplicates", "duplicates", duplicates);
     dr_table_unref(rejected);
     dr_table_unref(duplicates);
     return rc;
 }
 
-static int32_t transform(struct dr_task *t)
+void work_init(struct work *w, struct dr_task *t)
+{
+    int64_t steps_n = dr_node_size(dr_task_param(t, "steps"));
+    *w = (struct work){ .t = t, .step = "" };
+    w->reasons_of = need(calloc((size_t)steps_n + 1, sizeof *w->reasons_of));
+}
+
+void work_start(struct work *w, const struct dr_table *input)
+{
+    dr_table_unref(w->table);
+    free(w->origin);
+    free(w->bad);
+    w->input = input;
+    w->table = dr_table_ref(input);
+    w->origin = NULL;
+    w->bad = need(calloc(1, bitmap_bytes(dr_table_rows(input))));
+    w->n_bad = 0;
+    w->rejected.n = w->duplicates.n = 0;
+}
+
+void work_forget_counts(struct work *w)
+{
+    int64_t steps_n = dr_node_size(dr_task_param(w->t, "steps"));
+    memset(w->reasons_of, 0, (size_t)steps_n * sizeof *w->reasons_of);
+    w->ranges_unreadable = 0;
+}
+
+void work_done(struct work *w)
+{
+    dr_table_unref(w->table);
+    free(w->origin);
+    free(w->bad);
+    free(w->rejected.items);
+    free(w->duplicates.items);
+    for (int32_t i = 0; i < w->n_reasons; i++)
+        free(w->reasons[i]);
+    free(w->reasons);
+    free(w->reasons_of);
+    free_catalogues(w);
+}
+
+static int32_t transform_whole(struct dr_task *t)
 {
     struct dr_table *input = NULL;
+    struct work w;
     DR_TRY(dr_task_read(t, "table", 0, NULL, &input, NULL));
-    struct work w = { .t = t, .input = input, .table = dr_table_ref(input), .step = "" };
-    w.bad = need(calloc(1, bitmap_bytes(dr_table_rows(input))));
-    int32_t rc = run_steps(&w);
+    work_init(&w, t);
+    work_start(&w, input);
+    int32_t rc = apply_steps(&w);
     if (!rc)
         rc = write_outputs(&w);
-    dr_table_unref(w.table);
+    work_done(&w);
     dr_table_unref(input);
-    free(w.origin);
-    free(w.bad);
-    free(w.rejected.items);
-    free(w.duplicates.items);
-    for (int32_t i = 0; i < w.n_reasons; i++)
-        free(w.reasons[i]);
-    free(w.reasons);
     return rc;
+}
+
+/* How much a table takes, for each byte of its file. */
+enum { TABLE_OF_FILE = 3 };
+
+/* Of a file that may not fit into the limit that the user has set, it; else 0. */
+static int32_t limit_to_keep(struct dr_task *t, int64_t *ret)
+{
+    const char *path = dr_task_input_path(t, "table", 0), *dot = path ? strrchr(path, '.') : NULL;
+    int in_batches =
+        dot && (strcmp(dot, ".csv") == 0 || strcmp(dot, ".tsv") == 0 || strcmp(dot, ".arrow") == 0);
+    struct stat st;
+    DR_TRY(dr_task_memory_limit(t, ret));
+    if (!in_batches || stat(path, &st) != 0 || st.st_size < *ret / TABLE_OF_FILE)
+        *ret = 0;
+    return 0;
+}
+
+static int32_t transform(struct dr_task *t)
+{
+    int64_t memory = dr_node_int(dr_task_param(t, "memory"), 0);
+    if (memory < 0)
+        return dr_task_fail_final(t, "memory: %lld is no number of bytes", (long long)memory);
+    DR_TRY(check_all_steps(t));
+    if (memory == 0)
+        DR_TRY(limit_to_keep(t, &memory));
+    return memory > 0 ? transform_stream(t, memory) : transform_whole(t);
 }
 
 DR_PLUGIN(.name = "transform", .summary = "Clean a table by declared steps, and account for every row",
           .doc = "Each step is {name: {arguments}}. A row that a step cannot use leaves with its reasons, a\n"
-                 "duplicate with its reason; clean + rejected + duplicates = input, exactly.",
+                 "duplicate with its reason; clean + rejected + duplicates = input, exactly. With `memory` "
+                 "the file\n"
+                 "may be of any size, and is read once more for each step that compares rows.",
           .params = params, .inputs = inputs, .outputs = outputs, .run = transform, .check = check);

@@ -18,6 +18,8 @@ struct measure {
     struct conversion *by_spelling;
 };
 struct catalogue {
+    struct catalogue *next; /* of those of the task */
+    const char *path;       /* borrowed */
     struct measure *measures;
     int32_t n;
     const char **spellings; /* of units, over all measures */
@@ -104,8 +106,6 @@ static void read_measure(struct catalogue *c, int32_t i, const char *name, const
 
 static int32_t read_catalogue(struct work *w, const char *path, struct catalogue *c)
 {
-    if (!path)
-        return dr_task_fail_final(w->t, "step measure: give reference: FILE");
     DR_TRY(dr_task_load_yaml(w->t, path, &c->root));
     const struct dr_node *all = dr_node_get(c->root, "measures");
     c->n = (int32_t)dr_node_size(all);
@@ -118,12 +118,36 @@ static int32_t read_catalogue(struct work *w, const char *path, struct catalogue
     return 0;
 }
 
-static void free_catalogue(struct catalogue *c)
+/* That of a file, read once for all batches. */
+static int32_t find_catalogue(struct work *w, const char *path, const struct catalogue **ret)
 {
-    for (int32_t i = 0; c->measures && i < c->n; i++)
-        free(c->measures[i].by_spelling);
-    free(c->measures);
-    free(c->spellings);
+    if (!path)
+        return dr_task_fail_final(w->t, "step measure: give reference: FILE");
+    struct catalogue *c = w->catalogues;
+    while (c && strcmp(c->path, path) != 0)
+        c = c->next;
+    if (!c) {
+        c = need(calloc(1, sizeof *c));
+        c->path = path;
+        c->next = w->catalogues;
+        w->catalogues = c;
+        DR_TRY(read_catalogue(w, path, c));
+    }
+    *ret = c;
+    return 0;
+}
+
+void free_catalogues(struct work *w)
+{
+    for (struct catalogue *c = w->catalogues, *next; c; c = next) {
+        next = c->next;
+        for (int32_t i = 0; c->measures && i < c->n; i++)
+            free(c->measures[i].by_spelling);
+        free(c->measures);
+        free(c->spellings);
+        free(c);
+    }
+    w->catalogues = NULL;
 }
 
 /* For each code of a DICT column, what find gives for its text. */
@@ -150,7 +174,7 @@ enum measure_reason {
 };
 
 struct measuring {
-    struct catalogue c;
+    const struct catalogue *c;                  /* the task's */
     struct dr_column *name, *unit;              /* DICT, owned */
     const struct dr_column *value, *low, *high; /* FLOAT64; low and high may be NULL */
     int32_t *measure_of, *spelling_of;          /* by code, owned */
@@ -240,8 +264,8 @@ static int find_conversion(const struct measuring *m, const struct measure_chunk
     if (!cell_present(&x->unit, i))
         return UNIT_MISSING;
     int32_t spelling = m->spelling_of[((const int32_t *)x->unit.values)[i]];
-    *ret = &m->c.measures[at];
-    *ret_how = spelling < 0 ? NULL : &m->c.measures[at].by_spelling[spelling];
+    *ret = &m->c->measures[at];
+    *ret_how = spelling < 0 ? NULL : &m->c->measures[at].by_spelling[spelling];
     return *ret_how && (*ret_how)->known ? -1 : UNIT_WRONG;
 }
 
@@ -294,7 +318,7 @@ static int32_t open_measuring(struct work *w, const struct dr_node *args, struct
     const char *name = arg_text(args, "name"), *unit = arg_text(args, "unit"),
                *value = arg_text(args, "value");
     const char *low = arg_text(args, "low"), *high = arg_text(args, "high");
-    DR_TRY(read_catalogue(w, arg_text(args, "reference"), &m->c));
+    DR_TRY(find_catalogue(w, arg_text(args, "reference"), &m->c));
     DR_TRY(text_column(w, name, &m->name));
     DR_TRY(text_column(w, unit, &m->unit));
     DR_TRY(number_column(w, value, &m->value));
@@ -302,8 +326,8 @@ static int32_t open_measuring(struct work *w, const struct dr_node *args, struct
         DR_TRY(number_column(w, low, &m->low));
     if (high)
         DR_TRY(number_column(w, high, &m->high));
-    m->measure_of = index_codes(&m->c, m->name, find_measure);
-    m->spelling_of = index_codes(&m->c, m->unit, find_spelling);
+    m->measure_of = index_codes(m->c, m->name, find_measure);
+    m->spelling_of = index_codes(m->c, m->unit, find_spelling);
     m->rounding = 1;
     for (int64_t i = dr_node_int(dr_node_get(args, "decimals"), 4); i > 0 && i < 16; i--)
         m->rounding *= 10;
@@ -367,6 +391,5 @@ int32_t step_measure(struct work *w, const struct dr_node *args)
     dr_column_unref(m.unit);
     free(m.measure_of);
     free(m.spelling_of);
-    free_catalogue(&m.c);
     return rc;
 }

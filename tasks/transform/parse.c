@@ -186,7 +186,7 @@ int32_t step_parse_range(struct work *w, const struct dr_node *args)
     static const char *const keys[] = { "low", "high" };
     struct dr_column *in = NULL;
     DR_TRY(text_column(w, arg_text(args, "column"), &in));
-    int64_t rows = dr_table_rows(w->table), unreadable = 0;
+    int64_t rows = dr_table_rows(w->table);
     uint8_t *refused = need(calloc(1, bitmap_bytes(rows)));
     int32_t rc = 0;
     for (int k = 0; k < 2 && !rc; k++) {
@@ -197,8 +197,8 @@ int32_t step_parse_range(struct work *w, const struct dr_node *args)
             rc = put_column(w, dr_node_str(dr_node_get(args, keys[k]), keys[k]), out);
     }
     for (int64_t i = 0; i < rows; i++)
-        unreadable += get_bit(refused, i);
-    dr_task_metric(w->t, "ranges_unreadable", (double)unreadable);
+        w->ranges_unreadable += get_bit(refused, i);
+    w->parses_ranges = 1;
     free(refused);
     dr_column_unref(in);
     return rc;

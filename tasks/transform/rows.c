@@ -5,11 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct names {
-    const char **items; /* owned; what they point to is not */
-    int32_t n;
-};
-
 static void names_make(struct names *names, int64_t room)
 {
     *names = (struct names){ need(malloc(((size_t)room + 1) * sizeof *names->items)), 0 };
@@ -49,16 +44,13 @@ static void unref_all(struct dr_table **tables, int n)
 
 /* ---- ordered_pair ---- */
 
-/* The rows whose text in `name` is `wanted`: key columns, value and _row, their
- * row in the table at work. */
-static int32_t rows_named(struct work *w, const struct names *key, const char *name, const char *wanted,
-                          const char *value, struct dr_table **ret)
+/* A bitmap of the rows whose text in `name` is `wanted`; malloc. */
+int32_t rows_of_name(struct work *w, const char *name, const char *wanted, uint8_t **ret)
 {
     struct dr_column *names = NULL;
     DR_TRY(text_column(w, name, &names));
-    int64_t rows = dr_table_rows(w->table), row = 0;
-    uint8_t *chosen = need(calloc(1, bitmap_bytes(rows)));
-    struct dr_builder *index = dr_builder_new(DR_TYPE_INT64);
+    int64_t row = 0, size = (int64_t)strlen(wanted);
+    uint8_t *chosen = need(calloc(1, bitmap_bytes(dr_table_rows(w->table))));
     for (int32_t k = 0; k < dr_column_chunks(names); k++) {
         struct dr_chunk c;
         dr_column_chunk(names, k, &c);
@@ -66,12 +58,25 @@ static int32_t rows_named(struct work *w, const struct names *key, const char *n
             int64_t n = 0;
             const char *p =
                 cell_present(&c, i) ? dr_column_dict_get(names, ((const int32_t *)c.values)[i], &n) : NULL;
-            if (!p || n != (int64_t)strlen(wanted) || memcmp(p, wanted, (size_t)n) != 0)
-                continue;
-            set_bit(chosen, row);
-            dr_builder_append_int(index, row);
+            if (p && n == size && memcmp(p, wanted, (size_t)n) == 0)
+                set_bit(chosen, row);
         }
     }
+    dr_column_unref(names);
+    *ret = chosen;
+    return 0;
+}
+
+/* The rows of one name: key columns, value and _row, their row in the table at work. */
+static int32_t rows_named(struct work *w, const struct names *key, const char *name, const char *wanted,
+                          const char *value, struct dr_table **ret)
+{
+    uint8_t *chosen = NULL;
+    DR_TRY(rows_of_name(w, name, wanted, &chosen));
+    struct dr_builder *index = dr_builder_new(DR_TYPE_INT64);
+    for (int64_t row = 0; row < dr_table_rows(w->table); row++)
+        if (get_bit(chosen, row))
+            dr_builder_append_int(index, row);
     struct dr_table *steps[2] = { NULL, NULL };
     struct dr_column *at = dr_builder_finish(index);
     struct names columns;
@@ -86,9 +91,15 @@ static int32_t rows_named(struct work *w, const struct names *key, const char *n
         rc = dr_table_with(steps[1], "_row", at, ret, dr_task_err(w->t));
     unref_all(steps, 2);
     dr_column_unref(at);
-    dr_column_unref(names);
     free(chosen);
     return rc;
+}
+
+const char *pair_reason(const struct dr_node *args, char ret[300])
+{
+    snprintf(ret, 300, "%.120s is not below %.120s of the same key", arg_text(args, "low"),
+             arg_text(args, "high"));
+    return ret;
 }
 
 static void refuse_unordered(struct work *w, const struct dr_table *pairs, const char *value, int32_t reason)
@@ -132,8 +143,7 @@ static int32_t refuse_pairs(struct work *w, const struct dr_node *args, const st
                            dr_task_err(w->t));
     if (!rc) {
         char text[300];
-        snprintf(text, sizeof text, "%.120s is not below %.120s of the same key", low, high);
-        refuse_unordered(w, tables[2], value, reason_index(w, text));
+        refuse_unordered(w, tables[2], value, reason_index(w, pair_reason(args, text)));
     }
     unref_all(tables, 3);
     return rc;
@@ -151,29 +161,44 @@ int32_t step_ordered_pair(struct work *w, const struct dr_node *args)
     DR_TRY(settle(w));
     DR_TRY(number_column(w, arg_text(args, "value"), &c));
     DR_TRY(column_list(w, args, "key", &key));
-    int32_t rc = refuse_pairs(w, args, &key);
+    int32_t rc = w->stream ? stream_pairs(w, &key, args) : refuse_pairs(w, args, &key);
     names_done(&key);
     return rc;
 }
 
 /* ---- distinct ---- */
 
-/* Rows that distinct did not keep are noted as duplicates and leave. */
-static int32_t drop_repeats(struct work *w, const struct names *key, int32_t keep, struct notes *notes,
-                            const char *reason)
+static const char *repeat_reason(uint8_t mark, int32_t keep)
+{
+    return mark == DR_ROW_REPEATS ? "repeats an earlier row"
+           : keep == DR_KEEP_NONE ? "contradicts another row of the same key"
+           : keep == DR_KEEP_LAST ? "replaced by a later row of the same key"
+                                  : "gives way to an earlier row of the same key";
+}
+
+void note_repeat(struct work *w, int64_t row, uint8_t mark, int32_t keep)
+{
+    int contradicts = mark == DR_ROW_YIELDS && keep == DR_KEEP_NONE;
+    note(contradicts ? &w->rejected : &w->duplicates, origin_of(w, row),
+         reason_index(w, repeat_reason(mark, keep)));
+}
+
+/* Rows that distinct did not keep leave; mark says which kind of distinct. */
+static int32_t drop_repeats(struct work *w, const struct names *key, int32_t keep, uint8_t mark)
 {
     int64_t rows = dr_table_rows(w->table), kept = 0;
     int64_t *instead = need(malloc(((size_t)rows + 1) * sizeof *instead));
     struct dr_table *left = NULL;
-    int32_t rc = dr_table_distinct(w->table, key->n, key->items, keep, instead, &left, dr_task_err(w->t));
+    int32_t rc =
+        dr_table_distinct(w->table, key->n, key->items, mark == DR_ROW_REPEATS ? DR_KEEP_FIRST : keep,
+                          instead, &left, dr_task_err(w->t));
     if (!rc) {
-        int32_t index = reason_index(w, reason);
         int64_t *origin = need(malloc(((size_t)rows + 1) * sizeof *origin));
         for (int64_t i = 0; i < rows; i++) {
             if (instead[i] < 0)
                 origin[kept++] = origin_of(w, i);
             else
-                note(notes, origin_of(w, i), index);
+                note_repeat(w, i, mark, keep);
         }
         free(w->origin);
         w->origin = origin;
@@ -212,12 +237,10 @@ int32_t step_distinct(struct work *w, const struct dr_node *args)
     DR_TRY(settle(w));
     DR_TRY(column_list(w, args, "key", &key));
     all_but(w, dr_node_get(args, "ignore"), &all);
-    int32_t rc = drop_repeats(w, &all, DR_KEEP_FIRST, &w->duplicates, "repeats an earlier row");
-    if (!rc)
-        rc = drop_repeats(w, &key, keep, keep == DR_KEEP_NONE ? &w->rejected : &w->duplicates,
-                          keep == DR_KEEP_NONE   ? "contradicts another row of the same key"
-                          : keep == DR_KEEP_LAST ? "replaced by a later row of the same key"
-                                                 : "gives way to an earlier row of the same key");
+    int32_t rc =
+        w->stream ? stream_distinct(w, &all, &key, keep) : drop_repeats(w, &all, keep, DR_ROW_REPEATS);
+    if (!rc && !w->stream)
+        rc = drop_repeats(w, &key, keep, DR_ROW_YIELDS);
     names_done(&all);
     names_done(&key);
     return rc;
@@ -303,6 +326,11 @@ int32_t step_sort(struct work *w, const struct dr_node *args)
     struct dr_table *sorted = NULL;
     DR_TRY(settle(w));
     DR_TRY(column_list(w, args, "columns", &columns));
+    if (w->stream) {
+        int32_t rc = stream_sort(w, &columns);
+        names_done(&columns);
+        return rc;
+    }
     struct dr_sort_key *keys = need(calloc((size_t)columns.n, sizeof *keys));
     for (int32_t i = 0; i < columns.n; i++)
         keys[i].column = columns.items[i];

@@ -4,6 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of a file that is read in batches the texts that its reader did not put into a dictionary are too many to
+ * make one in memory for all that is written. */
+static int32_t map_to(const struct work *w, const char *name)
+{
+    int32_t i = dr_table_find(w->table, name);
+    int of_string = dr_column_type(dr_table_column(w->table, i)) == DR_TYPE_STRING;
+    return w->stream && of_string ? DR_TYPE_STRING : DR_TYPE_DICT;
+}
+
 /* Apply fn to each column of args.columns. */
 static int32_t map_columns(struct work *w, const struct dr_node *args, dr_map_fn fn, void *ctx)
 {
@@ -14,8 +23,8 @@ static int32_t map_columns(struct work *w, const struct dr_node *args, dr_map_fn
         const char *name = dr_node_str(dr_node_at(names, i), "");
         struct dr_column *in = NULL, *out = NULL;
         DR_TRY(text_column(w, name, &in));
-        int32_t rc = dr_column_map(1, (const struct dr_column *const *)&in, fn, ctx, DR_TYPE_DICT, NULL, &out,
-                                   dr_task_err(w->t));
+        int32_t rc = dr_column_map(1, (const struct dr_column *const *)&in, fn, ctx, map_to(w, name), NULL,
+                                   &out, dr_task_err(w->t));
         dr_column_unref(in);
         DR_TRY(rc);
         DR_TRY(put_column(w, name, out));

@@ -15,6 +15,11 @@ struct notes {
     int64_t n, cap;
 };
 
+struct names {
+    const char **items; /* owned; what they point to is not */
+    int32_t n;
+};
+
 struct work {
     struct dr_task *t;
     const struct dr_table *input; /* borrowed */
@@ -26,6 +31,13 @@ struct work {
     char **reasons; /* owned */
     int32_t n_reasons;
     const char *step; /* name of the step at work, for messages */
+    struct {
+        int64_t refused, repeated;
+    } * reasons_of; /* owned; by step */
+    int64_t ranges_unreadable;
+    int parses_ranges;
+    struct catalogue *catalogues; /* owned; measure.c */
+    struct stream *stream;        /* borrowed; NULL: the whole table is at work */
 };
 
 /* Memory and bits. */
@@ -94,6 +106,45 @@ void known_rename(struct known *k, const struct dr_node *from_to);
 /* Each problem is told by dr_task_problem; 0 where there is none. */
 int32_t check_args(struct dr_task *t, const char *step, const struct arg *known_args,
                    const struct dr_node *args, const struct known *k);
+
+/* ---- stream.c: a table that is read in batches, as often as its steps need ---- */
+/* The whole transformation within so many bytes. */
+int32_t transform_stream(struct dr_task *t, int64_t memory);
+/* What the steps that compare rows do with a batch, in their place. */
+int32_t stream_distinct(struct work *w, const struct names *content, const struct names *key, int32_t keep);
+int32_t stream_pairs(struct work *w, const struct names *key, const struct dr_node *args);
+int32_t stream_sort(struct work *w, const struct names *columns);
+/* 1: what follows waits for a later pass. */
+int stream_waits(const struct work *w);
+
+/* ---- transform.c: what both ways have in common ---- */
+/* Apply the steps to the table at work, and let rows with reasons leave. */
+int32_t apply_steps(struct work *w);
+/* Every step, before any runs. */
+int32_t check_all_steps(struct dr_task *t);
+/* The rows of the input that notes name, each once, with their reasons. */
+int32_t noted_rows(const struct work *w, struct notes *notes, struct dr_table **ret);
+const char *dataset_name(struct dr_task *t);
+/* What comes out, counted. */
+struct outcome {
+    long long in, clean, rejected, duplicates;
+};
+/* Fails where rows are missing; else logs, and tells the metrics. */
+int32_t check_outcome(struct work *w, const struct outcome *o);
+void work_init(struct work *w, struct dr_task *t);
+/* A table, or the next batch of one, to begin with: borrowed until work_done or the next. */
+void work_start(struct work *w, const struct dr_table *input);
+/* What steps have counted so far. */
+void work_forget_counts(struct work *w);
+void work_done(struct work *w);
+/* ---- measure.c ---- */
+void free_catalogues(struct work *w);
+/* ---- rows.c ---- */
+/* Note that a row leaves for what distinct marks it with; keep is its rule for conflicts. */
+void note_repeat(struct work *w, int64_t row, uint8_t mark, int32_t keep);
+/* The rows whose text in `name` is `wanted`; a bitmap, malloc. */
+int32_t rows_of_name(struct work *w, const char *name, const char *wanted, uint8_t **ret);
+const char *pair_reason(const struct dr_node *args, char ret[300]);
 
 /* The steps. */
 const char *arg_text(const struct dr_node *args, const char *key);

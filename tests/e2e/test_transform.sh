@@ -1,23 +1,31 @@
 #!/bin/bash
-# The steps of the plugin transform, one after the other, by what they make of small tables.
+# The steps of the plugin transform, one after the other, by what they make of small tables; each time
+# of the whole table and, as it must come out the same, batch by batch.
 . "$(dirname "$0")/lib.sh"
 new_home transform
 
 steps() { # STEPS in YAML, of data/t.csv; the outputs are out/clean.csv, out/rejected.csv and out/duplicates.csv
     dag x <<Y
 tasks:
-  t:
+  whole: &task
     plugin: transform
     inputs: {table: data/t.csv}
     outputs: {clean: clean.csv, rejected: rejected.csv, duplicates: duplicates.csv}
-    with:
+    with: &with
       steps:
 $(printf '%s\n' "$1" | sed 's/^/        /')
+  batches:
+    <<: *task
+    outputs: {clean: clean_b.csv, rejected: rejected_b.csv, duplicates: duplicates_b.csv}
+    with: {<<: *with, memory: ${memory:-1}}
 Y
     rm -rf var
     expect_exit "${2:-0}" dagrun run x
     rm -rf out
-    cp -R var/runs/x/*/t/out . 2>/dev/null
+    cp -R var/runs/x/*/whole/out . 2>/dev/null
+    [ "${2:-0}" != 0 ] && return
+    local name
+    for name in clean rejected duplicates; do same_file "out/$name.csv" var/runs/x/*/batches/out/${name}_b.csv; done
 }
 has() { # OUTPUT LINE...
     local name=$1
@@ -139,5 +147,85 @@ it "every reason of a row is kept, however many there are"
 awk 'BEGIN { for (r = 0; r < 2; r++) for (i = 0; i < 90; i++) printf "%s%s", r == 0 ? "column_" i : "x", i < 89 ? "," : "\n" }' >data/t.csv
 steps "$(for i in $(seq 0 89); do echo "- parse_number: {column: column_$i}"; done)"
 is "reasons" "$(tail -1 out/rejected.csv | grep -o 'is not a number' | wc -l)" 90
+
+it "a table of many batches comes out as one that is held, whatever its rows are compared by"
+rows=150000
+under_sanitizer && rows=40000
+awk -v rows=$rows 'BEGIN {
+    srand(7); print "who,day,kind,value,note"
+    for (i = 0; i < rows; i++) {
+        k = int(rand() * rows / 3)
+        printf "P%d,2024-%02d-%02d,%s,%s,%s\n", k, k % 12 + 1, k % 30 + 1, rand() < .5 ? "sys" : "dia",
+            rand() < .02 ? "x" : int(rand() * 40) + 60, rand() < .1 ? "" : "note number " i % 1000
+    }
+}' >data/t.csv
+steps '- trim: {columns: [who, note]}
+- parse_number: {column: value}
+- parse_date: {column: day, formats: ["%Y-%m-%d"]}
+- distinct: {key: [who, day, kind], conflicts: last, ignore: [note]}
+- ordered_pair: {key: [who, day], name: kind, value: value, low: dia, high: sys}
+- distinct: {key: [who], conflicts: none}
+- sort: {columns: [note, value]}'
+is "all three outputs have rows" "$(cat out/{clean,rejected,duplicates}.csv | wc -l) $(($(wc -l <out/rejected.csv) > 1)) $(($(wc -l <out/duplicates.csv) > 1))" "$((rows + 3)) 1 1"
+
+it "within its limit of memory a table of any size is cleaned, and a limit of the user's is kept without being asked"
+rows=800000
+under_sanitizer && rows=30000
+generate --kind vitals --rows $rows --hospitals 20 --dirt 0.05 --structure clean >data/v.csv
+steps='[{trim: {columns: [hospital_id, vital_type, value]}}, {parse_number: {column: value}},
+        {distinct: {key: [hospital_id, measurement_date, patient_id, vital_type], conflicts: last}},
+        {sort: {columns: [patient_id, measurement_date, vital_type]}}]'
+clean_dag() { # ID MEMORY
+    dag "$1" <<Y
+tasks:
+  t:
+    plugin: transform
+    inputs: {table: data/v.csv}
+    outputs: {clean: clean.csv, rejected: rejected.csv, duplicates: duplicates.csv}
+    with: {dataset: v, account_by: hospital_id, memory: $2, steps: $steps}
+Y
+}
+account_of() { # DAG
+    sql var/dagrun.db "SELECT group_name, stage, sum(a.row_count) FROM row_account a JOIN task_attempt USING (attempt_key)
+        JOIN task_instance USING (instance_key) JOIN dag_run USING (run_key) WHERE dag_id = '$1' GROUP BY 1, 2 ORDER BY 1, 2"
+}
+clean_dag whole 0
+clean_dag parts 90000000
+clean_dag limited 0
+expect_exit 0 dagrun run whole --threads 1
+expect_exit 0 dagrun run parts --threads 1
+sed -i 's/^    plugin:/    env: {DAGRUN_MEMORY_LIMIT: 1M}\n&/' dags/limited.yaml
+expect_exit 0 dagrun run limited --threads 1
+for name in clean rejected duplicates; do
+    for id in parts limited; do same_file var/runs/whole/*/t/out/$name.csv var/runs/$id/*/t/out/$name.csv; done
+done
+[ "$(account_of whole | wc -l)" -ge 60 ] || note "account: $(account_of whole)"
+is "account in batches" "$(account_of parts)" "$(account_of whole)"
+rss="SELECT max(max_rss_bytes) FROM v_attempt WHERE dag_id ="
+if under_sanitizer; then
+    skip "a sanitizer keeps freed memory"
+else
+    sql_is var/dagrun.db "SELECT ($rss 'parts') < 90000000, ($rss 'whole') > 90000000" "1|1"
+    expect_exit 0 dagrun logs t parts
+    out_lacks "were not enough"
+fi
+expect_exit 0 dagrun logs t limited
+out_has "memory: 1048576 bytes were not enough"
+
+it "what cannot be read in batches is told, and a limit that cannot be kept too"
+printf '{"a": 1}\n' >data/j.jsonl
+dag j <<'Y'
+tasks:
+  t: {plugin: transform, inputs: {table: data/j.jsonl}, outputs: {clean: c}, with: {memory: 100000000, steps: [{rename: {columns: {a: b}}}]}}
+Y
+expect_exit 1 dagrun run j
+err_or_log "read JSON by an extract task first"
+clean_dag small 1
+expect_exit 0 dagrun run small
+expect_exit 0 dagrun logs t small
+out_has "memory: 1 bytes were not enough"
+clean_dag small -5
+expect_exit 1 dagrun run small
+err_or_log "memory: -5 is no number of bytes"
 
 finish
