@@ -135,6 +135,14 @@ void dr_table_let_go_files(const struct dr_table *t)
         }
 }
 
+void dr_table_let_go(const struct dr_table *t)
+{
+    for (int32_t c = 0; c < t->n; c++) {
+        dr_column_set_brief(t->columns[c]);
+        dr_column_let_go(t->columns[c], 0, t->rows);
+    }
+}
+
 void dr_column_set_brief(struct dr_column *c)
 {
     for (int32_t k = 0; k < c->n; k++)

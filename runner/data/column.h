@@ -169,6 +169,8 @@ static inline const struct dr_array *dr_column_at(const struct dr_column *c, int
  * the file when they are looked at once more. Of other columns nothing is done. */
 void dr_column_set_brief(struct dr_column *c);
 void dr_column_let_go(const struct dr_column *c, int64_t from, int64_t to);
+/* A batch of such a file that has been looked at: whoever has kept rows of it reads them again. */
+void dr_table_let_go(const struct dr_table *t);
 /* The same of all pages of the files in which columns of t lie. */
 void dr_table_let_go_files(const struct dr_table *t);
 /* Append the text that shows a value (as the CSV writer writes it); nothing for a null. */

@@ -60,15 +60,6 @@ static void drop(struct reading *r)
     r->bytes = 0;
 }
 
-/* Of a mapped file, what has been looked at: whoever has kept rows of it reads them again. */
-static void let_go(const struct dr_table *batch)
-{
-    for (int32_t c = 0; c < batch->n; c++) {
-        dr_column_set_brief(batch->columns[c]);
-        dr_column_let_go(batch->columns[c], 0, batch->rows);
-    }
-}
-
 static int32_t give(struct reading *r)
 {
     struct dr_table *batch = NULL;
@@ -77,7 +68,7 @@ static int32_t give(struct reading *r)
     DR_TRY(rc);
     r->given = true;
     rc = r->take(r->ctx, batch, r->reader->done, r->reader->total);
-    let_go(batch);
+    dr_table_let_go(batch);
     dr_table_unref(batch);
     return rc;
 }

@@ -296,6 +296,8 @@ static int32_t hand_on(struct pass *p, const struct turn *turn)
 
 static void turn_done(struct turn *turn)
 {
+    if (turn->batch)
+        dr_table_let_go(turn->batch);
     dr_table_unref(turn->batch);
     dr_table_unref(turn->split.valid);
     dr_table_unref(turn->split.quarantined);

@@ -38,10 +38,8 @@ static int32_t next_brief(struct dr_reader *r, struct dr_table **ret, struct dr_
 {
     struct dr_reader *file = ((struct brief_reader *)r)->file;
     int32_t rc = file->next(file, ret, err);
-    for (int32_t c = 0; !rc && *ret && c < (*ret)->n; c++) {
-        dr_column_set_brief((*ret)->columns[c]);
-        dr_column_let_go((*ret)->columns[c], 0, (*ret)->rows);
-    }
+    if (!rc && *ret)
+        dr_table_let_go(*ret);
     return rc;
 }
 

@@ -46,4 +46,34 @@ rollup_dag 1000000
 out_has "memory: 1000000 bytes were not enough"
 same_file whole.csv var/published/vitals/latest/monthly.csv
 
+it "of an Arrow file, which is mapped, no more stays in memory than is being looked at"
+cat >expectations/numbers.yaml <<'YAML'
+suite: numbers
+expectations:
+  - expect_column_values_to_be_between: {column: value, min_value: 0, max_value: 1000000}
+YAML
+dag mapped <<'YAML'
+tasks:
+  make:
+    plugin: transform
+    inputs: {table: data/vitals.csv}
+    outputs: {clean: vitals}
+    with: {steps: [{parse_number: {column: value, required: false}}, {parse_date: {column: measurement_date, formats: ["%Y-%m-%d"], required: false}}]}
+  check:
+    plugin: validate
+    inputs: {table: vitals}
+    with: {suite: numbers, memory: 25000000}
+  monthly:
+    plugin: rollup
+    inputs: {table: vitals}
+    outputs: {stats: monthly}
+    with: {group: [hospital_id], statistics: {value: [count, mean]}, memory: 25000000}
+YAML
+expect_exit 0 dagrun run mapped --threads 1
+if under_sanitizer; then
+    skip "a sanitizer keeps freed memory"
+else
+    sql_is var/dagrun.db "SELECT max(max_rss_bytes) < 25000000 FROM v_attempt WHERE dag_id = 'mapped' AND task_id IN ('check', 'monthly')" 1
+fi
+
 finish
