@@ -49,7 +49,8 @@ struct reading {
     uint64_t bytes, at_least; /* of batch; before it is given out */
     dr_task_take_fn take;
     void *ctx;
-    bool given;
+    int64_t rows;
+    struct dr_table *like; /* owned: no rows; NULL until a batch was given out */
 };
 
 static void drop(struct reading *r)
@@ -66,8 +67,11 @@ static int32_t give(struct reading *r)
     int32_t rc = dr_table_concat(r->n, (const struct dr_table *const *)r->batch, &batch, &r->t->err);
     drop(r);
     DR_TRY(rc);
-    r->given = true;
-    rc = r->take(r->ctx, batch, r->reader->done, r->reader->total);
+    r->rows += batch->rows;
+    if (!r->like)
+        rc = dr_table_take(batch, 0, NULL, &r->like, &r->t->err);
+    if (!rc)
+        rc = r->take(r->ctx, batch, r->reader->done, r->reader->total);
     dr_table_let_go(batch);
     dr_table_unref(batch);
     return rc;
@@ -96,7 +100,7 @@ static int32_t read_all(struct reading *r)
     } while (batch);
     if (r->n > 0)
         DR_TRY(give(r));
-    return r->given ? DR_OK : dr_fail(&r->t->err, DR_EBUG, "the reader gave no batch");
+    return r->like ? DR_OK : dr_fail(&r->t->err, DR_EBUG, "the reader gave no batch");
 }
 
 int32_t dr_task_read_batches(struct dr_task *t, const char *name, int32_t i, const struct dr_csv_options *csv,
@@ -115,5 +119,8 @@ int32_t dr_task_read_batches(struct dr_task *t, const char *name, int32_t i, con
     drop(&r);
     free(r.batch);
     dr_reader_close(r.reader);
-    return rc ? rc : dr_task_record_read(t, f, NULL);
+    if (!rc)
+        rc = dr_task_record_rows(t, f, r.like, r.rows);
+    dr_table_unref(r.like);
+    return rc;
 }

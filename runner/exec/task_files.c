@@ -306,6 +306,12 @@ int32_t dr_task_record_read(struct dr_task *t, struct dr_task_file *f, const str
     return f->recorded ? DR_OK : record(t, f, f->path, f->path, false, table, rows_of(table));
 }
 
+int32_t dr_task_record_rows(struct dr_task *t, struct dr_task_file *f, const struct dr_table *like,
+                            int64_t rows)
+{
+    return f->recorded ? DR_OK : record(t, f, f->path, f->path, false, like, rows);
+}
+
 int32_t dr_task_read(struct dr_task *t, const char *name, int32_t i, const struct dr_csv_options *csv,
                      struct dr_table **ret, struct dr_table **ret_rejects)
 {

@@ -66,6 +66,9 @@ void dr_task_hash_ahead(const struct dr_task *t, struct dr_task_file *f);
 void dr_task_hash_is(struct dr_task *t, struct dr_task_file *f, const char *hash, uint64_t bytes);
 /* Record it as read, once, with its hash; table may be NULL. */
 int32_t dr_task_record_read(struct dr_task *t, struct dr_task_file *f, const struct dr_table *table);
+/* The same of rows that were read in batches; like: one of these, or its columns without rows. */
+int32_t dr_task_record_rows(struct dr_task *t, struct dr_task_file *f, const struct dr_table *like,
+                            int64_t rows);
 /* ---- task_batches.c ---- */
 /* A CSV, TSV or Arrow file by its name; rejects: of a forgiving read, borrowed, or NULL. */
 int32_t dr_task_open_batches(const char *path, const struct dr_csv_options *csv, struct dr_rejects *rejects,

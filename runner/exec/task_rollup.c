@@ -49,8 +49,9 @@ struct pass {
     int32_t n_turns;       /* at once */
     int32_t workers;
     int64_t rows;
-    uint64_t limit; /* 0: none */
-    uint64_t batch; /* bytes of the first batch */
+    uint64_t limit;        /* 0: none */
+    uint64_t batch;        /* bytes of the first batch */
+    struct dr_table *like; /* owned: its columns, without rows */
 };
 
 /* ---- what is asked for ------------------------------------------------------------ */
@@ -208,6 +209,7 @@ static int32_t start_rollup(struct pass *p, const struct dr_table *first)
     p->started = true;
     p->limit = limit;
     p->batch = dr_table_bytes(first);
+    DR_TRY(dr_table_take(first, 0, NULL, &p->like, &p->t->err));
     choose_turns(p);
     if (p->rollup_options.n_keys == 0 && p->o->n_aggs == 0)
         return DR_OK;
@@ -394,7 +396,7 @@ static int32_t finish(struct pass *p, struct dr_task_file *f, struct dr_table **
     stop_reading(p);
     if (p->rollup)
         DR_TRY(dr_rollup_finish(p->rollup, ret, &o->ret_counts, err));
-    int32_t rc = dr_task_record_read(p->t, f, NULL);
+    int32_t rc = dr_task_record_rows(p->t, f, p->like, p->rows);
     if (!rc && p->checks)
         rc = dr_batches_finish(p->checks, o->ret_counts.duplicate_rows, &results, err);
     if (rc && ret)
@@ -415,6 +417,7 @@ static void pass_done(struct pass *p)
     dr_rollup_free(p->rollup);
     dr_batches_free(p->checks);
     dr_rejects_clear(&p->rejects);
+    dr_table_unref(p->like);
     free(p);
 }
 

@@ -71,6 +71,8 @@ account_of() { # DAG
 }
 [ "$(account_of pass | wc -l)" -gt 6 ] || note "account: $(account_of pass)"
 is "account of the pass" "$(account_of pass)" "$(account_of whole)"
+sql_is var/dagrun.db "SELECT count(*), count(DISTINCT row_count), min(row_count) > 1000 FROM v_dataset_event
+    WHERE dataset = 'data/vitals.csv'" "2|1|1"
 
 it "writes datasets that other tasks read"
 dag chain <<'YAML'
