@@ -212,6 +212,20 @@ fi
 expect_exit 0 dagrun logs t limited
 out_has "memory: 1048576 bytes were not enough"
 
+it "more than 200 groups are counted as one, also where a batch has fewer"
+steps='[{trim: {columns: [note]}}]'
+groups_dag() { # ID GROUPS
+    awk -v groups=$2 'BEGIN { print "hospital_id,note"; for (i = 0; i < 300000; i++) print "H" int(i * groups / 300000) ",n" i % 7 }' >data/v.csv
+    clean_dag "$1" 1
+    expect_exit 0 dagrun run "$1"
+}
+groups_dag many 201
+is "201 groups" "$(account_of many)" "|clean|300000
+|duplicates|0
+|quarantined|0"
+groups_dag most 200
+is "200 groups" "$(account_of most | grep -c clean) $(account_of most | grep clean | cut -d'|' -f3 | sort -u)" "200 1500"
+
 it "what cannot be read in batches is told, and a limit that cannot be kept too"
 printf '{"a": 1}\n' >data/j.jsonl
 dag j <<'Y'
