@@ -304,7 +304,7 @@ enum dr_row_mark {
     DR_ROW_ODDS = 3     /* its value is not below, or above, one of its key on the other side */
 };
 /* memory: bytes to work in, about, beside those two bits. folder: of the file, NULL for TMPDIR or /tmp; it
- * has no name and takes about 40 bytes for each row. */
+ * has no name and takes up to 80 bytes for each row. */
 DR_API DR_CHECK int32_t dr_row_marks_new(int64_t memory, const char *folder, struct dr_row_marks **ret,
                                          struct dr_err *err);
 /* Tell of n rows, whose numbers ascend over all calls: for dr_row_marks_find_repeats. */
