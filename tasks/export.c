@@ -42,25 +42,75 @@ static int32_t join(struct dr_task *t, char to[PATH_SIZE], const char *folder, c
     return 0;
 }
 
-/* The last one must be new: two tasks in one folder would take each other's files away. */
 static int32_t make_folders(struct dr_task *t, const char *path)
 {
     char part[PATH_SIZE];
-    for (size_t i = 1;; i++) {
-        if (path[i] != '/' && path[i] != 0)
+    for (size_t i = 1; path[i]; i++) {
+        if (path[i] != '/')
             continue;
         memcpy(part, path, i);
         part[i] = 0;
-        if (mkdir(part, 0777) && (errno != EEXIST || path[i] == 0))
-            return errno == EEXIST
-                       ? dr_task_fail_final(t,
-                                            "another export of this run has written '%s': give each a "
-                                            "'folder' of its own",
-                                            part)
-                       : dr_task_fail(t, "cannot make folder '%s': %s", part, strerror(errno));
-        if (path[i] == 0)
-            return 0;
+        if (mkdir(part, 0777) && errno != EEXIST)
+            return dr_task_fail(t, "cannot make folder '%s': %s", part, strerror(errno));
     }
+    return 0;
+}
+
+/* The place in which this task said that it exports to a folder: an attempt that was killed may not have
+ * been recorded, and the next one then has its number. */
+static int32_t open_claim(struct dr_task *t, int flags, int *ret)
+{
+    const char *state = dr_task_state_dir(t);
+    char path[PATH_SIZE];
+    if (!state)
+        return dr_task_err(t)->rc;
+    DR_TRY(join(t, path, state, "folder"));
+    *ret = open(path, flags | O_CLOEXEC, 0666);
+    return 0;
+}
+
+static int32_t has_claimed(struct dr_task *t, const char *folder, int *ret)
+{
+    char claimed[PATH_SIZE];
+    int fd;
+    DR_TRY(open_claim(t, O_RDONLY, &fd));
+    ssize_t n = fd < 0 ? -1 : read(fd, claimed, sizeof claimed);
+    *ret = n == (ssize_t)strlen(folder) && memcmp(claimed, folder, (size_t)n) == 0;
+    if (fd >= 0)
+        close(fd);
+    return 0;
+}
+
+static int32_t claim(struct dr_task *t, const char *folder)
+{
+    int fd;
+    size_t n = strlen(folder);
+    DR_TRY(open_claim(t, O_WRONLY | O_CREAT | O_TRUNC, &fd));
+    int done = fd >= 0 && write(fd, folder, n) == (ssize_t)n;
+    int why = errno;
+    if (fd >= 0)
+        close(fd);
+    return done ? 0 : dr_task_fail(t, "cannot note the folder '%s': %s", folder, strerror(why));
+}
+
+/* It must be new, or made by this task before it was killed: two tasks in one folder would take each other's
+ * files away. */
+static int32_t make_place(struct dr_task *t, const char *folder)
+{
+    int mine = 0;
+    DR_TRY(make_folders(t, folder));
+    DR_TRY(has_claimed(t, folder, &mine));
+    if (!mine)
+        DR_TRY(claim(t, folder));
+    if (mkdir(folder, 0777) == 0 || (errno == EEXIST && mine))
+        return 0;
+    int why = errno;
+    DR_TRY(claim(t, "")); /* it is not this task's */
+    return why == EEXIST
+               ? dr_task_fail_final(
+                     t, "another export of this run has written '%s': give each a 'folder' of its own",
+                     folder)
+               : dr_task_fail(t, "cannot make folder '%s': %s", folder, strerror(why));
 }
 
 static int32_t find_place(struct dr_task *t, struct place *p)
@@ -75,7 +125,7 @@ static int32_t find_place(struct dr_task *t, struct place *p)
     DR_TRY(join(t, p->dag, root, info->dag_id));
     snprintf(p->name, sizeof p->name, "%s.%d", info->run_id, info->attempt);
     DR_TRY(join(t, p->folder, p->dag, p->name));
-    return make_folders(t, p->folder);
+    return make_place(t, p->folder);
 }
 
 /* The name of an input's files: a dataset's, or that of a file without its folder and ending. */

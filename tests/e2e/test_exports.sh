@@ -94,6 +94,13 @@ is "kept" "$(cd var/published/files && echo [a-z]*/*)" \
     "archive/a.csv latest/packed.csv latest/some.csv letters.2023/a.txt three.1/packed.csv three.1/some.csv two.1/packed.csv two.1/some.csv"
 is "latest" "$(readlink var/published/files/latest)" three.1
 
+it "an export that was killed before it was recorded writes into its folder again"
+mkdir -p var/runs/files/four/export/state var/published/files/four.1
+printf '%s' "$PWD/var/published/files/four.1" >var/runs/files/four/export/state/folder
+echo half >var/published/files/four.1/some.csv
+expect_exit 0 dagrun run files --run-id four
+same_file data/some.csv var/published/files/latest/some.csv
+
 it "a second export into the same folder is refused, and leaves the first one's files"
 dag files <<'Y'
 tasks:

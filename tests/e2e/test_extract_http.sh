@@ -88,7 +88,7 @@ rows_are_right
 is "requests" "$(gets)" 10
 is "tokens" "$(posts)" 1
 no_secrets_kept
-is "state that is left" "$(find var/runs -path '*state/*' | wc -l)" 0
+is "state that is left" "$(find var/runs -path '*/fetch/state/*' | wc -l)" 0
 
 it "a number keeps its spelling"
 is "amount of the first" "$(sed -n 2p var/published/fetch/latest/rows.csv)" "1,person 1,0.1250"
