@@ -66,8 +66,13 @@ static const char *text(struct dr_task *t, const char *param)
 static int32_t make_plan(struct dr_task *t, struct plan *p)
 {
     const struct dr_node *group = dr_task_param(t, "group");
-    for (int64_t i = 0; i < dr_node_size(group); i++)
-        DR_TRY(add_key(t, p, dr_node_str(dr_node_at(group, i), NULL)));
+    for (int64_t i = 0; i < dr_node_size(group); i++) {
+        const char *name = dr_node_str(dr_node_at(group, i), NULL);
+        if (!name)
+            return dr_task_fail_final(t, "%s: group is a list of columns",
+                                      dr_node_where(t, dr_node_at(group, i)));
+        DR_TRY(add_key(t, p, name));
+    }
     DR_TRY(add_key(t, p, text(t, "measure")));
     DR_TRY(add_key(t, p, text(t, "unit")));
     DR_TRY(add_key(t, p, text(t, "month")));

@@ -120,6 +120,9 @@ static char *joined(const char *column, const char *statistic)
 
 static int32_t read_column(struct dr_task *t, struct plan *p, const char *column, const struct dr_node *list)
 {
+    if (dr_node_kind(list) != DR_NODE_LIST || dr_node_size(list) == 0)
+        return dr_task_fail_final(t, "%s: statistics: '%s' needs a list, for example [count, mean, p95]",
+                                  dr_node_where(t, list), column);
     for (int64_t i = 0; i < dr_node_size(list); i++) {
         const char *text = dr_node_str(dr_node_at(list, i), "");
         struct dr_agg agg = { .column = column };

@@ -166,6 +166,10 @@ sed -i 's/media\]/p100]/' dags/vitals.yaml
 expect_exit 1 dagrun run vitals
 out_has "'p100' is no statistic"
 rollup_dag data/vitals.csv
+sed -i 's/statistics: {/&day: count_distinct, /' dags/vitals.yaml
+expect_exit 1 dagrun run vitals
+out_has "statistics: 'day' needs a list"
+rollup_dag data/vitals.csv
 sed -i 's/group: \[hospital, kind/group: [hospitl, kind/' dags/vitals.yaml
 expect_exit 1 dagrun run vitals
 out_has "hospitl"

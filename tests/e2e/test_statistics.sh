@@ -114,4 +114,9 @@ is "changes" "$(cut -d, -f1-5,13- var/runs/small/*/monthly/out/small.csv)" "mont
 2024-06,b,bp,1,3,3,
 soon,c,bp,1,1,,
 ,d,bp,1,1,,"
+
+it "a group that is no column is told, not left out"
+sed -i 's/group: \[ward\]/group: [[ward]]/' dags/small.yaml
+expect_exit 1 dagrun run small
+out_has "group is a list of columns"
 finish
