@@ -249,10 +249,10 @@ static void put_chart(struct dr_page *p, const struct stats *s, int32_t measure)
     dr_page_svg(
         p->h, CHART_W, CHART_H, dr_arena_printf(a, "Mean of %s by month", name),
         dr_arena_printf(a,
-                        "%d lines from %s to %s; monthly means lie between %s and %s. The numbers are in the "
+                        "%s from %s to %s; monthly means lie between %s and %s. The numbers are in the "
                         "table below.",
-                        (int)s->groups.n, s->months.items[0], s->months.items[s->months.n - 1],
-                        short_number(a, r.low), short_number(a, r.high)));
+                        dr_words_count_of(a, s->groups.n, "line", "lines"), s->months.items[0],
+                        s->months.items[s->months.n - 1], short_number(a, r.low), short_number(a, r.high)));
     put_axes(p, s, &r);
     for (int32_t g = 0; g < s->groups.n; g++)
         put_line(p, s, measure, g, &r);

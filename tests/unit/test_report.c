@@ -13,6 +13,7 @@ static void a_run_in_which_all_passed_worked(void **state)
     assert_has(page, "The run worked");
     assert_has(page, "All 1 check passed.");
     assert_has(page, "Every check passed.");
+    assert_lacks(page, "Tasks that failed, and what they blocked");
     assert_has(page, "data-tone=\"good\"");
 }
 
@@ -41,6 +42,7 @@ static void a_failed_task_is_named_with_what_it_blocked(void **state)
     end_run(f, DR_RUN_FAILED);
     const char *page = write_report(f);
     assert_has(page, "The run failed: task validate_vitals failed, which blocked 3 others.");
+    assert_has(page, "Tasks that failed, and what they blocked");
     assert_has(page, "no such file 'data/vitals.csv'");
     assert_has(page, "upstream failed: validate_vitals");
 }
@@ -352,6 +354,35 @@ static void monthly_statistics_are_drawn_and_tabled(void **state)
     assert_has(page, "<th scope=\"row\">2024-01</th><td>72.5 (12)</td><td>81.0 (9)</td>");
     assert_has(page, "<th scope=\"row\">2024-02</th><td>75.0 (14)</td><td>\u2013</td>");
     assert_true(dr_path_exists(in_home(f, "reports/healthcare/scheduled__001/vitals_monthly.csv")));
+    /* From the least at the bottom to the most at the top; a month by itself is a dot. */
+    assert_has(page, "class=\"line k0\" d=\"M38.0 112.0L262.0 82.0\"");
+    assert_has(page, "class=\"line k1\" d=\"M38.0 8.0l2 2-2 2-2-2z\"");
+    assert_has(page, ">72.5</text>");
+    assert_has(page, ">81.0</text>");
+}
+
+static void of_many_months_the_last_are_drawn(void **state)
+{
+    enum { MONTHS = 30 };
+    struct fixture *f = *state;
+    const char *months[MONTHS], *names[MONTHS];
+    double values[MONTHS];
+    for (int i = 0; i < MONTHS; i++) {
+        months[i] = dr_arena_printf(&f->arena, "%d-%02d", 2022 + i / 12, i % 12 + 1);
+        names[i] = "heart_rate";
+        values[i] = 60 + i;
+    }
+    struct dr_column *columns[] = { texts(MONTHS, months), texts(MONTHS, names), numbers(MONTHS, values),
+                                    numbers(MONTHS, values), numbers(MONTHS, values) };
+    begin_run(f, 1);
+    begin_task(f, MONTHLY_VITALS, T0);
+    put_dataset(f, MONTHLY_VITALS, "vitals_monthly", 5,
+                (const char *const[]){ "month", "vital_type", "n", "mean", "median" }, columns);
+    end_task(f, MONTHLY_VITALS, DR_TASK_SUCCESS, NULL, T0 + 5 * MS);
+    end_run(f, DR_RUN_SUCCESS);
+    const char *page = write_report(f);
+    assert_has(page, "1 line from 2022-07 to 2024-06");
+    assert_lacks(page, "2022-06</th>");
 }
 
 static void decisions_are_a_table_of_their_own(void **state)
@@ -515,6 +546,7 @@ int main(void)
         TEST(without_the_suite_nothing_is_exported),
         TEST(a_dataset_whose_file_is_gone_is_told),
         TEST(monthly_statistics_are_drawn_and_tabled),
+        TEST(of_many_months_the_last_are_drawn),
         TEST(decisions_are_a_table_of_their_own),
         TEST(the_critical_path_is_what_decided_the_end),
         TEST(attempts_link_to_their_logs),
