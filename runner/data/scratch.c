@@ -91,6 +91,32 @@ int32_t dr_scratch_open(const char *other, int *ret_fd, struct dr_err *err)
     return DR_OK;
 }
 
+int32_t dr_scratch_write(int fd, int64_t at, const void *p, size_t n, struct dr_err *err)
+{
+    for (size_t done = 0; done < n;) {
+        ssize_t wrote = pwrite(fd, (const char *)p + done, n - done, at + (int64_t)done);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote <= 0)
+            return dr_fail_sys(err, "cannot write to the temporary file for what exceeds the memory limit");
+        done += (size_t)wrote;
+    }
+    return DR_OK;
+}
+
+int32_t dr_scratch_read(int fd, int64_t at, void *p, size_t n, struct dr_err *err)
+{
+    for (size_t done = 0; done < n;) {
+        ssize_t some = pread(fd, (char *)p + done, n - done, at + (int64_t)done);
+        if (some < 0 && errno == EINTR)
+            continue;
+        if (some <= 0)
+            return dr_fail_sys(err, "cannot read back what exceeded the memory limit");
+        done += (size_t)some;
+    }
+    return DR_OK;
+}
+
 static int32_t map_file(struct dr_scratch *s, size_t n, struct dr_err *err)
 {
     DR_AUTO_FD fd = -1;

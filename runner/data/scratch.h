@@ -39,6 +39,9 @@ DR_CHECK int32_t dr_scratch_limit(uint64_t *ret, struct dr_err *err);
 void dr_scratch_set_folder(const char *path);
 /* A file in that folder, or in another one, that has no name. */
 DR_CHECK int32_t dr_scratch_open(const char *other, int *ret_fd, struct dr_err *err);
+/* All n bytes to or from a place in such a file. */
+DR_CHECK int32_t dr_scratch_write(int fd, int64_t at, const void *p, size_t n, struct dr_err *err);
+DR_CHECK int32_t dr_scratch_read(int fd, int64_t at, void *p, size_t n, struct dr_err *err);
 /* Bytes that went to files so far, for accounts and tests. */
 uint64_t dr_scratch_spilled(void);
 #endif

@@ -5,7 +5,6 @@
  * no name, and its memory takes what comes next: a list then costs eight bytes for each
  * block. Blocks come from slabs of the pages that kernels pass on to each other, since touching
  * fresh ones costs more than filling them; slabs begin small, as most streams are. */
-#include <errno.h>
 #include <unistd.h>
 #include "data/pages.h"
 #include "rollup/impl.h"
@@ -38,29 +37,13 @@ static int32_t write_at(struct dr_rollup_store *s, int64_t at, const char *block
                         struct dr_err *err)
 {
     DR_TRY(open_file(s, err));
-    for (size_t done = 0; done < n;) {
-        ssize_t wrote = pwrite(s->fd, block + done, n - done, at + (int64_t)done);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0)
-            return dr_fail_sys(err, "cannot write to the temporary file for what exceeds the memory limit");
-        done += (size_t)wrote;
-    }
-    return DR_OK;
+    return dr_scratch_write(s->fd, at, block, n, err);
 }
 
 int32_t dr_rollup_store_get(const struct dr_rollup_store *s, int64_t at, void *p, size_t n,
                             struct dr_err *err)
 {
-    for (size_t done = 0; done < n;) {
-        ssize_t some = pread(s->fd, (char *)p + done, n - done, at + (int64_t)done);
-        if (some < 0 && errno == EINTR)
-            continue;
-        if (some <= 0)
-            return dr_fail_sys(err, "cannot read back what exceeded the memory limit");
-        done += (size_t)some;
-    }
-    return DR_OK;
+    return dr_scratch_read(s->fd, at, p, n, err);
 }
 
 int32_t dr_rollup_store_flush(struct dr_rollup_store *s, struct dr_rollup_outbox *out, struct dr_err *err)

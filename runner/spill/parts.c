@@ -1,6 +1,5 @@
 /* parts.c - see parts.h. */
 #include "spill/parts.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "base/mem.h"
@@ -24,49 +23,17 @@ void dr_spill_parts_done(struct dr_spill_parts *p)
     dr_spill_parts_init(p, p->folder);
 }
 
-static int32_t write_block(struct dr_spill_parts *p, const struct dr_spill_entry *block, struct dr_err *err)
-{
-    const char *bytes = (const char *)block;
-    size_t n = BLOCK * sizeof(*block);
-    if (p->fd < 0)
-        DR_TRY(dr_scratch_open(p->folder, &p->fd, err));
-    for (size_t done = 0; done < n;) {
-        ssize_t wrote = pwrite(p->fd, bytes + done, n - done, p->end + (int64_t)done);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0)
-            return dr_fail_sys(err, "cannot write to the temporary file for what exceeds the memory limit");
-        done += (size_t)wrote;
-    }
-    p->end += (int64_t)n;
-    return DR_OK;
-}
-
-static int32_t read_block(const struct dr_spill_parts *p, int64_t at, struct dr_spill_entry *block,
-                          struct dr_err *err)
-{
-    char *bytes = (char *)block;
-    size_t n = BLOCK * sizeof(*block);
-    for (size_t done = 0; done < n;) {
-        ssize_t some = pread(p->fd, bytes + done, n - done, at + (int64_t)done);
-        if (some < 0 && errno == EINTR)
-            continue;
-        if (some <= 0)
-            return dr_fail_sys(err, "cannot read back what exceeded the memory limit");
-        done += (size_t)some;
-    }
-    return DR_OK;
-}
-
 static int32_t end_block(struct dr_spill_parts *p, struct dr_spill_part *part, struct dr_err *err)
 {
     if (part->n_blocks == part->cap) {
         part->cap = part->cap ? part->cap * 2 : 8;
         part->blocks = dr_realloc(part->blocks, (size_t)part->cap * sizeof(*part->blocks));
     }
-    part->blocks[part->n_blocks] = p->end;
-    DR_TRY(write_block(p, part->last, err));
-    part->n_blocks++;
+    if (p->fd < 0)
+        DR_TRY(dr_scratch_open(p->folder, &p->fd, err));
+    DR_TRY(dr_scratch_write(p->fd, p->end, part->last, BLOCK * sizeof(*part->last), err));
+    part->blocks[part->n_blocks++] = p->end;
+    p->end += (int64_t)(BLOCK * sizeof(*part->last));
     part->n_last = 0;
     return DR_OK;
 }
@@ -89,7 +56,7 @@ int32_t dr_spill_each(const struct dr_spill_parts *p, int32_t i, dr_spill_fn fn,
     struct dr_spill_entry block[BLOCK];
     const struct dr_spill_part *part = &p->part[i];
     for (int32_t b = 0; b < part->n_blocks; b++) {
-        DR_TRY(read_block(p, part->blocks[b], block, err));
+        DR_TRY(dr_scratch_read(p->fd, part->blocks[b], block, sizeof(block), err));
         DR_TRY(fn(ctx, block, BLOCK, err));
     }
     return part->n_last > 0 ? fn(ctx, part->last, part->n_last, err) : DR_OK;
