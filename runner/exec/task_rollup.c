@@ -378,7 +378,7 @@ static void tell_of_excess(const struct pass *p)
     dr_task_log(
         p->t, DR_WARN,
         "memory: %llu bytes were not enough, and up to %llu were resident; reading on %d threads takes "
-        "up to %llu, and beside that groups and columns with a dictionary lie in memory",
+        "up to %llu, and beside that the result and columns with a dictionary lie in memory",
         (unsigned long long)p->limit, (unsigned long long)used.ru_maxrss * 1024, (int)p->workers,
         (unsigned long long)while_reading(p));
 }

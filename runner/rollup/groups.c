@@ -1,16 +1,18 @@
 /* groups.c - groups and their values, while rows come.
  *
  * Each worker has groups of its own while partitions are resolved; result.c puts equal ones
- * together. The first values of a group go to a small chunk, since most groups of a bad column have few;
+ * together. Within a limit of memory there is room for so many; rows of others wait (waiting.c). The first values of a group go to a small chunk, since most groups of a bad column have few;
  * then to large ones. Where memory is full a chunk goes to the file whatever its size and is filled anew, so
  * that beyond the limit a new group takes no more than a small one. */
 #include "rollup/impl.h"
 
+enum { LEAST_GROUPS = 1024 };
 enum { SMALL_BYTES = (DR_ROLLUP_FEW + 1) * sizeof(double), LARGE_BYTES = sizeof(struct dr_rollup_chunk) };
 
-void dr_rollup_groups_init(struct dr_rollup_groups *g, struct dr_rollup *r, struct dr_rollup_pool *entries)
+void dr_rollup_groups_init(struct dr_rollup_groups *g, struct dr_rollup *r, struct dr_rollup_pool *entries,
+                           uint32_t most)
 {
-    *g = (struct dr_rollup_groups){ .r = r, .n_slots = 256 };
+    *g = (struct dr_rollup_groups){ .r = r, .n_slots = 256, .entries = entries, .most = most };
     g->slots = dr_calloc(g->n_slots, sizeof(*g->slots));
     dr_rollup_pool_init(&g->large, &r->store, LARGE_BYTES, LARGE_BYTES, entries);
     dr_rollup_pool_init(&g->small, &r->store, SMALL_BYTES, SMALL_BYTES, entries);
@@ -27,16 +29,31 @@ void dr_rollup_groups_done(struct dr_rollup_groups *g)
     free(g->values);
     free(g->tails);
     free(g->known);
+    dr_rollup_waiting_free(g->waiting);
     if (g->r)
         dr_rollup_store_count(&g->r->store, 0, g->counted);
     *g = (struct dr_rollup_groups){ 0 };
 }
 
+/* Bytes that a group has in the arrays that are as long as its number says. */
+static size_t bytes_of_each(const struct dr_rollup *r)
+{
+    const struct dr_rollup_groups *g = NULL;
+    return (size_t)r->group_words * sizeof(*g->words) + sizeof(*g->rows) +
+           (size_t)r->n_values * (sizeof(*g->values) + sizeof(*g->tails));
+}
+
+uint32_t dr_rollup_groups_within(const struct dr_rollup *r, size_t bytes)
+{
+    const struct dr_rollup_groups *g = NULL;
+    size_t tables = 16 * sizeof(*g->slots) + 4 * sizeof(*g->known); /* after they were widened */
+    size_t n = bytes / (2 * bytes_of_each(r) + tables + (size_t)r->n_values * SMALL_BYTES);
+    return n < LEAST_GROUPS ? LEAST_GROUPS : n < UINT32_MAX / 4 ? (uint32_t)n : UINT32_MAX / 4;
+}
+
 void dr_rollup_groups_count(struct dr_rollup_groups *g)
 {
-    size_t values = (size_t)g->r->n_values * (sizeof(*g->values) + sizeof(*g->tails));
-    size_t each = (size_t)g->r->group_words * sizeof(*g->words) + sizeof(*g->rows) + values;
-    size_t now = g->cap * each + g->n_slots * sizeof(*g->slots) + g->known_slots * sizeof(*g->known);
+    size_t now = g->cap * bytes_of_each(g->r) + g->n_slots * sizeof(*g->slots) + g->known_slots * sizeof(*g->known);
     dr_rollup_store_count(&g->r->store, now, g->counted);
     g->counted = now;
 }
@@ -84,6 +101,8 @@ static inline __attribute__((always_inline)) uint32_t find_group(struct dr_rollu
         if (dr_rollup_same((const char *)(g->words + (size_t)(g->slots[s] - 1) * (size_t)n),
                            (const char *)words, n))
             return g->slots[s] - 1;
+    if (g->n >= g->most)
+        return DR_ROLLUP_NO_GROUP;
     uint32_t id = add_group(g, words);
     g->slots[s] = id + 1;
     if (g->n * 4 > g->n_slots)
@@ -198,23 +217,74 @@ static int32_t append_column(struct dr_rollup_groups *g, int32_t i, const char *
     return DR_OK;
 }
 
-/* Loops over a few entries rather than one: no step then waits for the one before of the same
- * entry only. */
+/* Rows of groups that there is no room for wait; the others move up. */
+static int32_t put_off(struct dr_rollup_groups *g, const char **rows, const uint32_t *words, uint32_t *ids,
+                       int32_t *n, struct dr_err *err)
+{
+    int32_t kept = 0;
+    for (int32_t i = 0; i < *n; i++) {
+        if (ids[i] == DR_ROLLUP_NO_GROUP) {
+            DR_TRY(dr_rollup_wait(g, rows[i], words + (size_t)i * (size_t)g->r->group_words, err));
+            continue;
+        }
+        rows[kept] = rows[i];
+        ids[kept++] = ids[i];
+    }
+    *n = kept;
+    return DR_OK;
+}
+
+/* Loops over a few rows rather than one: no step then waits for the one before of the same
+ * row only. */
+int32_t dr_rollup_groups_add_rows(struct dr_rollup_groups *g, const char *const *rows, const uint32_t *words,
+                                  int32_t n, struct dr_err *err)
+{
+    uint32_t ids[DR_ROLLUP_AT_ONCE];
+    const char *kept[DR_ROLLUP_AT_ONCE];
+    find_groups(g, words, n, ids);
+    if (__builtin_expect(g->n >= g->most, 0)) {
+        memcpy(kept, rows, (size_t)n * sizeof(*kept));
+        DR_TRY(put_off(g, kept, words, ids, &n, err));
+        rows = kept;
+    }
+    for (int32_t i = 0; i < n; i++)
+        g->rows[ids[i]]++;
+    for (int32_t i = 0; i < g->r->n_values; i++)
+        DR_TRY(append_column(g, i, rows, ids, n, err));
+    return DR_OK;
+}
+
 int32_t dr_rollup_groups_add(struct dr_rollup_groups *g, const char *const *entries, int32_t n,
                              struct dr_err *err)
 {
     const struct dr_rollup *r = g->r;
-    uint32_t words[DR_ROLLUP_AT_ONCE * DR_ROLLUP_WORDS], ids[DR_ROLLUP_AT_ONCE];
+    uint32_t words[DR_ROLLUP_AT_ONCE * DR_ROLLUP_WORDS];
     for (int32_t i = 0; i < r->o->n_groups; i++) {
         const struct dr_rollup_field *f = &r->fields[r->group_field[i]];
         size_t offset = (size_t)r->n_values * sizeof(double) + (size_t)f->at * sizeof(uint32_t);
         dr_rollup_group_words(f, r->o->groups[i].month, entries, n, offset, words + r->group_at[i],
                               (size_t)r->group_words);
     }
-    find_groups(g, words, n, ids);
-    for (int32_t i = 0; i < n; i++)
-        g->rows[ids[i]]++;
-    for (int32_t i = 0; i < r->n_values; i++)
-        DR_TRY(append_column(g, i, entries, ids, n, err));
-    return DR_OK;
+    return dr_rollup_groups_add_rows(g, entries, words, n, err);
+}
+
+/* The chunks of a list that are in memory. */
+static void drop_chunks(struct dr_rollup_groups *g, size_t at)
+{
+    struct dr_rollup_chunk *chunk = g->values[at].newest;
+    bool small = chunk && g->tails[at].end == chunk->values + DR_ROLLUP_FEW;
+    while (chunk) {
+        uint64_t link = chunk->link;
+        dr_rollup_pool_put(small ? &g->small : &g->large, (char *)chunk);
+        small = false;
+        chunk = link & DR_ROLLUP_IN_FILE ? NULL : (struct dr_rollup_chunk *)(uintptr_t)link;
+    }
+}
+
+void dr_rollup_groups_clear(struct dr_rollup_groups *g)
+{
+    for (size_t at = 0; at < g->n * (size_t)g->r->n_values; at++)
+        drop_chunks(g, at);
+    memset(g->slots, 0, g->n_slots * sizeof(*g->slots));
+    g->n = 0;
 }

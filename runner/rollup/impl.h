@@ -6,8 +6,10 @@
  *   rollup.c       adding: rows to entries, entries to partitions
  *   resolve.c      equal keys of a partition
  *   groups.c       groups, and the values of each
- *   result.c       statistics, and the result
  *   pack_groups.c  groups of packed rows
+ *   waiting.c      rows of groups that there was no room for
+ *   result.c       groups of all workers, slice by slice, and the numbers made of their values
+ *   result_table.c the result as a table
  *
  * An entry is what remains of a row:
  *
@@ -180,6 +182,10 @@ struct dr_rollup_list {
     uint32_t n, cap;
     uint32_t used; /* bytes of the last block */
 };
+/* Where the next entry of a list goes, and the end of the block. */
+struct dr_rollup_room {
+    char *at, *end;
+};
 /* A new block at the end of a list. */
 DR_CHECK int32_t dr_rollup_list_grow(struct dr_rollup_list *l, struct dr_rollup_pool *p, char **ret,
                                      struct dr_err *err);
@@ -218,9 +224,20 @@ struct dr_rollup_known {
     uint32_t group;
 };
 
-/* The groups that one worker met. */
+enum { DR_ROLLUP_SLICES = 64 };      /* of all groups, by the hashes of their words */
+#define DR_ROLLUP_NO_GROUP UINT32_MAX /* there is no room for it */
+/* Rows that wait, slice by slice, without padding:
+ *
+ *     double values[V] | uint32_t words of the group */
+struct dr_rollup_waiting {
+    struct dr_rollup_list lists[DR_ROLLUP_SLICES];
+    struct dr_rollup_room rooms[DR_ROLLUP_SLICES];
+};
+
+/* The groups that one worker met, up to a number. */
 struct dr_rollup_groups {
     struct dr_rollup *r; /* borrowed */
+    uint32_t most;       /* groups; rows of others wait */
     uint32_t *slots;     /* owned: group + 1 */
     uint32_t n_slots;
     uint32_t n, cap;
@@ -232,16 +249,26 @@ struct dr_rollup_groups {
     uint32_t n_known, known_slots;
     struct dr_rollup_pool large, small; /* chunks */
     struct dr_rollup_outbox outbox;
-    size_t counted; /* bytes of the arrays above */
+    struct dr_rollup_pool *entries;    /* borrowed */
+    struct dr_rollup_waiting *waiting; /* owned; NULL: no row waits */
+    size_t counted;                    /* bytes of the arrays above */
 };
-/* entries: of the same worker, or NULL. */
-void dr_rollup_groups_init(struct dr_rollup_groups *g, struct dr_rollup *r, struct dr_rollup_pool *entries);
+/* entries: of the same worker. most: UINT32_MAX for as many groups as there are. */
+void dr_rollup_groups_init(struct dr_rollup_groups *g, struct dr_rollup *r, struct dr_rollup_pool *entries,
+                           uint32_t most);
 void dr_rollup_groups_done(struct dr_rollup_groups *g);
+/* Forget all groups, and keep the memory for others. */
+void dr_rollup_groups_clear(struct dr_rollup_groups *g);
+/* How many groups fit into so many bytes, about. */
+uint32_t dr_rollup_groups_within(const struct dr_rollup *r, size_t bytes);
 /* Count n <= DR_ROLLUP_AT_ONCE entries into their groups: together, so that the processor can
  * wait for the memory of several groups at a time. */
 DR_CHECK int32_t dr_rollup_groups_add(struct dr_rollup_groups *g, const char *const *entries, int32_t n,
                                       struct dr_err *err);
-/* The number of a group of these words; a new one is added. */
+/* The same for rows whose values lie in `rows` and whose groups have these words. */
+DR_CHECK int32_t dr_rollup_groups_add_rows(struct dr_rollup_groups *g, const char *const *rows,
+                                           const uint32_t *words, int32_t n, struct dr_err *err);
+/* The number of a group of these words; a new one is added where there is room. */
 uint32_t dr_rollup_groups_find(struct dr_rollup_groups *g, const uint32_t *words);
 /* Room for a value more in list `at`, whose newest chunk is full. */
 DR_CHECK int32_t dr_rollup_groups_room(struct dr_rollup_groups *g, size_t at, struct dr_err *err);
@@ -251,11 +278,19 @@ DR_CHECK int32_t dr_rollup_groups_chunk(const struct dr_rollup_groups *g, uint64
                                         size_t *ret_n, struct dr_err *err);
 /* Tell the store how large the arrays are now. */
 void dr_rollup_groups_count(struct dr_rollup_groups *g);
+/* Put off a row of a group that there is no room for: its values, and its group's words. */
+DR_CHECK int32_t dr_rollup_wait(struct dr_rollup_groups *g, const void *values, const uint32_t *words,
+                                struct dr_err *err);
+/* Count the rows of a slice that wait elsewhere into groups that have room. buf: of a block. */
+DR_CHECK int32_t dr_rollup_take_waiting(struct dr_rollup_groups *to, struct dr_rollup_groups *from,
+                                        uint32_t slice, char *buf, struct dr_err *err);
+void dr_rollup_waiting_free(struct dr_rollup_waiting *w); /* NULL is fine */
 /* Prepare r->pack for the groups. */
 void dr_rollup_plan_groups(struct dr_rollup *r);
-/* As dr_rollup_groups_add, for packed rows; entries are looked at only where values are raw. */
-DR_CHECK int32_t dr_rollup_groups_add_packed(struct dr_rollup_groups *g, const uint64_t *words,
-                                             const char *const *entries, int32_t n, struct dr_err *err);
+/* As dr_rollup_groups_add, for packed rows; entries are looked at only where values are raw. Both arrays
+ * are changed. */
+DR_CHECK int32_t dr_rollup_groups_add_packed(struct dr_rollup_groups *g, uint64_t *words,
+                                             const char **entries, int32_t n, struct dr_err *err);
 
 static inline uint64_t dr_rollup_load8(const void *p)
 {
@@ -284,6 +319,11 @@ static inline uint64_t dr_rollup_hash(const uint32_t *words, int32_t n)
         h = dr_rollup_hash_step(h, dr_rollup_load8(words));
     return n == 0 ? h : dr_rollup_hash_step(h, *words);
 }
+/* The slice that a group of these words is in: other bits of the hash than those that find it there. */
+static inline uint32_t dr_rollup_slice(const uint32_t *words, int32_t n)
+{
+    return (uint32_t)(dr_rollup_hash(words, n) >> 32) % DR_ROLLUP_SLICES;
+}
 /* Whether n words are equal, wherever they lie. */
 static inline bool dr_rollup_same(const char *a, const char *b, int32_t n)
 {
@@ -307,10 +347,6 @@ static inline uint64_t dr_rollup_nulls(const struct dr_array *a, int64_t i, int6
 struct dr_rollup_mark {
     int64_t first_row;
     int32_t worker, at;
-};
-/* Where the next entry of a partition goes, and the end of the block. */
-struct dr_rollup_room {
-    char *at, *end;
 };
 /* A block of rows, column by column. */
 struct dr_rollup_columns {
@@ -368,8 +404,22 @@ DR_CHECK int32_t dr_rollup_fill_block(struct dr_rollup *r, const struct dr_table
                                       int64_t i, int64_t n, const struct dr_rollup_columns *c,
                                       struct dr_err *err);
 /* ---- result.c ---- */
-/* Merge what the workers met and make the result. */
-DR_CHECK int32_t dr_rollup_result(struct dr_rollup *r, struct dr_table **ret, struct dr_err *err);
+/* What there is to say of the groups of a slice. */
+struct dr_rollup_slice {
+    uint32_t n;
+    uint32_t *words;  /* owned: group_words of each group */
+    double *numbers;  /* owned: n_aggs of each */
+    uint8_t *present; /* owned, likewise: 0 for a missing one */
+};
+/* Put the groups of all workers together, and make the numbers: slices[DR_ROLLUP_SLICES], zeroed. */
+DR_CHECK int32_t dr_rollup_aggregate(struct dr_rollup *r, struct dr_rollup_slice *slices, struct dr_err *err);
+/* ---- result_table.c ---- */
+void dr_rollup_slices_done(struct dr_rollup_slice *slices); /* all of them */
+/* The groups of all slices, which are given up. */
+DR_CHECK int32_t dr_rollup_table(const struct dr_rollup *r, struct dr_rollup_slice *slices,
+                                 struct dr_table **ret, struct dr_err *err);
+/* Replace a table by one that its groups order. */
+DR_CHECK int32_t dr_rollup_order(const struct dr_rollup_options *o, struct dr_table **t, struct dr_err *err);
 /* ---- resolve.c ---- */
 DR_CHECK int32_t dr_rollup_resolve(struct dr_rollup *r, struct dr_err *err);
 #endif

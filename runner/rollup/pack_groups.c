@@ -60,11 +60,10 @@ static void widen_known(struct dr_rollup_groups *g)
     dr_rollup_groups_count(g);
 }
 
-/* A group that the table does not know. */
-static uint32_t learn_group(struct dr_rollup_groups *g, uint64_t key, uint64_t word)
+/* The words of a row's group. */
+static void unpack_group(const struct dr_rollup *r, uint64_t word, uint32_t *words)
 {
-    const struct dr_rollup *r = g->r;
-    uint32_t row[DR_ROLLUP_WORDS], words[DR_ROLLUP_WORDS];
+    uint32_t row[DR_ROLLUP_WORDS];
     const char *entry = (const char *)row;
     for (int32_t i = 0; i < r->o->n_groups; i++) {
         const struct dr_rollup_field *f = &r->fields[r->group_field[i]];
@@ -72,7 +71,16 @@ static uint32_t learn_group(struct dr_rollup_groups *g, uint64_t key, uint64_t w
         dr_rollup_group_words(f, r->o->groups[i].month, &entry, 1, (size_t)f->at * sizeof(*row),
                               words + r->group_at[i], (size_t)r->group_words);
     }
+}
+
+/* A group that the table does not know. */
+static uint32_t learn_group(struct dr_rollup_groups *g, uint64_t key, uint64_t word)
+{
+    uint32_t words[DR_ROLLUP_WORDS];
+    unpack_group(g->r, word, words);
     uint32_t id = dr_rollup_groups_find(g, words);
+    if (id == DR_ROLLUP_NO_GROUP)
+        return id;
     if (++g->n_known * 2 > g->known_slots)
         widen_known(g);
     *slot_of(g->known, g->known_slots - 1, key) = (struct dr_rollup_known){ key, id };
@@ -101,6 +109,12 @@ static void find_groups(struct dr_rollup_groups *g, const uint64_t *words, int32
 
 /* ---- values --------------------------------------------------------------------------- */
 
+/* The value that a number in a place stands for. */
+static inline double value_in(const struct dr_rollup_place *p, uint64_t number)
+{
+    return (double)(int64_t)(number - 1 + p->from) / p->scale;
+}
+
 /* Value v of a row whose group is id. */
 static inline int32_t append(struct dr_rollup_groups *g, size_t at, double v, struct dr_err *err)
 {
@@ -123,8 +137,7 @@ static int32_t append_column(struct dr_rollup_groups *g, int32_t value, const ui
     for (int32_t i = 0; i < n; i++) {
         uint64_t number = words[i] >> p.shift & p.limit;
         if (number != 0)
-            DR_TRY(append(g, ids[i] * values + (size_t)value,
-                          (double)(int64_t)(number - 1 + p.from) / p.scale, err));
+            DR_TRY(append(g, ids[i] * values + (size_t)value, value_in(&p, number), err));
     }
     return DR_OK;
 }
@@ -143,11 +156,53 @@ static int32_t append_raw(struct dr_rollup_groups *g, int32_t value, const char 
     return DR_OK;
 }
 
-int32_t dr_rollup_groups_add_packed(struct dr_rollup_groups *g, const uint64_t *words,
-                                    const char *const *entries, int32_t n, struct dr_err *err)
+/* ---- rows that wait -------------------------------------------------------------------- */
+
+static int32_t put_off_row(struct dr_rollup_groups *g, uint64_t word, const char *entry, struct dr_err *err)
+{
+    const struct dr_rollup *r = g->r;
+    uint32_t group[DR_ROLLUP_WORDS];
+    double values[DR_ROLLUP_VALUES];
+    static const uint64_t none = DR_ROLLUP_NO_VALUE;
+    unpack_group(r, word, group);
+    if (r->pack.raw)
+        return dr_rollup_wait(g, entry + sizeof(word), group, err);
+    for (int32_t v = 0; v < r->n_values; v++) {
+        const struct dr_rollup_place *p = &r->pack.places[r->n_fields + v];
+        uint64_t number = word >> p->shift & p->limit;
+        if (number != 0)
+            values[v] = value_in(p, number);
+        else
+            memcpy(&values[v], &none, sizeof(none));
+    }
+    return dr_rollup_wait(g, values, group, err);
+}
+
+/* Rows of groups that there is no room for wait; the others move up. */
+static int32_t put_off(struct dr_rollup_groups *g, uint64_t *words, const char **entries, uint32_t *ids,
+                       int32_t *n, struct dr_err *err)
+{
+    int32_t kept = 0;
+    for (int32_t i = 0; i < *n; i++) {
+        if (ids[i] == DR_ROLLUP_NO_GROUP) {
+            DR_TRY(put_off_row(g, words[i], entries[i], err));
+            continue;
+        }
+        words[kept] = words[i];
+        entries[kept] = entries[i];
+        ids[kept++] = ids[i];
+    }
+    *n = kept;
+    return DR_OK;
+}
+
+int32_t dr_rollup_groups_add_packed(struct dr_rollup_groups *g, uint64_t *words, const char **entries,
+                                    int32_t n, struct dr_err *err)
 {
     uint32_t ids[DR_ROLLUP_AT_ONCE];
     find_groups(g, words, n, ids);
+    if (__builtin_expect(g->n >= g->most, 0))
+        DR_TRY(put_off(g, words, entries, ids, &n, err));
     for (int32_t i = 0; i < n; i++)
         g->rows[ids[i]]++;
     for (int32_t v = 0; v < g->r->n_values; v++)

@@ -1,13 +1,13 @@
 /* result.c - the groups of all workers, and the numbers made of their values.
  *
- * The values of a group are laid out one after the other, so that every statistic is a loop over an array
- * and quantiles are exact. A group that has more of them than memory has room for is gone through
- * chunk by chunk instead, several times where ranks are asked for (word_stream.h). */
+ * Groups are put together slice by slice of their hashes, and each slice by one thread: those that workers
+ * had room for, then those of rows that waited. The values of a group are laid out one after the other, so
+ * that every statistic is a loop over an array and quantiles are exact. A group that has more of them than
+ * memory has room for is gone through chunk by chunk instead, several times where ranks are asked for
+ * (word_stream.h). */
 #include <math.h>
-#include "data/builder.h"
 #include "data/pool.h"
 #include "rollup/impl.h"
-#include "data/row_keys.h"
 #include "data/stats.h"
 #include "rollup/word_stream.h"
 
@@ -15,36 +15,80 @@ enum { LEAST_WORDS = 4096 };
 
 /* ---- the groups of all workers --------------------------------------------------------- */
 
-/* A group of the result: which of each worker's groups it is. */
 struct whole {
     struct dr_rollup *r;
-    struct dr_rollup_groups all; /* words and rows of the result's groups */
-    uint32_t **of;               /* of[worker][group of the result]: the worker's group + 1 */
-    double *numbers;             /* n_aggs of each group */
-    uint8_t *present;            /* likewise: 0 for a missing one */
-    atomic_int_least64_t next;
-    struct dr_err *errs; /* one for each thread */
+    uint32_t **in_slices; /* owned: each worker's groups, slice by slice */
+    uint32_t (*first)[DR_ROLLUP_SLICES + 1]; /* owned: where each worker's slices begin there */
+    struct dr_rollup_slice *slices; /* borrowed */
+    struct dr_share share; /* of the slices */
+    struct dr_err *errs;   /* owned: one for each thread */
 };
 
-static void merge_groups(struct whole *x)
+/* The slice that a thread works on. */
+struct at_hand {
+    const struct whole *x;
+    struct dr_rollup_groups all; /* its groups; with the values of rows that waited */
+    uint32_t **of;               /* owned: of[worker][group < n_of]: the worker's group + 1 */
+    uint32_t n_of, of_cap;
+    struct dr_rollup_slice *slice; /* borrowed */
+};
+
+static uint32_t *order_by_slice(const struct dr_rollup_groups *g, uint32_t *first)
 {
+    uint32_t *order = dr_malloc(((size_t)g->n + 1) * sizeof(*order)), next[DR_ROLLUP_SLICES] = { 0 };
+    int32_t n = g->r->group_words;
+    dr_rollup_store_count(&g->r->store, ((size_t)g->n + 1) * sizeof(*order), 0);
+    for (uint32_t i = 0; i < g->n; i++)
+        next[dr_rollup_slice(g->words + (size_t)i * (size_t)n, n)]++;
+    first[0] = 0;
+    for (int32_t s = 0; s < DR_ROLLUP_SLICES; s++) {
+        first[s + 1] = first[s] + next[s];
+        next[s] = first[s];
+    }
+    for (uint32_t i = 0; i < g->n; i++)
+        order[next[dr_rollup_slice(g->words + (size_t)i * (size_t)n, n)]++] = i;
+    return order;
+}
+
+static void forget_slice(struct at_hand *h, size_t most)
+{
+    int32_t workers = h->x->r->o->workers;
+    dr_rollup_groups_clear(&h->all);
+    for (int32_t w = 0; most > h->of_cap && w < workers; w++) {
+        free(h->of[w]);
+        h->of[w] = dr_malloc(most * sizeof(**h->of));
+    }
+    if (most > h->of_cap) {
+        size_t now = (size_t)workers * most, before = (size_t)workers * h->of_cap;
+        dr_rollup_store_count(&h->x->r->store, now * sizeof(**h->of), before * sizeof(**h->of));
+        h->of_cap = (uint32_t)most;
+    }
+    for (int32_t w = 0; most > 0 && w < workers; w++)
+        memset(h->of[w], 0, most * sizeof(**h->of));
+}
+
+/* The groups of a slice, and the rows of those that waited. */
+static int32_t merge_groups(struct at_hand *h, uint32_t slice, char *buf, struct dr_err *err)
+{
+    const struct whole *x = h->x;
     struct dr_rollup *r = x->r;
-    int32_t workers = r->o->workers;
-    dr_rollup_groups_init(&x->all, r, NULL);
     size_t most = 0;
-    for (int32_t w = 0; w < workers; w++)
-        most += r->workers[w].groups.n;
-    dr_rollup_store_count(&r->store, (size_t)workers * most * sizeof(**x->of), 0);
-    x->of = dr_calloc((size_t)workers, sizeof(*x->of));
-    for (int32_t w = 0; w < workers; w++) {
+    for (int32_t w = 0; w < r->o->workers; w++)
+        most += x->first[w][slice + 1] - x->first[w][slice];
+    forget_slice(h, most);
+    for (int32_t w = 0; w < r->o->workers; w++) {
         const struct dr_rollup_groups *g = &r->workers[w].groups;
-        x->of[w] = dr_calloc(most + 1, sizeof(**x->of));
-        for (uint32_t i = 0; i < g->n; i++) {
-            uint32_t id = dr_rollup_groups_find(&x->all, g->words + (size_t)i * (size_t)r->group_words);
-            x->all.rows[id] += g->rows[i];
-            x->of[w][id] = i + 1;
+        for (uint32_t i = x->first[w][slice]; i < x->first[w][slice + 1]; i++) {
+            uint32_t group = x->in_slices[w][i],
+                     id = dr_rollup_groups_find(&h->all, g->words + group * (size_t)r->group_words);
+            h->all.rows[id] += g->rows[group];
+            h->of[w][id] = group + 1;
         }
     }
+    h->n_of = h->all.n;
+    for (int32_t w = 0; w < r->o->workers; w++)
+        DR_TRY(dr_rollup_take_waiting(&h->all, &r->workers[w].groups, slice, buf, err));
+    return dr_rollup_store_flush(&r->store, &h->all.outbox, err);
 }
 
 static double value_of(uint64_t word)
@@ -66,24 +110,33 @@ struct layout {
 
 /* ---- the values of a group ------------------------------------------------------------ */
 
-/* A group's values in one column, wherever they lie. */
+/* A group's values in one column, wherever they lie: each worker's, then those of rows that waited. */
 struct values_of {
-    const struct whole *x;
+    const struct at_hand *h;
     uint32_t group;
     int32_t value;
     bool ordered;                  /* pass them on as words that order as they do */
     struct dr_rollup_chunk *chunk; /* borrowed: for those in the file */
 };
 
-/* What a worker has of them; NULL: nothing. */
-static const struct dr_rollup_values *values_at(const struct values_of *v, int32_t worker, size_t *ret_last)
+static const struct dr_rollup_groups *holder(const struct values_of *v, int32_t i)
 {
-    const struct dr_rollup *r = v->x->r;
-    const struct dr_rollup_groups *g = &r->workers[worker].groups;
-    uint32_t group = v->x->of[worker][v->group];
-    if (group == 0)
-        return NULL;
-    size_t at = (size_t)(group - 1) * (size_t)r->n_values + (size_t)v->value;
+    const struct dr_rollup *r = v->h->x->r;
+    return i < r->o->workers ? &r->workers[i].groups : &v->h->all;
+}
+
+/* What holder i <= workers has of them; NULL: nothing. */
+static const struct dr_rollup_values *values_at(const struct values_of *v, int32_t i, size_t *ret_last)
+{
+    const struct dr_rollup *r = v->h->x->r;
+    const struct dr_rollup_groups *g = holder(v, i);
+    uint32_t group = v->group;
+    if (i < r->o->workers) {
+        if (group >= v->h->n_of || v->h->of[i][group] == 0)
+            return NULL;
+        group = v->h->of[i][group] - 1;
+    }
+    size_t at = (size_t)group * (size_t)r->n_values + (size_t)v->value;
     if (!g->values[at].newest)
         return NULL;
     *ret_last = (size_t)(g->tails[at].at - g->values[at].newest->values);
@@ -93,8 +146,8 @@ static const struct dr_rollup_values *values_at(const struct values_of *v, int32
 static size_t count_values(const struct values_of *v)
 {
     size_t n = 0, last;
-    for (int32_t w = 0; w < v->x->r->o->workers; w++) {
-        const struct dr_rollup_values *all = values_at(v, w, &last);
+    for (int32_t i = 0; i <= v->h->x->r->o->workers; i++) {
+        const struct dr_rollup_values *all = values_at(v, i, &last);
         if (all)
             n += last + (size_t)all->before;
     }
@@ -115,16 +168,16 @@ static void pass_on(const struct values_of *v, const void *p, size_t n, dr_words
 static int32_t each_value(void *source, dr_words_fn fn, void *ctx, struct dr_err *err)
 {
     const struct values_of *v = source;
-    for (int32_t w = 0; w < v->x->r->o->workers; w++) {
+    for (int32_t i = 0; i <= v->h->x->r->o->workers; i++) {
         size_t n;
-        const struct dr_rollup_values *all = values_at(v, w, &n);
+        const struct dr_rollup_values *all = values_at(v, i, &n);
         const struct dr_rollup_chunk *chunk = all ? all->newest : NULL;
         while (chunk) {
             uint64_t link = chunk->link;
             pass_on(v, chunk->values, n, fn, ctx);
             chunk = NULL;
             if (link)
-                DR_TRY(dr_rollup_groups_chunk(&v->x->r->workers[w].groups, link, v->chunk, &chunk, &n, err));
+                DR_TRY(dr_rollup_groups_chunk(holder(v, i), link, v->chunk, &chunk, &n, err));
         }
     }
     return DR_OK;
@@ -202,7 +255,7 @@ static void square_words(void *ctx, const uint64_t *words, int64_t n)
 static int32_t measure(struct values_of *v, const struct layout *l, size_t n, struct measures *m,
                        struct dr_err *err)
 {
-    int32_t want = stats_wanted(v->x->r, v->value);
+    int32_t want = stats_wanted(v->h->x->r, v->value);
     bool here = n <= l->most;
     *m = (struct measures){ .want = want & ~DR_STATS_SPREAD };
     v->ordered = false;
@@ -258,7 +311,7 @@ static int64_t count_distinct(uint64_t *words, size_t n)
 static int32_t find_ranks(struct values_of *v, struct layout *l, size_t n, int64_t *ret_distinct,
                           struct dr_err *err)
 {
-    const struct dr_rollup *r = v->x->r;
+    const struct dr_rollup *r = v->h->x->r;
     struct dr_word_stream stream = { each_value, v, (int64_t)n, l->words, (int64_t)l->cap };
     int32_t quantiles = 0;
     bool here = n <= l->most, distinct = false;
@@ -291,8 +344,8 @@ static int32_t find_ranks(struct values_of *v, struct layout *l, size_t n, int64
  * that. */
 static int32_t aggregate_value(struct values_of *v, struct layout *l, struct dr_err *err)
 {
-    const struct whole *x = v->x;
-    const struct dr_rollup_options *o = x->r->o;
+    const struct dr_rollup *r = v->h->x->r;
+    const struct dr_rollup_options *o = r->o;
     size_t at = (size_t)v->group * (size_t)o->n_aggs, n = count_values(v);
     struct measures m;
     int64_t distinct = 0;
@@ -307,28 +360,29 @@ static int32_t aggregate_value(struct values_of *v, struct layout *l, struct dr_
         DR_TRY(find_ranks(v, l, n, &distinct, err));
     for (int32_t i = 0; i < o->n_aggs; i++) {
         int32_t fn = o->aggs[i].fn;
-        if (x->r->agg_value[i] != v->value)
+        if (r->agg_value[i] != v->value)
             continue;
         bool count = fn == DR_AGG_COUNT || fn == DR_AGG_COUNT_DISTINCT;
-        x->present[at + (size_t)i] = count || n > (needs_two(fn) ? 1 : 0);
-        x->numbers[at + (size_t)i] = fn == DR_AGG_COUNT_DISTINCT ? (double)distinct
-                                     : is_quantile(fn) && n > 0  ? l->quantiles[quantile++].result
-                                                                 : number_of(fn, &m, n);
+        v->h->slice->present[at + (size_t)i] = count || n > (needs_two(fn) ? 1 : 0);
+        v->h->slice->numbers[at + (size_t)i] = fn == DR_AGG_COUNT_DISTINCT ? (double)distinct
+                                               : is_quantile(fn) && n > 0  ? l->quantiles[quantile++].result
+                                                                           : number_of(fn, &m, n);
     }
     return DR_OK;
 }
 
-static int32_t aggregate_group(const struct whole *x, uint32_t group, struct layout *l, struct dr_err *err)
+static int32_t aggregate_group(const struct at_hand *h, uint32_t group, struct layout *l, struct dr_err *err)
 {
-    const struct dr_rollup_options *o = x->r->o;
+    const struct dr_rollup *r = h->x->r;
+    const struct dr_rollup_options *o = r->o;
     for (int32_t i = 0; i < o->n_aggs; i++) {
-        if (x->r->agg_value[i] >= 0)
+        if (r->agg_value[i] >= 0)
             continue;
-        x->present[(size_t)group * (size_t)o->n_aggs + (size_t)i] = 1;
-        x->numbers[(size_t)group * (size_t)o->n_aggs + (size_t)i] = (double)x->all.rows[group];
+        h->slice->present[(size_t)group * (size_t)o->n_aggs + (size_t)i] = 1;
+        h->slice->numbers[(size_t)group * (size_t)o->n_aggs + (size_t)i] = (double)h->all.rows[group];
     }
-    for (int32_t value = 0; value < x->r->n_values; value++) {
-        struct values_of v = { .x = x, .group = group, .value = value, .chunk = &l->chunk };
+    for (int32_t value = 0; value < r->n_values; value++) {
+        struct values_of v = { .h = h, .group = group, .value = value, .chunk = &l->chunk };
         DR_TRY(aggregate_value(&v, l, err));
     }
     return DR_OK;
@@ -346,110 +400,78 @@ static size_t most_words(const struct dr_rollup *r)
     return share > LEAST_WORDS ? share : LEAST_WORDS;
 }
 
+static void slice_init(struct dr_rollup_slice *slice, const struct dr_rollup_groups *all)
+{
+    struct dr_rollup *r = all->r;
+    size_t n = all->n, words = n * (size_t)r->group_words, aggs = n * (size_t)r->o->n_aggs;
+    slice->n = all->n;
+    slice->words = dr_malloc((words + 1) * sizeof(*slice->words));
+    slice->numbers = dr_calloc(aggs + 1, sizeof(*slice->numbers));
+    slice->present = dr_calloc(aggs + 1, 1);
+    if (words > 0)
+        memcpy(slice->words, all->words, words * sizeof(*slice->words));
+    dr_rollup_store_count(&r->store, words * sizeof(*slice->words) + aggs * (sizeof(*slice->numbers) + 1), 0);
+}
+
+static void aggregate_slices(struct whole *x, struct at_hand *h, struct layout *l, char *buf,
+                             struct dr_err *err)
+{
+    int64_t slice;
+    while (err->rc == DR_OK && (slice = dr_share_next(&x->share)) >= 0) {
+        if (merge_groups(h, (uint32_t)slice, buf, err))
+            return;
+        h->slice = &x->slices[slice];
+        slice_init(h->slice, &h->all);
+        for (uint32_t group = 0; err->rc == DR_OK && group < h->all.n; group++)
+            (void)aggregate_group(h, group, l, err);
+    }
+}
+
 static void aggregate_some(void *ctx, int64_t thread)
 {
     struct whole *x = ctx;
-    size_t aggs = (size_t)x->r->o->n_aggs + 1;
-    struct layout l = { .most = most_words(x->r) };
+    struct dr_rollup *r = x->r;
+    size_t aggs = (size_t)r->o->n_aggs + 1;
+    struct dr_rollup_pool *pool = &r->workers[thread].pool;
+    struct at_hand h = { .x = x, .of = dr_calloc((size_t)r->o->workers, sizeof(*h.of)) };
+    struct layout l = { .most = most_words(r) };
+    DR_AUTO_FREE char *buf = dr_malloc(pool->block);
+    dr_rollup_groups_init(&h.all, r, pool, UINT32_MAX);
     l.quantiles = dr_malloc(aggs * sizeof(*l.quantiles));
     l.ranks = dr_malloc(aggs * 2 * sizeof(*l.ranks));
-    int64_t group;
-    while (x->errs[thread].rc == DR_OK && (group = atomic_fetch_add(&x->next, 1)) < x->all.n)
-        (void)aggregate_group(x, (uint32_t)group, &l, &x->errs[thread]);
+    aggregate_slices(x, &h, &l, buf, &x->errs[thread]);
     free(l.words);
     free(l.quantiles);
     free(l.ranks);
+    for (int32_t w = 0; w < r->o->workers; w++)
+        free(h.of[w]);
+    free(h.of);
+    dr_rollup_groups_done(&h.all);
 }
 
-/* ---- the result --------------------------------------------------------------------------- */
+/* ---- all slices --------------------------------------------------------------------------- */
 
-static bool is_text(const struct dr_rollup_field *f, bool month)
+int32_t dr_rollup_aggregate(struct dr_rollup *r, struct dr_rollup_slice *slices, struct dr_err *err)
 {
-    return month || f->type == DR_TYPE_DICT || f->type == DR_TYPE_STRING;
-}
-
-static struct dr_column *group_column(const struct whole *x, int32_t i)
-{
-    const struct dr_rollup *r = x->r;
-    bool month = r->o->groups[i].month;
-    const struct dr_rollup_field *f = &r->fields[r->group_field[i]];
-    struct dr_builder *b = dr_builder_new(is_text(f, month) ? DR_TYPE_DICT : f->type);
-    for (uint32_t g = 0; g < x->all.n; g++)
-        dr_rollup_put(f, &r->texts, r->dicts[r->group_field[i]],
-                      x->all.words + (size_t)g * (size_t)r->group_words + r->group_at[i], month, b);
-    return dr_builder_finish(b);
-}
-
-static struct dr_column *number_column(const struct whole *x, int32_t i)
-{
-    const struct dr_rollup_options *o = x->r->o;
-    bool count = o->aggs[i].fn == DR_AGG_COUNT || o->aggs[i].fn == DR_AGG_COUNT_DISTINCT;
-    struct dr_builder *b = dr_builder_new(count ? DR_TYPE_INT64 : DR_TYPE_FLOAT64);
-    for (uint32_t g = 0; g < x->all.n; g++) {
-        size_t at = (size_t)g * (size_t)o->n_aggs + (size_t)i;
-        if (!x->present[at])
-            dr_builder_append_null(b);
-        else if (count)
-            dr_builder_append_int(b, (int64_t)x->numbers[at]);
-        else
-            dr_builder_append_float(b, x->numbers[at]);
-    }
-    return dr_builder_finish(b);
-}
-
-static int32_t make_table(const struct whole *x, struct dr_table **ret, struct dr_err *err)
-{
-    const struct dr_rollup_options *o = x->r->o;
-    int32_t n = o->n_groups + o->n_aggs;
-    DR_AUTO_FREE const char **names = dr_calloc((size_t)n + 1, sizeof(*names));
-    DR_AUTO_FREE struct dr_column **columns = dr_calloc((size_t)n + 1, sizeof(*columns));
-    DR_AUTO_FREE struct dr_sort_key *order = dr_calloc((size_t)n + 1, sizeof(*order));
-    for (int32_t i = 0; i < o->n_groups; i++) {
-        names[i] = o->groups[i].name ? o->groups[i].name : o->groups[i].column;
-        columns[i] = group_column(x, i);
-        order[i].column = names[i];
-    }
-    for (int32_t i = 0; i < o->n_aggs; i++) {
-        names[o->n_groups + i] = o->aggs[i].name;
-        columns[o->n_groups + i] = number_column(x, i);
-    }
-    struct dr_table *t = NULL;
-    int32_t rc = dr_table_new(n, names, (const struct dr_column *const *)columns, &t, err);
-    for (int32_t i = 0; i < n; i++)
-        dr_column_unref(columns[i]);
-    if (!rc && o->n_groups > 0) {
-        rc = dr_table_sort(t, o->n_groups, order, ret, err);
-        dr_table_unref(t);
-    } else if (!rc) {
-        *ret = t;
-    }
-    return rc;
-}
-
-int32_t dr_rollup_result(struct dr_rollup *r, struct dr_table **ret, struct dr_err *err)
-{
-    struct whole x = { .r = r };
-    int32_t threads = dr_pool_threads(), rc = DR_OK;
-    merge_groups(&x);
-    size_t n = (size_t)x.all.n * (size_t)r->o->n_aggs + 1;
-    dr_rollup_store_count(&r->store, n * (sizeof(*x.numbers) + 1), 0);
-    x.numbers = dr_calloc(n, sizeof(*x.numbers));
-    x.present = dr_calloc(n, 1);
-    x.errs = dr_calloc((size_t)threads, sizeof(*x.errs));
+    struct whole x = { .r = r, .slices = slices };
+    size_t workers = (size_t)r->o->workers;
+    int32_t threads = dr_pool_threads() < r->o->workers ? dr_pool_threads() : r->o->workers, rc = DR_OK;
+    x.in_slices = dr_calloc(workers, sizeof(*x.in_slices));
+    x.first = dr_calloc(workers, sizeof(*x.first));
+    x.errs = dr_calloc(workers, sizeof(*x.errs));
+    for (size_t w = 0; w < workers; w++)
+        x.in_slices[w] = order_by_slice(&r->workers[w].groups, x.first[w]);
+    dr_share_start(&x.share, DR_ROLLUP_SLICES);
     dr_pool_run(threads, aggregate_some, &x);
     for (int32_t i = 0; i < threads && !rc; i++) {
         rc = x.errs[i].rc;
         if (rc && err)
             *err = x.errs[i];
     }
-    if (!rc)
-        rc = make_table(&x, ret, err);
-    for (int32_t w = 0; w < r->o->workers; w++)
-        free(x.of[w]);
-    free(x.of);
-    free(x.numbers);
-    free(x.present);
+    for (size_t w = 0; w < workers; w++)
+        free(x.in_slices[w]);
+    free(x.in_slices);
+    free(x.first);
     free(x.errs);
-    dr_rollup_groups_done(&x.all);
     return rc;
 }

@@ -3,15 +3,18 @@
  *   add      rows to words, words to a hash, entries to the partition of the hash
  *   resolve  partition by partition: equal keys found in a table that fits the cache,
  *            the first selected row of each counted into its group (resolve.c)
- *   finish   statistics group by group (result.c)
+ *   finish   slice by slice of the groups' hashes: rows that waited for room are counted into their
+ *            groups, and statistics made group by group (result.c)
  *
  * Without keys, rows go to their groups at once. Entries, and the values of groups in their place, may take
  * five eighths of the memory limit, or what the caller leaves. The rest is for tables of keys while
  * partitions are resolved, then for laying out values, and for what groups take beside their values. */
+#include <malloc.h>
 #include <math.h>
 #include <string.h>
 #include "base/num.h"
 #include "data/kernel.h"
+#include "data/pages.h"
 #include "data/pool.h"
 #include "rollup/impl.h"
 
@@ -141,6 +144,13 @@ static int32_t choose_part_bits(const struct dr_rollup_options *o, int64_t batch
     return bits;
 }
 
+/* What is known of groups may take an eighth of the limit. */
+static uint32_t most_groups(const struct dr_rollup *r)
+{
+    size_t limit = r->o->memory_limit;
+    return limit == 0 ? UINT32_MAX : dr_rollup_groups_within(r, limit / 8 / (size_t)r->o->workers);
+}
+
 static void worker_init(struct dr_rollup_worker *w, struct dr_rollup *r)
 {
     size_t parts = (size_t)1 << r->part_bits;
@@ -150,7 +160,7 @@ static void worker_init(struct dr_rollup_worker *w, struct dr_rollup *r)
     w->rooms = dr_calloc(parts, sizeof(*w->rooms));
     w->wholes = dr_calloc(parts, sizeof(*w->wholes));
     dr_rollup_pool_init(&w->pool, &r->store, ENTRY_BLOCK, r->pack.on ? 1 : r->entry, NULL);
-    dr_rollup_groups_init(&w->groups, r, &w->pool);
+    dr_rollup_groups_init(&w->groups, r, &w->pool, most_groups(r));
 }
 
 static void worker_done(struct dr_rollup_worker *w, size_t parts)
@@ -166,6 +176,24 @@ static void worker_done(struct dr_rollup_worker *w, size_t parts)
     free(w->batches);
     free(w->starts);
     free(w->wholes);
+}
+
+static void drop_workers(struct dr_rollup *r)
+{
+    for (int32_t i = 0; r->workers && i < r->o->workers; i++)
+        worker_done(&r->workers[i], (size_t)1 << r->part_bits);
+    free(r->workers);
+    r->workers = NULL;
+}
+
+/* What was freed goes back to the system where memory is limited: kernels keep pages for each other, and so
+ * does malloc. */
+static void give_up_freed(const struct dr_rollup *r)
+{
+    if (r->o->memory_limit == 0)
+        return;
+    dr_pages_drop();
+    (void)malloc_trim(0);
 }
 
 int32_t dr_rollup_new(const struct dr_rollup_options *o, const struct dr_table *schema,
@@ -196,13 +224,11 @@ void dr_rollup_free(struct dr_rollup *r)
 {
     if (!r)
         return;
-    for (int32_t i = 0; r->workers && i < r->o->workers; i++)
-        worker_done(&r->workers[i], (size_t)1 << r->part_bits);
+    drop_workers(r);
     for (int32_t i = 0; r->dicts && i < r->n_fields; i++)
         dr_dict_unref(r->dicts[i]);
     dr_rollup_texts_done(&r->texts);
     dr_rollup_store_done(&r->store);
-    free(r->workers);
     free(r->dicts);
     free(r->fields);
     free(r->group_field);
@@ -516,6 +542,28 @@ int32_t dr_rollup_add(struct dr_rollup *r, int32_t worker, int64_t first_row, co
 
 /* ---- the end ------------------------------------------------------------------------------ */
 
+/* A result of very many groups is large: by then nothing else should be in memory. */
+static int32_t make_result(struct dr_rollup *r, struct dr_table **ret, struct dr_err *err)
+{
+    struct dr_rollup_slice slices[DR_ROLLUP_SLICES] = { 0 };
+    struct dr_table *t = NULL;
+    int32_t rc = dr_rollup_aggregate(r, slices, err);
+    if (!rc) {
+        drop_workers(r);
+        give_up_freed(r);
+        rc = dr_rollup_table(r, slices, &t, err);
+        give_up_freed(r);
+    }
+    dr_rollup_slices_done(slices);
+    if (!rc && r->o->n_groups > 0)
+        rc = dr_rollup_order(r->o, &t, err);
+    if (rc)
+        dr_table_unref(t);
+    else
+        *ret = t;
+    return rc;
+}
+
 int32_t dr_rollup_finish(struct dr_rollup *r, struct dr_table **ret, struct dr_rollup_counts *ret_counts,
                          struct dr_err *err)
 {
@@ -535,5 +583,5 @@ int32_t dr_rollup_finish(struct dr_rollup *r, struct dr_table **ret, struct dr_r
         sum.kept += w->counts.kept;
     }
     *ret_counts = sum;
-    return ret ? dr_rollup_result(r, ret, err) : DR_OK;
+    return ret ? make_result(r, ret, err) : DR_OK;
 }

@@ -46,6 +46,33 @@ rollup_dag 1000000
 out_has "memory: 1000000 bytes were not enough"
 same_file whole.csv var/published/vitals/latest/monthly.csv
 
+it "so it is with a quarter as many groups as rows, of which there is no room for most"
+many_groups() { # MEMORY
+    dag groups <<YAML
+tasks:
+  each:
+    plugin: rollup
+    inputs: {table: data/vitals.csv}
+    outputs: {stats: each}
+    with:
+      suite: vitals
+      key: [hospital_id, measurement_date, patient_id, vital_type, unit, value]
+      group: [patient_id, {month: measurement_date}]
+      statistics: {value: [count, mean, median]}
+      memory: $1
+  write: {plugin: export, inputs: {tables: [each]}, with: {formats: [csv]}}
+YAML
+    expect_exit 0 dagrun run groups --threads 1
+    expect_exit 0 dagrun logs each groups
+}
+many_groups 0
+cp var/published/groups/latest/each.csv each.csv
+many_groups 60000000
+if ! under_sanitizer; then out_lacks "were not enough"; fi
+same_file each.csv var/published/groups/latest/each.csv
+most="SELECT max_rss_bytes < 60000000 FROM v_attempt WHERE task_id = 'each' ORDER BY run_key DESC LIMIT 1"
+if under_sanitizer; then skip "a sanitizer keeps freed memory"; else sql_is var/dagrun.db "$most" 1; fi
+
 it "of an Arrow file, which is mapped, no more stays in memory than is being looked at"
 cat >expectations/numbers.yaml <<'YAML'
 suite: numbers

@@ -71,13 +71,14 @@ struct shape {
     int64_t turn;
     bool fractions; /* values are no decimal numbers */
     bool long_texts;
+    int32_t different; /* texts; 0: 20 */
 };
 
 static void append_usual(uint64_t *s, struct dr_builder *b, int32_t column, const struct shape *shape)
 {
     char text[48];
     const char *form = column == 0 ? "H%02d" : shape->long_texts ? "0b5e9d4c-7a31-4f0e-9c1d-%012d" : "P%05d";
-    int n = snprintf(text, sizeof(text), form, (int)random_below(s, 20));
+    int n = snprintf(text, sizeof(text), form, (int)random_below(s, shape->different ? shape->different : 20));
     if (column == 0 || column == 2)
         dr_builder_append_bytes(b, text, n);
     else if (column == 1)
@@ -148,6 +149,7 @@ struct pass {
 static struct dr_rollup_pack last_pack; /* what the last pass decided: not its pointers */
 static size_t last_used;                /* memory of its entries and values */
 static uint32_t last_texts;             /* that were kept with a number */
+static int64_t last_groups;
 
 static struct dr_table *slice(const struct dr_table *t, int64_t from, int64_t n)
 {
@@ -200,6 +202,7 @@ static struct dr_table *one_pass(const struct dr_rollup_options *o, const struct
     must(dr_rollup_finish(p.r, &result, counts, &err), &err);
     last_used = p.r->store.used;
     last_texts = p.r->texts.n;
+    last_groups = result->rows;
     dr_rollup_free(p.r);
     return result;
 }
@@ -417,6 +420,41 @@ static void packed_rows_go_to_a_file_beyond_the_limit(void **state)
         o.expected_rows = 100000;
         compare_shaped(6, 60000, &shape, &o);
         assert_true(last_pack.on);
+    }
+}
+
+/* Beyond the limit new groups have no room, and their rows wait. Some groups have room with one thread and
+ * none with the other. */
+static void rows_of_groups_without_room_wait(void **state)
+{
+    (void)state;
+    enum { WITHIN_LIMIT = 1024 }; /* of each worker, of so small a limit */
+    dr_pool_init(3);
+    for (int32_t i = 0; i < 16; i++) {
+        struct shape shape = { .turn = i & 1 ? 0 : 30000, .fractions = i & 2, .different = 3000 };
+        struct dr_rollup_options o = options(i & 4 ? 4 : 0, 2, i & 8 ? 3 : 1);
+        compare_shaped(61, 30000, &shape, &o);
+        assert_in_range(last_groups, o.workers * WITHIN_LIMIT + 1, 30000);
+        o.memory_limit = 200000;
+        o.expected_rows = 100000;
+        compare_shaped(61, 30000, &shape, &o);
+        assert_int_equal(o.n_keys > 0 && !(i & 1), last_pack.on);
+    }
+    dr_pool_done();
+}
+
+/* Of which nothing is known but how many rows they have. */
+static void groups_without_values_wait_too(void **state)
+{
+    (void)state;
+    enum { WITHIN_LIMIT = 1024 };
+    struct shape shape = { .turn = 30000, .different = 3000 };
+    for (int32_t keys = 0; keys <= 4; keys += 4) {
+        struct dr_rollup_options o = options(keys, 2, 1);
+        o.n_aggs = 1;
+        o.memory_limit = 200000;
+        compare_shaped(62, 30000, &shape, &o);
+        assert_in_range(last_groups, WITHIN_LIMIT + 1, 30000);
     }
 }
 
@@ -680,6 +718,8 @@ int main(void)
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(beyond_the_limit_a_file_takes_what_memory_cannot),
         cmocka_unit_test(many_groups_do_not_lift_the_limit),
+        cmocka_unit_test(rows_of_groups_without_room_wait),
+        cmocka_unit_test(groups_without_values_wait_too),
         cmocka_unit_test(packed_rows_are_the_same_rows),
         cmocka_unit_test(packed_rows_go_to_a_file_beyond_the_limit),
         cmocka_unit_test(long_texts_of_a_key_are_not_kept),
