@@ -30,16 +30,24 @@ const struct dr_node *dr_earlier_load(struct dr_arena *a, const char *path, cons
     return dr_node_get(of_other_run(read_file(a, path), run_id), "results");
 }
 
-static void put_results(struct dr_json *j, const struct dr_results *r)
+/* What a check found, or, where it could not be evaluated, what it had found before. */
+static const struct dr_node *found_by(const struct dr_check *c, const struct dr_node *before)
+{
+    bool nothing = c->exception && dr_node_size(c->result) == 0;
+    return nothing ? dr_node_get(before, c->expectation->id) : c->result;
+}
+
+static void put_results(struct dr_json *j, const struct dr_results *r, const struct dr_node *before)
 {
     dr_json_key(j, "results");
     dr_json_object(j);
     for (int32_t k = 0; k < r->n; k++) {
         const struct dr_check *c = &r->checks[k];
-        if (c->exception || !dr_expect_uses_history(c->expectation->type))
+        const struct dr_node *found = found_by(c, before);
+        if (!found || !dr_expect_uses_history(c->expectation->type))
             continue;
         dr_json_key(j, c->expectation->id);
-        dr_json_node(j, c->result);
+        dr_json_node(j, found);
     }
     dr_json_end_object(j);
 }
@@ -55,7 +63,7 @@ int32_t dr_earlier_save(const char *path, const char *run_id, const struct dr_re
     dr_json_object(&j);
     dr_json_key(&j, "run");
     dr_json_cstr(&j, run_id);
-    put_results(&j, r);
+    put_results(&j, r, dr_node_get(before, "results"));
     if (before) {
         dr_json_key(&j, "before");
         dr_json_object(&j);

@@ -36,7 +36,8 @@ struct dr_eval {
     double mostly;
     struct dr_source **columns; /* those of the arguments */
     int32_t n_columns;
-    struct dr_node *result; /* MAP; stays empty with BOOLEAN_ONLY */
+    struct dr_node *result; /* MAP; stays empty with BOOLEAN_ONLY, unless later runs compare with it */
+    bool keeps_result;      /* also where it cannot be evaluated */
 };
 struct dr_check_type {
     struct dr_expect_info info;

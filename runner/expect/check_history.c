@@ -15,8 +15,10 @@ const struct dr_node *dr_eval_earlier(const struct dr_eval *e)
 
 int32_t dr_eval_no_earlier(struct dr_eval *e, struct dr_err *err)
 {
-    if (dr_eval_flag(e, "require_earlier", false))
+    if (dr_eval_flag(e, "require_earlier", false)) {
+        e->keeps_result = true; /* or there never would be one */
         return dr_fail(err, DR_ENOTFOUND, "there is no earlier run to compare with");
+    }
     e->check->success = true;
     dr_eval_say(e, "There is no earlier run to compare with");
     return DR_OK;
@@ -277,7 +279,9 @@ static int32_t schema_as_before(struct dr_eval *e, struct dr_err *err)
 
 #define EARLIER_ARG                                                                                          \
     {                                                                                                        \
-        "require_earlier", "boolean", "false", "Without an earlier run the check cannot be evaluated.",      \
+        "require_earlier", "boolean", "false",                                                               \
+            "Without an earlier run the check cannot be evaluated; set it after the first run where it is "  \
+            "critical.",                                                                                     \
             false                                                                                            \
     }
 #define SCHEMA_ARGS                                                                                          \

@@ -11,7 +11,7 @@
 
 void dr_eval_set(struct dr_eval *e, const char *key, struct dr_node *value)
 {
-    if (e->format.level != DR_RESULT_BOOLEAN_ONLY)
+    if (e->format.level != DR_RESULT_BOOLEAN_ONLY || e->type->flags & DR_CHECK_HISTORY)
         dr_node_set(e->arena, e->result, dr_str_of(key), value);
 }
 

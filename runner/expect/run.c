@@ -161,6 +161,8 @@ static void run_one(struct dr_plan *plan, const struct dr_expectation *x, struct
     e.result = dr_node_new(plan->arena, DR_NODE_MAP);
     if (evaluate(&e, &err)) {
         set_exception(plan->arena, check, err.msg);
+        if (e.keeps_result)
+            check->result = e.result;
         return;
     }
     check->result = e.result;

@@ -189,6 +189,41 @@ expect_exit 0 dagrun run visits --run-id three
 expect_exit 0 dagrun status visits three --json
 grep -q '"change in the number of rows\|change in the number of rows (4, before 1)' "$out" || show "$out"
 
+it "an earlier run that is required is there from the second run on, and outlives one that could not be evaluated"
+cat >expectations/both.yaml <<'Y'
+suite: both
+columns: {n: float64}
+expectations:
+  - expect_table_row_count_change_to_be_between: {min_value: -0.6, require_earlier: true}
+    id: rows
+  - expect_table_schema_to_match_earlier: {require_earlier: true}
+    id: schema
+  - expect_table_row_count_change_to_be_between: {max_value: 0.5, result_format: BOOLEAN_ONLY}
+    id: silent
+  - expect_column_ks_test_p_value_to_be_greater_than: {column: n, p_value: 0.01}
+    id: ks
+Y
+rm -rf var
+sentences() { # RUN: of the checks that did not pass
+    sql var/dagrun.db "SELECT expectation_id || ': ' || sentence FROM v_expectation_result WHERE run_id = '$1' AND outcome <> 'passed' ORDER BY position"
+}
+none="Could not be evaluated: there is no earlier run to compare with."
+seq 0 99 | sed '1s/.*/id,n/; 2,$s/.*/&,&/' >data/many.csv
+head -n 50 data/many.csv | cut -d, -f1 >data/few.csv
+expect_exit 0 dagrun run visits --run-id one --param file=data/many.csv
+is "first" "$(sentences one)" "rows: $none
+schema: $none"
+expect_exit 0 dagrun run visits --run-id two --param file=data/many.csv
+is "second" "$(sentences two)" ""
+expect_exit 0 dagrun run visits --run-id three --param file=data/few.csv
+is "third" "$(sentences three | cut -d' ' -f1-6)" "schema: The schema is not entirely
+ks: Could not be evaluated: the"
+expect_exit 0 dagrun run visits --run-id four --param file=data/many.csv
+is "fourth" "$(sentences four | cut -d: -f1)" "schema
+silent"
+sql_is var/dagrun.db "SELECT sentence LIKE 'The Kolmogorov-Smirnov test of n against the reference has D = 0 %' FROM v_expectation_result
+    WHERE run_id = 'four' AND expectation_id = 'ks'" 1
+
 it "a plugin in C checks rows"
 printf 'high,low,name\n120,80,a\n90,85,b\n,70,c\n' >data/bp.csv
 cat >expectations/bp.yaml <<'Y'
