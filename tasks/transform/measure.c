@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { DECIMALS_MAX = 15 };
 struct conversion {
     int known;
     double factor, offset;
@@ -215,7 +216,7 @@ static void append_nothing(struct measuring *m)
             dr_builder_append_null(all[i]);
 }
 
-/* L, N or H by the range that was delivered, else by the handbook's. */
+/* L, N or H by the range that was delivered, else by the handbook's; none of a missing value. */
 static void append_flag(struct measuring *m, const struct measure *x, double v, double low, double high)
 {
     int delivered = low == low || high == high;
@@ -223,9 +224,9 @@ static void append_flag(struct measuring *m, const struct measure *x, double v, 
         low = x->usual[0];
         high = x->usual[1];
     }
-    int known = low == low || high == high;
+    int known = low == low || high == high, judged = known && v == v;
     const char *flag = v < low ? "L" : v > high ? "H" : "N"; /* comparisons with NaN are false */
-    if (known)
+    if (judged)
         dr_builder_append_int(m->out_in_range, flag[0] == 'N');
     else
         dr_builder_append_null(m->out_in_range);
@@ -233,7 +234,7 @@ static void append_flag(struct measuring *m, const struct measure *x, double v, 
         return;
     append_number(m->out_low, low);
     append_number(m->out_high, high);
-    if (known)
+    if (judged)
         append_text(m->out_flag, flag);
     else
         dr_builder_append_null(m->out_flag);
@@ -283,13 +284,13 @@ static void measure_row(struct work *w, struct measuring *m, const struct measur
     }
     if (reason >= 0)
         refuse(w, row, m->reasons[reason]);
-    if (reason >= 0 || v != v) { /* a missing value has its reason from parse_number */
+    if (reason >= 0) {
         append_nothing(m);
         return;
     }
     append_text(m->out_name, what->name);
     append_text(m->out_unit, what->unit);
-    dr_builder_append_float(m->out_value, v);
+    append_number(m->out_value, v);
     double low = m->low ? number_at(&x->low, i) : __builtin_nan("");
     double high = m->high ? number_at(&x->high, i) : __builtin_nan("");
     append_flag(m, what, v, convert(m, how, low), convert(m, how, high));
@@ -313,6 +314,17 @@ static void measure_rows(struct work *w, struct measuring *m)
     }
 }
 
+static int32_t read_rounding(struct work *w, const struct dr_node *args, double *ret)
+{
+    int64_t decimals = dr_node_int(dr_node_get(args, "decimals"), 4);
+    if (decimals < 0 || decimals > DECIMALS_MAX)
+        return dr_task_fail_final(w->t, "step measure: decimals must be from 0 to %d", DECIMALS_MAX);
+    *ret = 1;
+    for (; decimals > 0; decimals--)
+        *ret *= 10;
+    return 0;
+}
+
 static int32_t open_measuring(struct work *w, const struct dr_node *args, struct measuring *m)
 {
     const char *name = arg_text(args, "name"), *unit = arg_text(args, "unit"),
@@ -328,9 +340,7 @@ static int32_t open_measuring(struct work *w, const struct dr_node *args, struct
         DR_TRY(number_column(w, high, &m->high));
     m->measure_of = index_codes(m->c, m->name, find_measure);
     m->spelling_of = index_codes(m->c, m->unit, find_spelling);
-    m->rounding = 1;
-    for (int64_t i = dr_node_int(dr_node_get(args, "decimals"), 4); i > 0 && i < 16; i--)
-        m->rounding *= 10;
+    DR_TRY(read_rounding(w, args, &m->rounding));
     static const char *const what[MEASURE_REASONS] = { "%s is missing", "%s is not a known measure",
                                                        "%s is missing", "%s does not belong to the measure",
                                                        "%s is outside the plausible range of the measure" };

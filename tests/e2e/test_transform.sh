@@ -98,6 +98,18 @@ has clean id,name,value,unit,low,high,in_range,flag,range_source 1,temperature,3
 has rejected id,name,value,unit,low,high,_reasons '4,weight,3500,kg,,,value is outside the plausible range of the measure' \
     '5,height,1,m,,,name is not a known measure' '6,weight,1,Cel,,,unit does not belong to the measure'
 
+it "of a measure whose value is missing the name and the unit stay, and so does the range"
+printf 'id,name,value,unit,low,high\n1,TEMP,,f,95,\n2,weight,,G,,\n3,weight,700,g,,\n' >data/t.csv
+steps '- parse_number: {column: value, required: false}
+- parse_number: {column: low, required: false}
+- parse_number: {column: high, required: false}
+- measure: {reference: ref.yaml, name: name, value: value, unit: unit, low: low, high: high, decimals: 0}'
+has clean id,name,value,unit,low,high,in_range,flag,range_source 1,temperature,,Cel,35,,,,delivered 2,weight,,kg,,,,, \
+    3,weight,1,kg,,,,,
+steps '- parse_number: {column: value, required: false}
+- measure: {reference: ref.yaml, name: name, value: value, unit: unit, decimals: 16}' 1
+grep -rq "decimals must be from 0 to 15" var/runs || note "16 decimals are not refused"
+
 it "of two measures with one key the low one must be below the high one"
 printf 'p,day,k,v\na,1,sys,120\na,1,dia,80\na,2,sys,70\na,2,dia,70\nb,1,sys,60\nb,2,dia,90\n' >data/t.csv
 steps '- parse_number: {column: v}
