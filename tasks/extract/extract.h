@@ -85,6 +85,7 @@ enum http_kind {
 };
 struct http_answer {
     enum http_kind kind;
+    const char *url; /* of the call: after redirects, where it came from */
     long status;
     char type[80]; /* content type in lower case, without parameters */
     int64_t bytes; /* of the body */
@@ -256,6 +257,8 @@ DR_CHECK int32_t read_json(struct dr_task *t, const char *path, uint8_t layout, 
 /* What is wrong with the settings of JSON, before a run; see the plugin's check. */
 DR_CHECK int32_t check_json(struct dr_task *t, const char **ret_rest);
 DR_CHECK int32_t read_xml(struct dr_task *t, const char *path, struct dr_table **ret, struct dr_err *err);
+/* What a file without rows gives: the columns. */
+DR_CHECK int32_t no_xml(struct dr_task *t, struct dr_table **ret);
 
 /* rows.c: the declared columns in their types, errors as above; and, of the whole, rows that came
  * twice, and the count. */

@@ -377,6 +377,8 @@ static int32_t no_rows(struct folder *f, struct extracted *ret)
             return dr_task_fail(f->t, "cannot write '%s': %s", path, strerror(errno));
         DR_TRY(read_json(f->t, path, DR_JSON_LINES, ret, dr_task_err(f->t)));
         free(path);
+    } else if (strcmp(f->format, "xml") == 0) {
+        DR_TRY(no_xml(f->t, &ret->table));
     } else {
         DR_TRY(dr_table_new(0, NULL, NULL, &ret->table, dr_task_err(f->t)));
     }

@@ -72,6 +72,24 @@ static int shared_depth(const char *a, const char *b)
     }
 }
 
+/* Names of elements with slashes between. What can match none (a prefix, a condition, "..") would give
+ * missing values, or no rows, without a word. */
+static bool are_names(const char *p, size_t n)
+{
+    size_t from = 0;
+    for (size_t i = 0; i <= n; i++) {
+        if (i < n && p[i] != '/') {
+            if (strchr(" :*()[]=|\"'", p[i]))
+                return false;
+            continue;
+        }
+        if (i == from || strspn(p + from, ".") >= i - from)
+            return false;
+        from = i + 1;
+    }
+    return true;
+}
+
 /* "../@id" below `row` as elements and attribute. */
 static int32_t place_field(const struct settings *columns, const char *row, const char *given,
                            struct field *f)
@@ -85,15 +103,18 @@ static int32_t place_field(const struct settings *columns, const char *row, cons
             return settings_refuse(columns, f->name, "'%s' leads above the root", given);
         *slash = 0;
     }
+    while (strncmp(p, "./", 2) == 0)
+        p += 2;
     size_t n = at && at >= p ? (size_t)(at - p) : strlen(p);
     if (n && p[n - 1] == '/')
         n--;
     bool own = n == 0 || (n == 1 && p[0] == '.');
     if (p[0] == '/' || (at && (at < p || !at[1] || strchr(at, '/') || memchr(p, '@', n))) ||
-        strlen(path) + n + 2 > sizeof path)
-        return settings_refuse(columns, f->name,
-                               "'%s' is not a path from the row, such as name, address/city, @id or ../@id",
-                               given);
+        (!own && !are_names(p, n)) || strlen(path) + n + 2 > sizeof path)
+        return settings_refuse(
+            columns, f->name,
+            "'%s' is not a path from the row, without prefixes, such as name, address/city, @id or ../@id",
+            given);
     f->path = own ? text_of("%s", path) : text_of("%s/%.*s", path, (int)n, p);
     f->attribute = at ? at + 1 : NULL;
     f->owner = shared_depth(f->path, row);
@@ -124,10 +145,11 @@ static int32_t read_settings(struct dr_task *t, struct xml *x)
     const char *row;
     DR_TRY(settings_of_task(t, "xml", "row|columns", &s));
     DR_TRY(settings_text(&s, "row", REQUIRED_TEXT, &row));
-    if (row[0] != '/' || row[1] == 0 || strstr(row, "//") || row[strlen(row) - 1] == '/' ||
-        strchr(row, '@') || strlen(row) > PATH_MAX_BYTES / 2)
-        return settings_refuse(&s, "row", "'%s' is not a path of elements from the root, such as /list/item",
-                               row);
+    if (row[0] != '/' || !are_names(row + 1, strlen(row + 1)) || strchr(row, '@') ||
+        strlen(row) > PATH_MAX_BYTES / 2)
+        return settings_refuse(
+            &s, "row", "'%s' is not a path of elements from the root, without prefixes, such as /list/item",
+            row);
     x->row = text_of("%s", row);
     x->row_depth = depth_of(row);
     return read_fields(&s, x);
@@ -343,18 +365,40 @@ static int32_t make_table(struct xml *x, struct dr_table **ret)
     return rc;
 }
 
-int32_t read_xml(struct dr_task *t, const char *path, struct dr_table **ret, struct dr_err *err)
+static struct xml *new_xml(struct dr_task *t)
 {
     struct xml *x = calloc(1, sizeof *x);
     if (!x)
         abort();
     x->t = t;
+    return x;
+}
+
+static void make_builders(struct xml *x)
+{
+    for (int i = 0; i < x->n_fields; i++)
+        x->fields[i].column = dr_builder_new(DR_TYPE_STRING);
+}
+
+int32_t no_xml(struct dr_task *t, struct dr_table **ret)
+{
+    struct xml *x = new_xml(t);
+    DR_TRY(read_settings(t, x));
+    make_builders(x);
+    int32_t rc = make_table(x, ret);
+    free(x->row);
+    free(x);
+    return rc;
+}
+
+int32_t read_xml(struct dr_task *t, const char *path, struct dr_table **ret, struct dr_err *err)
+{
+    struct xml *x = new_xml(t);
     DR_TRY(read_settings(t, x));
     x->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (x->fd < 0)
         return dr_task_fail(t, "cannot read '%s': %s", path, strerror(errno));
-    for (int i = 0; i < x->n_fields; i++)
-        x->fields[i].column = dr_builder_new(DR_TYPE_STRING);
+    make_builders(x);
     x->reader = xmlReaderForIO(read_some, NULL, x, NULL, NULL, XML_PARSE_NONET | XML_PARSE_COMPACT);
     if (!x->reader)
         abort();

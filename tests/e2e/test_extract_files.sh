@@ -119,13 +119,32 @@ echo '<list xmlns:v="urn:v" xmlns:w="urn:w"><group><item v:n="1" w:n="2"/></grou
 run_x 1
 says "'/list/group/item' stands twice in one row"
 
-for wrong in 'label: /list/x|is not a path from the row' 'label: ../../../../x|leads above the root' 'label: "a@b@c"|is not a path from the row'; do
+for wrong in 'label: /list/x|is not a path from the row' 'label: ../../../../x|leads above the root' 'label: "a@b@c"|is not a path from the row' \
+    'label: "v:label"|is not a path from the row, without prefixes' 'label: "at/./city"|is not a path from the row' \
+    'label: "at/../label"|is not a path from the row' 'label: "at//city"|is not a path from the row' \
+    'label: "label[1]"|is not a path from the row'; do
     it "refuses the path: ${wrong%|*}"
     xml_dag "${wrong%|*}"
     run_x 1
     says "${wrong#*|}"
     says "dags/x.yaml:"
 done
+
+it "and rows that no element can be"
+for row in list/item /list//item /list/item/ / '/v:list/item' '/list/item[1]' /list/../item '/list/*'; do
+    extract_dag <<END
+    inputs: {file: data/x.xml}
+    with: {source: xml, xml: {row: "$row", columns: {n: "@n"}}}
+END
+    run_x 1
+    says "'$row' is not a path of elements from the root"
+done
+
+it "a path may begin with the row itself"
+echo '<list><group><item n="1"><a.b>x</a.b>y</item></group></list>' >data/x.xml
+xml_dag 'n: "./@n", label: ./a.b, own: .'
+run_x 0
+is "rows" "$(rows | tr '\n' ' ')" "n,label,own 1,x,y "
 
 # ---- JSON ----
 
@@ -373,6 +392,19 @@ is "rows" "$(rows | tr '\n' ' ')" "id,more,_file 1,,1.json 2,,2.json "
 run_x 0
 is "no rows" "$(rows | tr '\n' ' ')" "id,more,_file "
 is "no phones" "$(phones)" "id,position,n,_file "
+mv dags.x.keep dags/x.yaml
+
+it "a folder of XML has its columns where nothing is new"
+mkdir data/none
+cp dags/x.yaml dags.x.keep
+extract_dag <<'END'
+    with:
+      source: folder
+      xml: {row: /list/item, columns: {n: "@n", label: label}}
+      folder: {path: data/none, format: xml}
+END
+run_x 0
+is "no rows" "$(rows)" "n,label,_file"
 mv dags.x.keep dags/x.yaml
 
 it "a link to nowhere is a broken file, and a pipe is none"
