@@ -235,7 +235,8 @@ const char *answer_split(const char *from, const char *to, const struct answer_p
         snprintf(ret->problem, sizeof ret->problem, "cannot read '%s': %s", from, strerror(errno));
         return ret->problem;
     }
-    const char *problem = split_text(text ? text : "", n, to, paths, ret);
+    size_t mark = n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; /* as in files */
+    const char *problem = split_text(text ? text + mark : "", n - mark, to, paths, ret);
     if (text)
         munmap(text, n);
     return problem;

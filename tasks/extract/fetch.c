@@ -273,7 +273,7 @@ static enum verdict judge(struct fetcher *f, struct request *r, const struct htt
         r->problem = a->problem;
         return a->kind == HTTP_REFUSED ? GIVE_UP : REPEAT;
     }
-    if (a->status == 200)
+    if (a->status == 200 || (a->status == 201 && r->call.body)) /* a token may be called made */
         return judge_body(r, a);
     if (a->status == 404 && r->wants_404)
         return DONE;

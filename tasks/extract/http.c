@@ -169,7 +169,7 @@ void http_send(struct http *h, const struct http_call *call, struct http_answer 
     char *memory = NULL;
     size_t memory_bytes = 0;
     struct sink sink = { .max = call->path ? h->limits.answer_bytes : MEMORY_MAX };
-    *ret = (struct http_answer){ .kind = HTTP_TRY_AGAIN };
+    *ret = (struct http_answer){ .kind = HTTP_TRY_AGAIN, .url = call->url };
     sink.out = call->path ? fopen(call->path, "we") : open_memstream(&memory, &memory_bytes);
     if (!sink.out) {
         snprintf(ret->problem, sizeof ret->problem, "cannot store the answer: %s", strerror(errno));

@@ -139,10 +139,11 @@ static int64_t page_like(const struct progress *p, const struct page *page)
     return 0;
 }
 
-static const char *check_link(const struct reading *r, struct page *page)
+/* A link is seen from where the answer came from, which a redirect may have changed, and is kept whole. */
+static const char *check_link(const struct reading *r, const char *from, struct page *page)
 {
     const struct api *a = r->api;
-    char *url = page_after(a, r->url, page->next);
+    char *url = page_after(a, from, page->next);
     const char *problem = url ? url_problem(url) : "is not a URL", *what = NULL;
     if (problem)
         snprintf(page->problem, sizeof page->problem, "its next link %s", problem), what = page->problem;
@@ -150,13 +151,17 @@ static const char *check_link(const struct reading *r, struct page *page)
         what = "its next link leads to another host; it is not followed";
     else if (strcmp(url, r->url) == 0 || was_read(a->progress, url))
         what = "its next link leads back to a page that was read: the list goes round";
+    if (!what && !a->cursor) {
+        free(page->next);
+        page->next = url;
+        return NULL;
+    }
     free(url);
     return what;
 }
 
 static const char *accept_page(void *ctx, const struct http_answer *answer)
 {
-    (void)answer;
     struct reading *r = ctx;
     free(r->page.next);
     r->misled = false;
@@ -164,12 +169,12 @@ static const char *accept_page(void *ctx, const struct http_answer *answer)
     if (problem)
         return problem;
     r->misled = true;
-    problem = r->page.next ? check_link(r, &r->page) : NULL;
+    problem = r->page.next ? check_link(r, answer->url, &r->page) : NULL;
     if (problem)
         return problem;
     int64_t like = page_like(r->api->progress, &r->page);
     bool will_tell = r->page.count >= 0;
-    if (!like || (will_tell && ++r->same >= SAME_PAGE_PATIENCE))
+    if (!like || (will_tell && (++r->same >= SAME_PAGE_PATIENCE || r->same > r->api->fetcher.retries)))
         return NULL;
     snprintf(r->page.problem, sizeof r->page.problem, "it holds what page %lld held", (long long)like);
     return r->page.problem;

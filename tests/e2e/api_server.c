@@ -10,6 +10,7 @@
  *     GET  /numbered?page=N            {"total", "items"}; 404 after the last page
  *     GET  /cursor?after=X             {"data": {"items"}, "meta": {"next": X}}
  *     GET  /plain                      an array of all records
+ *     GET  /old                        a redirect to /appointments/
  *
  * FILE holds one record a line. The N of a fault counts the GETs of pages, from 1; "KIND@N+"
  * goes on from there. The log has a line for each request: method, target, status, and the
@@ -41,15 +42,19 @@ static struct {
     int n_faults;
     const char *user, *password, *accept; /* accept: the Authorization that is taken without a token */
     bool open, backwards, overlap;
-    long count, token_lasts, retry_after; /* count < 0: the true one */
+    bool relative, marked;                              /* its links; by a byte order mark */
+    long count, token_lasts, token_status, retry_after; /* count < 0: the true one */
     FILE *log;
     int port;
     /* what has happened */
     long gets, tokens, token_uses;
-    char token[64];
-} server = {
-    .size = 100, .user = "reader", .password = "secret-word", .count = -1, .token_lasts = 1000000000
-};
+    char token[64], list[64]; /* where it is */
+} server = { .size = 100,
+             .user = "reader",
+             .password = "secret-word",
+             .count = -1,
+             .token_lasts = 1000000000,
+             .token_status = 200 };
 
 struct request {
     char method[8], target[2048], authorization[2048];
@@ -111,7 +116,7 @@ static void give_token(int fd, const struct request *r)
     snprintf(server.token, sizeof server.token, "tok-%ld-9f8e7d6c5b4a", ++server.tokens);
     server.token_uses = 0;
     snprintf(json, sizeof json, "{\"token\": \"%s\"}", server.token);
-    say(fd, r, 200, "", json);
+    say(fd, r, (int)server.token_status, "", json);
 }
 
 static bool may_read(const struct request *r)
@@ -259,7 +264,7 @@ static void put_link(FILE *out, const char *name, long page)
     if (page < 1 || page > (long)n_pages())
         fputs("null", out);
     else
-        fprintf(out, "\"http://127.0.0.1:%d/appointments/?page=%ld\"", server.port, page);
+        fprintf(out, "\"%s?page=%ld\"", server.relative ? "" : server.list, page);
 }
 
 static void put_page(FILE *out, const struct request *r, long page)
@@ -301,6 +306,10 @@ static void give_page(int fd, const struct request *r)
     char *body = NULL;
     size_t n = 0;
     long page = page_of(r->target);
+    if (strncmp(r->target, "/old", 4) == 0) {
+        redirect(fd, r, "/appointments/");
+        return;
+    }
     if (page < 1 || page > (long)n_pages()) {
         say(fd, r, 404, "", "{\"detail\": \"Invalid page.\"}");
         return;
@@ -308,6 +317,8 @@ static void give_page(int fd, const struct request *r)
     FILE *out = open_memstream(&body, &n);
     if (!out)
         abort();
+    if (server.marked)
+        fputs("\xEF\xBB\xBF", out);
     if (strncmp(r->target, "/plain", 6) == 0)
         put_records(out, 1);
     else
@@ -425,12 +436,16 @@ static void set_option(const char *name, const char *value)
         server.count = strtol(value, NULL, 10);
     else if (strcmp(name, "--token-lasts") == 0)
         server.token_lasts = strtol(value, NULL, 10);
+    else if (strcmp(name, "--token-status") == 0)
+        server.token_status = strtol(value, NULL, 10);
     else if (strcmp(name, "--retry-after") == 0)
         server.retry_after = strtol(value, NULL, 10);
     else if (strcmp(name, "--mode") == 0) {
         server.open |= strcmp(value, "open") == 0;
         server.backwards |= strcmp(value, "backwards") == 0;
         server.overlap |= strcmp(value, "overlap") == 0;
+        server.relative |= strcmp(value, "relative") == 0;
+        server.marked |= strcmp(value, "marked") == 0;
     } else {
         fprintf(stderr, "api_server: unknown option %s\n", name);
         exit(2);
@@ -448,6 +463,7 @@ static int listen_anywhere(void)
         exit(1);
     }
     server.port = ntohs(at.sin_port);
+    snprintf(server.list, sizeof server.list, "http://127.0.0.1:%d/appointments/", server.port);
     return fd;
 }
 

@@ -121,6 +121,19 @@ serve --size 1000
 run_fetch 0
 rows_are_right
 
+it "links that are seen from where a redirect has led to"
+fetch_dag '/old'
+serve --mode relative
+run_fetch 0
+rows_are_right
+is "requests" "$(gets)" 11
+
+it "answers that begin with a byte order mark, and a token that was made rather than given"
+fetch_dag '/appointments/'
+serve --mode marked --token-status 201
+run_fetch 0
+rows_are_right
+
 it "basic authentication"
 fetch_dag '/appointments/' 'auth: {basic: {username_env: API_USER, password_env: API_PASSWORD}}'
 serve --accept "Basic $(printf 'reader:secret-word' | base64)"
@@ -201,6 +214,12 @@ rows_are_right
 
 it "a page that is lost for a repeated one is found by the count"
 fetch_dag '/appointments/'
+serve --fault repeat@4+
+run_fetch 1
+fails_with 'came twice'
+
+it "also where each request is repeated but once"
+fetch_dag '/appointments/' '' '' 'requests_per_second: 1000, retry_wait: 1ms, retries: 1'
 serve --fault repeat@4+
 run_fetch 1
 fails_with 'came twice'
