@@ -231,6 +231,7 @@ struct extracted {
     int64_t declared;          /* rows, as the source says; -1: it does not */
     const char *counted_by;    /* who says so, for messages */
     bool has_columns;          /* the declared ones already */
+    bool decimals_wait;        /* as text: their scale is that of the values of all files */
     const char *rest;          /* the column beside them with what else the records have, or NULL */
     struct progress *progress; /* forgotten where the rows do not fit the count; NULL: none */
 };
@@ -266,5 +267,7 @@ DR_CHECK int32_t no_xml(struct dr_task *t, struct dr_table **ret);
 DR_CHECK int32_t rows_type(struct dr_task *t, const struct dr_node *n, int32_t *ret);
 char *rows_names(const struct dr_table *table);
 DR_CHECK int32_t declare_columns(struct dr_task *t, struct extracted *x, struct dr_err *err);
+/* Those that waited. */
+DR_CHECK int32_t declare_decimals(struct dr_task *t, struct extracted *x, struct dr_err *err);
 DR_CHECK int32_t rows_finish(struct dr_task *t, struct extracted *x);
 #endif

@@ -302,6 +302,7 @@ static int32_t read_file(struct folder *f, struct found *x, struct extracted *re
 {
     struct dr_err err = { 0 };
     int32_t rc = read_format(f->t, f->format, x->path, ret, &err);
+    ret->decimals_wait = true;
     if (!rc)
         rc = declare_columns(f->t, ret, &err);
     if (!rc) {
@@ -337,8 +338,28 @@ static int32_t read_files(struct folder *f, struct extracted **ret, int32_t *ret
     return 0;
 }
 
+/* Which file is not as the first one. */
+static int32_t tell_misfit(const struct folder *f, const struct dr_table *const *tables, int32_t n)
+{
+    const char *first = NULL;
+    for (int64_t i = 0, k = 0; i < f->n && k < n; i++) {
+        const struct dr_table *two[] = { tables[0], tables[k] };
+        struct dr_table *both = NULL;
+        struct dr_err err = { 0 };
+        if (strcmp(f->files[i].state, "read") != 0)
+            continue;
+        first = first ? first : f->files[i].name;
+        if (dr_table_concat(2, two, &both, &err))
+            return dr_task_fail(f->t, "%s does not fit %s; name the columns that matter in 'columns': %s",
+                                f->files[i].name, first, err.msg);
+        dr_table_unref(both);
+        k++;
+    }
+    return dr_task_err(f->t)->rc;
+}
+
 /* The tables of all files one below the other: child number `child`, or the records for -1. */
-static int32_t put_together(struct dr_task *t, const struct extracted *read, int32_t n, int32_t child,
+static int32_t put_together(const struct folder *f, const struct extracted *read, int32_t n, int32_t child,
                             struct dr_table **ret)
 {
     const struct dr_table **tables = calloc((size_t)n, sizeof(struct dr_table *));
@@ -346,7 +367,9 @@ static int32_t put_together(struct dr_task *t, const struct extracted *read, int
         abort();
     for (int32_t i = 0; i < n; i++)
         tables[i] = child < 0 ? read[i].table : read[i].children[child];
-    int32_t rc = dr_table_concat(n, tables, ret, dr_task_err(t));
+    int32_t rc = dr_table_concat(n, tables, ret, dr_task_err(f->t));
+    if (rc)
+        rc = tell_misfit(f, tables, n);
     free(tables);
     return rc;
 }
@@ -388,11 +411,15 @@ static int32_t no_rows(struct folder *f, struct extracted *ret)
     return add_name(f->t, &ret->table, "");
 }
 
-static int32_t put_all_together(struct dr_task *t, struct extracted *read, int32_t n, struct extracted *ret)
+static int32_t put_all_together(const struct folder *f, struct extracted *read, int32_t n,
+                                struct extracted *ret)
 {
-    DR_TRY(put_together(t, read, n, -1, &ret->table));
+    struct dr_err err = { 0 };
+    DR_TRY(put_together(f, read, n, -1, &ret->table));
+    if (declare_decimals(f->t, ret, &err))
+        return dr_task_fail(f->t, "%s", err.msg);
     for (int32_t k = 0; k < read[0].n_children; k++) {
-        DR_TRY(put_together(t, read, n, k, &ret->children[k]));
+        DR_TRY(put_together(f, read, n, k, &ret->children[k]));
         ret->child_names[k] = read[0].child_names[k];
         ret->n_children++;
     }
@@ -417,7 +444,7 @@ int32_t extract_folder(struct dr_task *t, struct extracted *ret)
         DR_TRY(dr_task_write(t, "files", files));
     dr_table_unref(files);
     if (n)
-        DR_TRY(put_all_together(t, read, n, ret));
+        DR_TRY(put_all_together(&f, read, n, ret));
     else
         DR_TRY(no_rows(&f, ret));
     ret->has_columns = true;

@@ -101,9 +101,15 @@ static struct dr_column *no_values(void)
     return dr_builder_finish(dr_builder_new(DR_TYPE_STRING));
 }
 
-static int32_t declared_column(struct dr_task *t, const struct dr_table *table, const char *name,
+static bool is_decimal(const struct dr_node *type)
+{
+    return strcmp(dr_node_str(type, ""), "decimal") == 0;
+}
+
+static int32_t declared_column(struct dr_task *t, const struct extracted *x, const char *name,
                                const struct dr_node *type, struct dr_column **ret, struct dr_err *err)
 {
+    const struct dr_table *table = x->table;
     const char *file = dr_task_input_count(t, "file") ? dr_task_input_name(t, "file", 0) : NULL;
     int32_t at = dr_table_find(table, name);
     if (at < 0 && dr_table_rows(table) > 0)
@@ -111,6 +117,10 @@ static int32_t declared_column(struct dr_task *t, const struct dr_table *table, 
                       file ? ": " : "", name, delimiter_hint(table), rows_names(table));
     struct dr_column *c = at < 0 ? no_values() : dr_column_ref(dr_table_column(table, at));
     int32_t rc = cast_column(t, c, name, type, ret, err);
+    if (!rc && x->decimals_wait && is_decimal(type)) {
+        dr_column_unref(*ret);
+        *ret = dr_column_ref(c);
+    }
     dr_column_unref(c);
     return rc;
 }
@@ -128,7 +138,7 @@ int32_t declare_columns(struct dr_task *t, struct extracted *x, struct dr_err *e
     int32_t rc = 0;
     for (int32_t i = 0; i < n && !rc; i++) {
         names[i] = dr_node_key(columns, i);
-        rc = declared_column(t, x->table, names[i], dr_node_at(columns, i), &made[i], err);
+        rc = declared_column(t, x, names[i], dr_node_at(columns, i), &made[i], err);
     }
     if (x->rest && !rc) {
         names[n] = x->rest;
@@ -145,6 +155,27 @@ int32_t declare_columns(struct dr_task *t, struct extracted *x, struct dr_err *e
         return rc;
     dr_table_unref(x->table);
     x->table = declared;
+    return 0;
+}
+
+int32_t declare_decimals(struct dr_task *t, struct extracted *x, struct dr_err *err)
+{
+    const struct dr_node *columns = dr_task_param(t, "columns");
+    for (int64_t i = 0; i < dr_node_size(columns); i++) {
+        const char *name = dr_node_key(columns, i);
+        struct dr_column *c = NULL;
+        struct dr_table *with = NULL;
+        if (!is_decimal(dr_node_at(columns, i)))
+            continue;
+        DR_TRY(cast_column(t, dr_table_column(x->table, dr_table_find(x->table, name)), name,
+                           dr_node_at(columns, i), &c, err));
+        int32_t rc = dr_table_with(x->table, name, c, &with, err);
+        dr_column_unref(c);
+        if (rc)
+            return rc;
+        dr_table_unref(x->table);
+        x->table = with;
+    }
     return 0;
 }
 

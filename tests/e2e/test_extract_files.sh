@@ -369,6 +369,31 @@ expect_exit 1 dagrun run x --param fail=1
 run_x 0
 is "rows" "$(rows | tr '\n' ' ')" "a,_file 6,late.csv "
 
+it "decimals of files that are spelt with more or fewer digits are one column"
+mkdir data/amounts
+cp dags/x.yaml dags.x.keep
+printf 'id,amount\n1,1.50\n' >data/amounts/a.csv
+printf 'id,amount\n2,1.375\n3,100\n' >data/amounts/b.csv
+printf 'id,amount\n' >data/amounts/c.csv
+extract_dag <<'END'
+    with:
+      source: folder
+      columns: {amount: decimal, id: int64}
+      folder: {path: data/amounts, format: csv}
+END
+run_x 0
+is "rows" "$(rows | tr '\n' ' ')" "amount,id,_file 1.500,1,a.csv 1.375,2,b.csv 100.000,3,b.csv "
+printf 'id,amount\n4,2.x\n' >data/amounts/d.csv
+run_x 1
+says "d.csv: column 'amount': 1 of 1 values are not of type decimal"
+
+it "files with other columns than the first are named"
+sed -i '/^      columns:/d' dags/x.yaml
+printf 'id,name\n4,x\n' >data/amounts/d.csv
+run_x 1
+says "d.csv does not fit a.csv; name the columns that matter in 'columns': concat: column 2 is 'amount' in the first table, 'name'"
+mv dags.x.keep dags/x.yaml
+
 it "a folder of JSON: children of all files, and empty ones with their columns where nothing is new"
 cp dags/x.yaml dags.x.keep
 mkdir data/people
