@@ -184,7 +184,17 @@ sed -i 's/json: {/json: {optional: [nothing], /' dags/x.yaml
 run_x 1
 says "'nothing' is not one of the columns"
 
-it "but a column that may be lacking is"
+it "one that is there without any value is"
+sed -i -e 's/{v: string, status: string, /{v: string, w: string, x: string, /' -e 's/optional: \[nothing\]/optional: []/' dags/x.yaml
+printf '{"id": 1, "v": 2, "w": null, "x": null, "tags": []}\n{"id": 2, "v": null, "x": null, "tags": []}\n' >data/y.jsonl
+sed -i 's,data/x.jsonl,data/y.jsonl,' dags/x.yaml
+run_x 0
+printf 'v,w,x,first,id\n2,,,,1\n,,,,2\n' >wanted.csv
+rows >got.csv
+same_file wanted.csv got.csv
+sed -i -e 's,data/y.jsonl,data/x.jsonl,' -e 's/{v: string, w: string, x: string, /{v: string, status: string, /' -e 's/optional: \[\]/optional: [nothing]/' dags/x.yaml
+
+it "and so is a column that may be lacking"
 sed -i 's/optional: \[nothing\]/optional: [status]/' dags/x.yaml
 run_x 0
 printf 'v,status,first,id\n1.50,,,12345678901234567890\n,,a,2\n' >wanted.csv
@@ -430,6 +440,26 @@ extract_dag <<'END'
 END
 run_x 0
 is "no rows" "$(rows)" "n,label,_file"
+mv dags.x.keep dags/x.yaml
+
+it "files in the order of their last change, and what may not be complete left alone"
+mkdir data/timed
+cp dags/x.yaml dags.x.keep
+for name in a b c d e f; do printf 'id\n%s\n' $name >data/timed/$name.csv; done
+for time in e=@1700000000 d=@1700000001.2 a=@1700000001.3 b=@1700000001.3; do touch -d "${time#*=}" "data/timed/${time%%=*}.csv"; done
+touch -d '+1 day' data/timed/f.csv
+extract_dag <<'END'
+    with: {source: folder, folder: {path: data/timed, format: csv, order: time, settle: 1h}}
+END
+sed -i 's/{table: rows.csv}/{table: rows.csv, files: files.csv}/; s/outputs: .*/outputs: {table: rows.csv, files: files.csv}/' dags/x.yaml
+run_x 0
+is "rows" "$(rows | tr '\n' ' ')" "id,_file e,e.csv d,d.csv a,a.csv b,b.csv "
+unsettled() { tail -n +2 "$(ls -td var/runs/x/*/x/out/files.csv | head -n 1)" | cut -d, -f1,4- | grep unsettled; }
+is "files" "$(unsettled | sed 's/ [0-9]* ms/ N ms/')" "c.csv,unsettled,0,changed N ms ago
+f.csv,unsettled,0,\"changed in the future, by this machine's clock\""
+sed -i 's/settle: 1h/settle: 0s/' dags/x.yaml
+run_x 0
+is "rows without settle" "$(rows | tr '\n' ' ')" "id,_file e,e.csv d,d.csv a,a.csv b,b.csv c,c.csv f,f.csv "
 mv dags.x.keep dags/x.yaml
 
 it "a link to nowhere is a broken file, and a pipe is none"
