@@ -30,6 +30,19 @@ static const char *anchor_of(struct dr_arena *a, const struct dr_result_record *
     return dr_arena_dup(a, b.p, b.n);
 }
 
+/* A run may check the same of a dataset in two tasks. */
+static const char *free_anchor(struct dr_arena *a, struct dr_map *taken, const struct dr_result_record *r)
+{
+    const char *base = anchor_of(a, r), *anchor = base;
+    bool is_new;
+    dr_map_put(taken, dr_str_of(anchor), &is_new);
+    for (int n = 2; !is_new; n++) {
+        anchor = dr_arena_printf(a, "%s-%d", base, n);
+        dr_map_put(taken, dr_str_of(anchor), &is_new);
+    }
+    return anchor;
+}
+
 static int32_t severity_of(const char *name)
 {
     for (int32_t s = DR_SEVERITY_INFO; s <= DR_SEVERITY_CRITICAL; s++)
@@ -102,6 +115,7 @@ static int32_t read_checks(struct dr_state *s, struct dr_facts *f, struct dr_err
         f->before = histories[0].points[histories[0].n - 2].run_id;
     f->checks = dr_arena_array(f->a, (size_t)n + 1, sizeof(*f->checks));
     f->n_checks = n;
+    struct dr_map anchors = { 0 };
     for (int32_t i = 0; i < n; i++) {
         const struct dr_result_record *r = &rows[i].r;
         struct dr_fact_check *c = &f->checks[i];
@@ -110,11 +124,12 @@ static int32_t read_checks(struct dr_state *s, struct dr_facts *f, struct dr_err
         c->history = i < n_histories ? &histories[i] : NULL;
         c->outcome = r->exception ? DR_OUTCOME_ERROR : r->success ? DR_OUTCOME_PASSED : DR_OUTCOME_FAILED;
         c->severity = severity_of(r->severity);
-        c->anchor = anchor_of(f->a, r);
+        c->anchor = free_anchor(f->a, &anchors, r);
         c->more = INT64_MIN;
         compare(c);
         count(f, c);
     }
+    dr_map_done(&anchors);
     return DR_OK;
 }
 

@@ -124,10 +124,11 @@ static void put_sparkline(struct dr_page *p, const struct line *line, int32_t n)
         bool pen = false;
         for (int32_t i = 0; i < n; i++) {
             int64_t v = line->cells[i].rows;
-            double x = n > 1 ? 2 + (double)i * (W - 4) / (n - 1) : W / 2.0;
+            double x = n > 1 ? 2 + (double)i * (W - 8) / (n - 1) : W / 2.0;
             double y = high > low ? H - 3 - (double)(v - low) * (H - 6) / (double)(high - low) : H / 2.0;
+            bool alone = !pen && (i + 1 == n || line->cells[i + 1].rows < 0);
             if (v >= 0)
-                dr_buf_printf(&d, "%c%.1f %.1f%s", pen ? 'L' : 'M', x, y, n == 1 ? "h4" : "");
+                dr_buf_printf(&d, "%c%.1f %.1f%s", pen ? 'L' : 'M', x, y, alone ? "h4" : "");
             pen = v >= 0;
         }
         dr_page_svg(p->h, W, H, dr_arena_printf(a, "Rows of %s over the last runs", line->dataset),

@@ -117,6 +117,23 @@ static void the_strip_shows_thirty_runs_at_most(void **state)
     assert_has(write_report(f), "Last 30 runs: failed in 4, passed in 26");
 }
 
+static void rows_checked_are_a_line_with_gaps_where_nothing_was(void **state)
+{
+    struct fixture *f = *state;
+    struct dr_result_record r = a_result("a", "warning", true, 0);
+    r.element_count = 0;
+    whole_run(f, 1, &r, 1);
+    r.element_count = 1000;
+    whole_run(f, 2, &r, 1);
+    whole_run(f, 3, &r, 0);
+    whole_run(f, 4, &r, 1);
+    const char *page = write_report(f);
+    assert_has(page, "Between 0 and 1,000 rows; 1,000 in this run.");
+    assert_has(page, "d=\"M2.0 23.0L39.3 3.0M114.0 3.0h4\"");
+    assert_has(page, "0 of 1 checks failed, 0 not evaluated");
+    assert_has(page, ": not checked\"");
+}
+
 /* ---- failures ---- */
 
 static void the_worst_failure_comes_first(void **state)
@@ -179,6 +196,18 @@ static void every_check_has_one_permalink(void **state)
     const char *page = write_report(f);
     assert_int_equal(count_of(page, " id=\"check-vitals-a\""), 1);
     assert_int_equal(count_of(page, " id=\"check-vitals-b\""), 1);
+}
+
+static void what_is_checked_twice_has_two_permalinks(void **state)
+{
+    struct fixture *f = *state;
+    struct dr_result_record r[] = { a_result("a", "warning", false, 1), a_result("a", "warning", true, 0),
+                                    a_result("a", "warning", false, 1) };
+    whole_run(f, 1, r, 3);
+    const char *page = write_report(f);
+    assert_int_equal(count_of(page, " id=\"check-vitals-a\""), 1);
+    assert_int_equal(count_of(page, " id=\"check-vitals-a-2\""), 1);
+    assert_int_equal(count_of(page, " id=\"check-vitals-a-3\""), 1);
 }
 
 /* ---- rows ---- */
@@ -534,11 +563,13 @@ int main(void)
         TEST(failing_since_names_the_first_run_of_the_series),
         TEST(the_first_run_has_nothing_to_be_compared_with),
         TEST(the_strip_shows_thirty_runs_at_most),
+        TEST(rows_checked_are_a_line_with_gaps_where_nothing_was),
         TEST(the_worst_failure_comes_first),
         TEST(a_failure_says_observed_expected_and_how_to_run_it_again),
         TEST(failing_rows_are_shown_by_key_with_the_cell_marked),
         TEST(a_result_that_is_not_json_does_no_harm),
         TEST(every_check_has_one_permalink),
+        TEST(what_is_checked_twice_has_two_permalinks),
         TEST(the_flow_of_rows_adds_up_by_group),
         TEST(rows_that_do_not_add_up_spoil_the_verdict),
         TEST(groups_that_one_task_did_not_count_are_not_called_unfinished),
