@@ -46,9 +46,10 @@ static void say_tasks(const struct dr_facts *f, const struct task_tally *t, stru
         dr_buf_printf(b, "The run failed: %s.", f->run.reason ? f->run.reason : "no task says why");
     else if (f->run.state == DR_RUN_SUCCESS)
         dr_buf_printf(b, "The run worked: %s succeeded%s.",
-                      t->success == t->total
-                          ? dr_arena_printf(f->a, "all %d tasks", (int)t->total)
-                          : dr_arena_printf(f->a, "%d of %d tasks", (int)t->success, (int)t->total),
+                      t->success < t->total
+                          ? dr_arena_printf(f->a, "%d of %d tasks", (int)t->success, (int)t->total)
+                      : t->total == 1 ? "its task"
+                                      : dr_arena_printf(f->a, "all %d tasks", (int)t->total),
                       t->skipped ? dr_arena_printf(f->a, ", %d skipped", (int)t->skipped) : "");
     else
         dr_buf_printf(b, "The run is still going on: %d of %d tasks succeeded so far.", (int)t->success,
@@ -61,7 +62,9 @@ static void say_checks(const struct dr_facts *f, struct dr_buf *b)
     if (f->n_checks == 0)
         dr_buf_puts(b, " No data was checked.");
     else if (f->failed == 0 && f->errors == 0)
-        dr_buf_printf(b, " All %s passed.", dr_words_count_of(f->a, f->n_checks, "check", "checks"));
+        dr_buf_puts(b, f->n_checks == 1 ? " The check passed."
+                                        : dr_arena_printf(f->a, " All %s checks passed.",
+                                                          dr_words_count(f->a, f->n_checks)));
     else if (f->failed == 0)
         dr_buf_puts(b, " No check failed");
     else

@@ -11,7 +11,7 @@ static void a_run_in_which_all_passed_worked(void **state)
     whole_run(f, 1, &r, 1);
     const char *page = write_report(f);
     assert_has(page, "The run worked");
-    assert_has(page, "All 1 check passed.");
+    assert_has(page, "The check passed.");
     assert_has(page, "Every check passed.");
     assert_lacks(page, "Tasks that failed, and what they blocked");
     assert_has(page, "data-tone=\"good\"");
@@ -28,6 +28,11 @@ static void failures_are_told_by_severity_and_errors_apart(void **state)
     const char *page = write_report(f);
     assert_has(page, "3 of 5 checks failed, 1 of them critical; 1 could not be evaluated.");
     assert_has(page, "Could not be evaluated: column 'value' is not there");
+    assert_has(page, "data-tone=\"bad\"><b>1</b>");
+    assert_has(page, "data-tone=\"warn\"><b>1</b>");
+    assert_has(page, "data-tone=\"note\"><b>1</b>");
+    assert_has(page, "data-tone=\"odd\"><b>1</b>");
+    assert_has(page, "data-tone=\"good\"><b>1</b>");
 }
 
 static void a_failed_task_is_named_with_what_it_blocked(void **state)
@@ -82,6 +87,11 @@ static void new_still_failing_and_fixed_are_told_apart(void **state)
     assert_has(page, "New: 1");
     assert_has(page, "Still failing: 1");
     assert_has(page, "Fixed: 1");
+    for (int i = 0; i < 3; i++)
+        assert_has(page, dr_arena_printf(
+                             &f->arena, "%s: 1</h3><ul class=\"plain\"><li><a href=\"#check-vitals-%c\">",
+                             (const char *const[]){ "New", "Still failing", "Fixed" }[i], "abc"[i]));
+    assert_has(page, "The last runs of this check, newest first");
     assert_has(page, "5 more than in the run before.");
     assert_has(page, "As many as in the run before.");
 }
@@ -132,6 +142,8 @@ static void rows_checked_are_a_line_with_gaps_where_nothing_was(void **state)
     assert_has(page, "d=\"M2.0 23.0L39.3 3.0M114.0 3.0h4\"");
     assert_has(page, "0 of 1 checks failed, 0 not evaluated");
     assert_has(page, ": not checked\"");
+    assert_has(page, "title=\"scheduled__001\">2<br>Mar</th>");
+    assert_has(page, "title=\"scheduled__002\">3</th>");
 }
 
 /* ---- failures ---- */
