@@ -67,10 +67,74 @@ static int32_t find_measure(const struct catalogue *c, const char *p, int64_t n)
     return -1;
 }
 
-static void read_pair(const struct dr_node *list, double to[2])
+/* ---- reading: a slip in the file would be a wrong value in every row ---- */
+
+static int32_t read_number(struct work *w, const struct dr_node *n, double otherwise, double *ret)
 {
-    to[0] = dr_node_float(dr_node_at(list, 0), __builtin_nan(""));
-    to[1] = dr_node_float(dr_node_at(list, 1), __builtin_nan(""));
+    int32_t kind = dr_node_kind(n);
+    *ret = dr_node_float(n, otherwise);
+    if (kind == DR_NODE_NULL || kind == DR_NODE_INT || kind == DR_NODE_FLOAT)
+        return 0;
+    return dr_task_problem(w->t, n, "a number was expected, not '%s'", dr_node_str(n, "a list or a map"));
+}
+
+static int32_t read_pair(struct work *w, const struct dr_node *def, const char *key, double to[2])
+{
+    const struct dr_node *list = dr_node_get(def, key);
+    to[0] = to[1] = __builtin_nan("");
+    if (dr_node_kind(list) == DR_NODE_NULL)
+        return 0;
+    if (dr_node_kind(list) != DR_NODE_LIST || dr_node_size(list) != 2)
+        return dr_task_problem(w->t, list, "%s: [LOW, HIGH] was expected", key);
+    DR_TRY(read_number(w, dr_node_at(list, 0), to[0], &to[0]));
+    return read_number(w, dr_node_at(list, 1), to[1], &to[1]);
+}
+
+/* n is of that kind, unless it is left out. */
+static int32_t check_kind(struct work *w, const struct dr_node *n, const char *what, int32_t kind)
+{
+    if (dr_node_kind(n) == DR_NODE_NULL || dr_node_kind(n) == kind)
+        return 0;
+    return dr_task_problem(w->t, n, "%s must be a %s", what, kind == DR_NODE_MAP ? "map" : "list");
+}
+
+/* Of a map the first key that is not in the list, or NULL. */
+static const char *unknown_key(const struct dr_node *map, const char *const *known)
+{
+    for (int64_t i = 0; i < dr_node_size(map); i++) {
+        const char *key = dr_node_key(map, i);
+        int k = 0;
+        while (known[k] && strcmp(known[k], key) != 0)
+            k++;
+        if (!known[k])
+            return key;
+    }
+    return NULL;
+}
+
+static int32_t check_unit(struct work *w, const struct dr_node *unit)
+{
+    static const char *const keys[] = { "factor", "offset", NULL };
+    DR_TRY(check_kind(w, unit, "a unit", DR_NODE_MAP));
+    const char *stranger = unknown_key(unit, keys);
+    return stranger ? dr_task_problem(w->t, dr_node_get(unit, stranger), "a unit has no '%s'", stranger) : 0;
+}
+
+/* What else a measure has may be a note of the author's, or a slip. */
+static int32_t check_measure(struct work *w, const char *path, const char *name, const struct dr_node *def)
+{
+    static const char *const keys[] = { "title", "loinc",   "unit",  "plausible",
+                                        "usual", "aliases", "units", NULL };
+    const struct dr_node *units = dr_node_get(def, "units");
+    DR_TRY(check_kind(w, def, "a measure", DR_NODE_MAP));
+    DR_TRY(check_kind(w, dr_node_get(def, "aliases"), "aliases", DR_NODE_LIST));
+    DR_TRY(check_kind(w, units, "units", DR_NODE_MAP));
+    const char *stranger = unknown_key(def, keys);
+    if (stranger)
+        dr_task_log(w->t, DR_WARN, "%s: measure '%s': '%s' means nothing here", path, name, stranger);
+    for (int64_t k = 0; k < dr_node_size(units); k++)
+        DR_TRY(check_unit(w, dr_node_at(units, k)));
+    return 0;
 }
 
 static void collect_spellings(struct catalogue *c, const struct dr_node *all)
@@ -87,22 +151,25 @@ static void collect_spellings(struct catalogue *c, const struct dr_node *all)
     }
 }
 
-static void read_measure(struct catalogue *c, int32_t i, const char *name, const struct dr_node *def)
+static int32_t read_measure(struct work *w, struct catalogue *c, int32_t i, const char *name,
+                            const struct dr_node *def)
 {
     struct measure *m = &c->measures[i];
     m->name = name;
     m->unit = dr_node_str(dr_node_get(def, "unit"), "");
-    read_pair(dr_node_get(def, "plausible"), m->plausible);
-    read_pair(dr_node_get(def, "usual"), m->usual);
+    DR_TRY(read_pair(w, def, "plausible", m->plausible));
+    DR_TRY(read_pair(w, def, "usual", m->usual));
     m->by_spelling = need(calloc((size_t)c->n_spellings + 1, sizeof *m->by_spelling));
     const struct dr_node *units = dr_node_get(def, "units");
     for (int64_t k = 0; k < dr_node_size(units); k++) {
         const char *unit = dr_node_key(units, k);
         const struct dr_node *how = dr_node_at(units, k);
-        m->by_spelling[find_spelling(c, unit, (int64_t)strlen(unit))] =
-            (struct conversion){ 1, dr_node_float(dr_node_get(how, "factor"), 1),
-                                 dr_node_float(dr_node_get(how, "offset"), 0) };
+        struct conversion *to = &m->by_spelling[find_spelling(c, unit, (int64_t)strlen(unit))];
+        to->known = 1;
+        DR_TRY(read_number(w, dr_node_get(how, "factor"), 1, &to->factor));
+        DR_TRY(read_number(w, dr_node_get(how, "offset"), 0, &to->offset));
     }
+    return 0;
 }
 
 static int32_t read_catalogue(struct work *w, const char *path, struct catalogue *c)
@@ -112,10 +179,13 @@ static int32_t read_catalogue(struct work *w, const char *path, struct catalogue
     c->n = (int32_t)dr_node_size(all);
     if (!c->n)
         return dr_task_fail_final(w->t, "%s: has no measures", path);
+    DR_TRY(check_kind(w, all, "measures", DR_NODE_MAP));
+    for (int32_t i = 0; i < c->n; i++)
+        DR_TRY(check_measure(w, path, dr_node_key(all, i), dr_node_at(all, i)));
     collect_spellings(c, all);
     c->measures = need(calloc((size_t)c->n, sizeof *c->measures));
     for (int32_t i = 0; i < c->n; i++)
-        read_measure(c, i, dr_node_key(all, i), dr_node_at(all, i));
+        DR_TRY(read_measure(w, c, i, dr_node_key(all, i), dr_node_at(all, i)));
     return 0;
 }
 

@@ -110,6 +110,27 @@ steps '- parse_number: {column: value, required: false}
 - measure: {reference: ref.yaml, name: name, value: value, unit: unit, decimals: 16}' 1
 grep -rq "decimals must be from 0 to 15" var/runs || note "16 decimals are not refused"
 
+it "a reference file that is not as it should be is refused, with the place, not guessed at"
+printf 'name,value,unit\nweight,1,kg\n' >data/t.csv
+for wrong in 'plausible: [0, "500"]|2:37: a number was expected, not '"'500'" 'usual: 5|2:29: usual: [LOW, HIGH] was expected' \
+    'plausible: [1, 2, 3]|2:33: plausible: [LOW, HIGH] was expected' 'units: [kg]|2:29: units must be a map' \
+    'units: {g: {factor: 1/1000}}|2:42: a number was expected, not '"'1/1000'" "units: {g: {facter: 1}}|2:42: a unit has no 'facter'" \
+    'units: {g: 0.001}|2:33: a unit must be a map' 'aliases: w|2:31: aliases must be a list'; do
+    printf 'measures:\n  weight: {unit: kg, %s}\n' "${wrong%%|*}" >wrong.yaml
+    steps '- parse_number: {column: value}
+- measure: {reference: wrong.yaml, name: name, value: value, unit: unit}' 1
+    grep -rqF "wrong.yaml:${wrong#*|}" var/runs || note "$wrong: $(cat var/runs/x/*/whole@1.log)"
+done
+printf 'measures: [weight]\n' >wrong.yaml
+steps '- parse_number: {column: value}
+- measure: {reference: wrong.yaml, name: name, value: value, unit: unit}' 1
+grep -rqF "wrong.yaml:1:11: measures must be a map" var/runs || note "$(cat var/runs/x/*/whole@1.log)"
+printf 'measures:\n  weight: {unit: kg, plausable: [0, 0.5], units: {kg: }}\n' >wrong.yaml
+steps '- parse_number: {column: value}
+- measure: {reference: wrong.yaml, name: name, value: value, unit: unit}'
+has clean name,value,unit,in_range weight,1,kg,
+grep -qF "WARN wrong.yaml: measure 'weight': 'plausable' means nothing here" var/runs/x/*/whole@1.log || note "$(cat var/runs/x/*/whole@1.log)"
+
 it "of two measures with one key the low one must be below the high one"
 printf 'p,day,k,v\na,1,sys,120\na,1,dia,80\na,2,sys,70\na,2,dia,70\nb,1,sys,60\nb,2,dia,90\n' >data/t.csv
 steps '- parse_number: {column: v}
