@@ -189,7 +189,11 @@ static int32_t from_entry(struct dr_arena *a, const struct dr_home *h, const str
         else
             add_setting(a, ret, key, value);
     }
-    return uri ? from_uri(a, h, uri, ret, err) : DR_OK;
+    if (uri)
+        DR_TRY(from_uri(a, h, uri, ret, err));
+    if (uri && ret->path)
+        return dr_fail(err, DR_EDEF, "%s: a URI that begins with postgresql:// was expected", ret->from);
+    return DR_OK;
 }
 
 static int32_t fail_absent(struct dr_arena *a, const struct dr_home *h, const char *name, struct dr_err *err)

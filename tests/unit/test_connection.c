@@ -138,6 +138,8 @@ static void a_wrong_uri_is_not_quoted(void **state)
     assert_int_equal(dr_connection_find(&f->arena, &f->home, "my-db.2", &c, &err), DR_EDEF);
     assert_non_null(strstr(err.msg, "DAGRUN_CONN_MY_DB_2"));
     assert_null(strstr(err.msg, "secret"));
+    write_file("connections:\n  a: {type: postgresql, uri: \"sqlite:x.db\"}\n");
+    assert_refused("a", "connections.yaml:2:6: a URI that begins with postgresql:// was expected");
 }
 
 static void what_is_wrong_is_told_with_its_place(void **state)
@@ -166,6 +168,10 @@ static void what_is_wrong_is_told_with_its_place(void **state)
         dr_diags_put_text(&d, &text);
         if (d.errors == 0 || !strstr(dr_buf_cstr(&text), wrong[i].message))
             fail_msg("%s gave '%s'", wrong[i].text, dr_buf_cstr(&text));
+        struct dr_connection c;
+        struct dr_err err = { 0 };
+        if (dr_connection_find(&f->arena, &f->home, "a", &c, &err) != DR_EDEF)
+            fail_msg("%s is used", wrong[i].text);
     }
 }
 

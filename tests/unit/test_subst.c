@@ -107,6 +107,9 @@ static void a_whole_text_takes_the_parameter_with_its_type(void **state)
     assert_int_equal(dr_node_int(dr_node_at(a, 3), 0), 7);
     assert_true(dr_node_float(dr_node_get(dr_node_get(made, "b"), "c"), 0) == 0.5);
     assert_int_equal(dr_node_at(a, 0)->mark.column, 5); /* where it was used, not declared */
+    /* The definition is for other runs too. */
+    assert_string_equal(dr_node_str(dr_node_at(dr_node_get(n, "a"), 1), ""), "n=${params.n}");
+    assert_string_equal(dr_node_str(dr_node_get(dr_node_get(n, "b"), "c"), ""), "${params.share}");
 }
 
 static void a_preview_keeps_what_is_not_known_yet(void **state)
