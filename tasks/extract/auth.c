@@ -26,7 +26,7 @@ static int32_t read_token(const struct settings *auth, struct auth *ret)
     DR_TRY(settings_text(&s, "scheme", "Token", &ret->token.scheme));
     if (strcmp(ret->token.form, "json") != 0 && strcmp(ret->token.form, "form") != 0)
         return settings_refuse(&s, "form", "must be json or form");
-    const char *problem = url_problem(ret->token.url), *field;
+    const char *problem = url_problem(ret->token.url, true), *field;
     if (problem)
         return settings_refuse(&s, "url", "'%s' %s", url_shown(ret->token.url), problem);
     DR_TRY(settings_text(&s, "field", "token", &field));

@@ -100,8 +100,8 @@ void http_send(struct http *h, const struct http_call *call, struct http_answer 
 void http_answer_done(struct http_answer *a);
 
 /* Why a URL cannot be used, or NULL: it must be http or https, hold neither user,
- * password nor a query parameter that is a secret by its name. */
-const char *url_problem(const char *url);
+ * password nor, where it is ours and not the server's, a query parameter that is a secret by its name. */
+const char *url_problem(const char *url, bool ours);
 /* Same scheme, host and port. */
 bool url_same_origin(const char *a, const char *b);
 /* Whether what is sent there can be read on the way: http, and not this machine. */

@@ -130,7 +130,7 @@ static int32_t read_headers(const struct settings *api, struct fetcher *f)
 static int32_t read_origin(const struct settings *api, struct fetcher *f)
 {
     DR_TRY(settings_text(api, "url", REQUIRED_TEXT, &f->origin));
-    const char *problem = url_problem(f->origin);
+    const char *problem = url_problem(f->origin, true);
     if (problem)
         return settings_refuse(api, "url", "'%s' %s", url_shown(f->origin), problem);
     DR_TRY(auth_read(api, &f->auth));
@@ -287,8 +287,8 @@ static int32_t follow(struct fetcher *f, struct request *r, const struct http_an
     if (!url_same_origin(r->call.url, a->redirect))
         return fetch_fail(f, true, "%s redirects to another host: %s; it is not followed", shown,
                           url_shown(a->redirect));
-    if (url_problem(a->redirect))
-        return fetch_fail(f, true, "%s redirects to a URL that %s", shown, url_problem(a->redirect));
+    if (url_problem(a->redirect, false))
+        return fetch_fail(f, true, "%s redirects to a URL that %s", shown, url_problem(a->redirect, false));
     if (r->call.body && a->status != 307 && a->status != 308)
         return fetch_fail(f, true, "%s answers a POST with the redirect %ld; give the URL it leads to: %s",
                           shown, a->status, url_shown(a->redirect));

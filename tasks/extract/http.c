@@ -245,7 +245,7 @@ static bool has_secret_parameter(const char *query)
     return false;
 }
 
-const char *url_problem(const char *url)
+const char *url_problem(const char *url, bool ours)
 {
     CURLU *u = parse_url(url);
     if (!u)
@@ -257,7 +257,7 @@ const char *url_problem(const char *url)
         problem = "is neither http nor https";
     else if (*user || *password)
         problem = "holds a user or a password; they belong into auth";
-    else if (has_secret_parameter(query))
+    else if (ours && has_secret_parameter(query))
         problem = "holds a secret in its query, where logs of servers and proxies would show it";
     free(scheme);
     free(user);

@@ -144,7 +144,7 @@ static const char *check_link(const struct reading *r, const char *from, struct 
 {
     const struct api *a = r->api;
     char *url = page_after(a, from, page->next);
-    const char *problem = url ? url_problem(url) : "is not a URL", *what = NULL;
+    const char *problem = url ? url_problem(url, false) : "is not a URL", *what = NULL;
     if (problem)
         snprintf(page->problem, sizeof page->problem, "its next link %s", problem), what = page->problem;
     else if (!url_same_origin(a->fetcher.origin, url))

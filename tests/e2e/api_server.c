@@ -42,7 +42,7 @@ static struct {
     int n_faults;
     const char *user, *password, *accept; /* accept: the Authorization that is taken without a token */
     bool open, backwards, overlap;
-    bool relative, marked;                              /* its links; by a byte order mark */
+    bool relative, keyed, marked; /* links: relative, with a key; answers: with a byte order mark */
     long count, token_lasts, token_status, retry_after; /* count < 0: the true one */
     FILE *log;
     int port;
@@ -264,7 +264,8 @@ static void put_link(FILE *out, const char *name, long page)
     if (page < 1 || page > (long)n_pages())
         fputs("null", out);
     else
-        fprintf(out, "\"%s?page=%ld\"", server.relative ? "" : server.list, page);
+        fprintf(out, "\"%s?page=%ld%s\"", server.relative ? "" : server.list, page,
+                server.keyed ? "&key=k-9f8e" : "");
 }
 
 static void put_page(FILE *out, const struct request *r, long page)
@@ -446,6 +447,7 @@ static void set_option(const char *name, const char *value)
         server.overlap |= strcmp(value, "overlap") == 0;
         server.relative |= strcmp(value, "relative") == 0;
         server.marked |= strcmp(value, "marked") == 0;
+        server.keyed |= strcmp(value, "keyed") == 0;
     } else {
         fprintf(stderr, "api_server: unknown option %s\n", name);
         exit(2);

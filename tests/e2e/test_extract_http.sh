@@ -76,7 +76,7 @@ fails_with() { # TEXT: the task's reason
 metric() { sql var/dagrun.db "SELECT CAST(value AS INTEGER) FROM metric WHERE name = '$1' ORDER BY rowid DESC LIMIT 1"; }
 no_secrets_kept() {
     local found
-    found=$(grep -rlaE 'secret-word|tok-[0-9]+-9f8e' var reports "$out" "$err" 2>/dev/null | head -n 3)
+    found=$(grep -rlaE 'secret-word|(tok-[0-9]+|k)-9f8e' var reports "$out" "$err" 2>/dev/null | head -n 3)
     is "files that hold a secret" "$found" ""
 }
 
@@ -127,6 +127,15 @@ serve --mode relative
 run_fetch 0
 rows_are_right
 is "requests" "$(gets)" 11
+
+it "links in which the server has put a key, which is not shown"
+fetch_dag '/appointments/'
+serve --mode keyed --fault 500@3
+run_fetch 0
+rows_are_right
+no_secrets_kept
+expect_exit 0 dagrun logs fetch
+out_has "&key=***: status 500; trying again"
 
 it "answers that begin with a byte order mark, and a token that was made rather than given"
 fetch_dag '/appointments/'
