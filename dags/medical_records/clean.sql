@@ -55,9 +55,9 @@ CREATE TABLE numbered AS
 -- the text only: 13 g/dL and 13 g/L are not the same.
 CREATE TABLE measured AS
   SELECT n.*, u.canonical AS unit, CASE WHEN u.factor <> 1 THEN round(number * u.factor, 4) ELSE number END AS value
-  FROM (SELECT *, CASE WHEN digits NOT GLOB '*[^0-9.]*' AND digits GLOB '[0-9]*' AND digits NOT LIKE '%.%.%'
+  FROM (SELECT *, CASE WHEN unsigned NOT GLOB '*[^0-9.]*' AND unsigned GLOB '*[0-9]*' AND unsigned NOT LIKE '%.%.%'
                        THEN CAST(digits AS REAL) END AS number
-        FROM numbered) n
+        FROM (SELECT *, substr(digits, iif(digits GLOB '-*', 2, 1)) AS unsigned FROM numbered)) n
   LEFT JOIN "data/medical_records/reference/units.csv" u
     ON u.feature = n.feature AND u.unit = lower(n.unit_text) AND n.number IS NOT NULL;
 
@@ -69,8 +69,8 @@ CREATE TABLE judged AS
               WHEN source IN ('labs', 'tests') AND value_text IS NULL THEN 'has no value'
               WHEN row_number() OVER twin > 1 THEN 'repeats another row' END AS removal
   FROM measured
-  WINDOW twin AS (PARTITION BY source, person_id, encounter_id, feature, coalesce(value || unit, value_text), comparator,
-                  coalesce(report_date, date_text), drug_name, rxnorm, icd_code ORDER BY line);
+  WINDOW twin AS (PARTITION BY source, person_id, encounter_id, feature, coalesce(value || unit, value_text),
+                  coalesce(unit, lower(unit_text)), comparator, coalesce(report_date, date_text), drug_name, rxnorm, icd_code ORDER BY line);
 
 CREATE TABLE kept AS
   SELECT source || '/' || person_id || '/' || row_number() OVER (PARTITION BY source, person_id ORDER BY

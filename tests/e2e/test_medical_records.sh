@@ -287,6 +287,41 @@ without lifestyle report_date
 for column in drug_name rxnorm; do without rx $column; done
 without conditions icd_code
 
+it "rows that differ in their unit alone are not the same, and a number may have a sign or no digit before its point"
+(
+    pipeline_home units
+    cd data/medical_records || exit 1
+    head='person_id,encounter_id,feature,value,unit,report_date'
+    printf '%s\n' "$head" U,u1,diet,mixed,,2024-01-01 >lifestyle.csv
+    printf '%s\n' "$head,drug_name,rxnorm" U,u1,prescription,30,tablets,2024-01-01,Prazosin, U,u1,prescription,30,mL,2024-01-01,Prazosin, \
+        U,u1,prescription,30,ml,2024-01-01,Prazosin, >rx.csv
+    printf '%s\n' "$head,icd_code" U,u1,diagnosis,x,,2024-01-01,I10 >conditions.csv
+    printf '%s\n' "$head" U,u1,ferritin,13,ng/mL,2024-01-01 U,u1,ferritin,13,mg/L,2024-01-01 U,u1,ferritin,13,,2024-01-01 \
+        U,u1,HgB,13,g/dL,2024-01-01 U,u1,HgB,130,g/L,2024-01-01 U,u1,HgB,13,mmol/L,2024-01-01 U,u1,HgB,13,,2024-01-01 \
+        U,u1,HgB,.5,g/dL,2024-01-02 U,u1,HgB,5.-,g/dL,2024-01-02 U,u1,HgB,.,g/dL,2024-01-02 >labs.csv
+    printf '%s\n' "$head" "U,u1,base excess,-3.2,mmol/L,2024-01-01" "U,u1,base excess,<-5,mmol/L,2024-01-02" \
+        "U,u1,base excess,--5,mmol/L,2024-01-03" "U,u1,base excess,-,mmol/L,2024-01-04" >tests.csv
+    echo base excess,mmol/l,mmol/L,1 >>reference/units.csv
+    echo tests,base excess,,mmol/L,-2,2 >>reference/vocabulary.csv
+) || note "the home cannot be made"
+cd "$scratch/units" || exit 1
+run 0
+is "removed" "$(tail -n +2 $published/medical_removed.csv | cut -d, -f1-3)" "labs,6,repeats another row
+rx,4,repeats another row"
+sql_is $warehouse "SELECT value_text, unit_text, value FROM labs WHERE feature <> 'HgB' OR report_date > '2024-01-01' ORDER BY feature, 1, 2" \
+    ".|g/dL|
+.5|g/dL|0.5
+5.-|g/dL|
+13||
+13|mg/L|
+13|ng/mL|"
+sql_is $warehouse "SELECT value, comparator, value_text FROM tests ORDER BY report_date" "-3.2||-3.2
+-5.0|<|<-5
+||--5
+||-"
+reconciles
+cd "$scratch/hand" || exit 1
+
 it "a latest date that is none"
 for date in soon 2024-02-30 30.12.2030 ''; do
     run 1 --param latest_date="$date"
