@@ -1,18 +1,21 @@
 -- From the newest version of each record to the tables of the warehouse. What cannot be used becomes
 -- NULL and is said in a column of its row; no row is left out.
 
--- A time is used if the calendar has its day: SQLite's own functions take 2024-02-30 for a day of March.
+-- A time is used if the calendar has its day and the day its hour: SQLite's own functions take 2024-02-30 for a
+-- day of March, 24:00 for an hour, and "now" for a time.
 CREATE TABLE timed AS
-  SELECT c.*,
-         CASE WHEN case_datetime GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
-               AND date(substr(case_datetime, 1, 10), '+0 days') IS substr(case_datetime, 1, 10)
-              THEN strftime('%Y-%m-%dT%H:%M:%f', case_datetime) END AS opened_at,
-         CASE WHEN case_closed_datetime GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
-               AND date(substr(case_closed_datetime, 1, 10), '+0 days') IS substr(case_closed_datetime, 1, 10)
-              THEN strftime('%Y-%m-%dT%H:%M:%f', case_closed_datetime) END AS closed_at,
-         CASE WHEN case_closed IN ('true', '1', 't', 'y', 'yes') THEN 1
-              WHEN case_closed IN ('false', '0', 'f', 'n', 'no') THEN 0 END AS said_closed
-  FROM cases_clean c;
+  SELECT *, CASE WHEN opened BETWEEN '0001' AND '9999-99' AND substr(opened, 12, 2) < '24' THEN opened END AS opened_at,
+         CASE WHEN closed BETWEEN '0001' AND '9999-99' AND substr(closed, 12, 2) < '24' THEN closed END AS closed_at
+  FROM (SELECT c.*,
+               CASE WHEN case_datetime GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
+                     AND date(substr(case_datetime, 1, 10), '+0 days') IS substr(case_datetime, 1, 10)
+                    THEN strftime('%Y-%m-%dT%H:%M:%f', case_datetime) END AS opened,
+               CASE WHEN case_closed_datetime GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
+                     AND date(substr(case_closed_datetime, 1, 10), '+0 days') IS substr(case_closed_datetime, 1, 10)
+                    THEN strftime('%Y-%m-%dT%H:%M:%f', case_closed_datetime) END AS closed,
+               CASE WHEN case_closed IN ('true', '1', 't', 'y', 'yes') THEN 1
+                    WHEN case_closed IN ('false', '0', 'f', 'n', 'no') THEN 0 END AS said_closed
+        FROM cases_clean c);
 
 -- patients: those of the file, and for each case whose patient is not among them a row that says no more than
 -- that. It has no updated_at, so that it never replaces a patient and any version of the patient replaces it.
@@ -56,16 +59,20 @@ FROM (SELECT *, rtrim(
 ORDER BY 1;
 
 -- case_notes and case_tags: the items of the arrays. What is no array is taken for one of one item.
-SELECT c.case_id, n.key AS position,
-       CASE n.type WHEN 'object' THEN strftime('%Y-%m-%dT%H:%M:%f', json_extract(n.value, '$.at')) END AS noted_at,
-       CASE n.type WHEN 'object' THEN json_extract(n.value, '$.author') END AS author,
-       CASE n.type WHEN 'object' THEN json_extract(n.value, '$.text') ELSE n.value END AS note
-FROM cases_clean c,
-     json_each(CASE WHEN notes IS NULL THEN '[]' WHEN NOT json_valid(notes) THEN json_array(notes)
-                    WHEN json_type(notes) = 'array' THEN notes ELSE json_array(json(notes)) END) n
+SELECT case_id, position, CASE WHEN at BETWEEN '0001' AND '9999-99' AND substr(at, 12, 2) < '24' THEN at END AS noted_at,
+       author, note
+FROM (SELECT c.case_id, n.key AS position,
+             CASE WHEN n.type = 'object' AND json_extract(n.value, '$.at') GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
+                   AND date(substr(json_extract(n.value, '$.at'), 1, 10), '+0 days') IS substr(json_extract(n.value, '$.at'), 1, 10)
+                  THEN strftime('%Y-%m-%dT%H:%M:%f', json_extract(n.value, '$.at')) END AS at,
+             CASE n.type WHEN 'object' THEN json_extract(n.value, '$.author') END AS author,
+             CASE n.type WHEN 'object' THEN json_extract(n.value, '$.text') ELSE n.value END AS note
+      FROM cases_clean c,
+           json_each(CASE WHEN notes IS NULL THEN '[]' WHEN NOT json_valid(notes) THEN json_array(notes)
+                          WHEN json_type(notes) = 'array' THEN notes ELSE json_array(json(notes)) END) n)
 ORDER BY 1, 2;
 
-SELECT c.case_id, t.key AS position, t.value AS tag
+SELECT c.case_id, t.key AS position, CASE WHEN t.type IN ('true', 'false') THEN t.type ELSE t.value END AS tag
 FROM cases_clean c,
      json_each(CASE WHEN tags IS NULL THEN '[]' WHEN NOT json_valid(tags) THEN json_array(tags)
                     WHEN json_type(tags) = 'array' THEN tags ELSE json_array(json(tags)) END) t
