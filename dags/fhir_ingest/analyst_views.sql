@@ -100,20 +100,24 @@ WHERE r.location_id IS NOT NULL
 GROUP BY r.location_id;
 
 -- The newest value of each vital sign of each patient. Both values of a blood pressure are
--- components. Times are compared as instants, whatever their offset.
+-- components. Times are compared as instants, whatever their offset, years and months as their first day. What has
+-- no code is told by its text.
 DROP VIEW IF EXISTS latest_vitals;
 CREATE VIEW latest_vitals AS
 WITH vital AS (
-    SELECT o.patient_id, o.observation_id, o.code, o.code_display, o.value, o.value_text, o.unit, o.effective
+    SELECT o.patient_id, o.observation_id, o.code, coalesce(o.code_display, o.code_text) AS code_display, o.value, o.value_text,
+           o.unit, coalesce(o.effective, o.effective_start, o.effective_end) AS effective
     FROM observation o
     WHERE o.category = 'vital-signs' AND o.value IS NOT NULL AND o.status <> 'entered-in-error'
     UNION ALL
-    SELECT o.patient_id, o.observation_id, c.code, c.code_display, c.value, c.value_text, c.unit, o.effective
+    SELECT o.patient_id, o.observation_id, c.code, coalesce(c.code_display, c.code_text), c.value, c.value_text,
+           c.unit, coalesce(o.effective, o.effective_start, o.effective_end)
     FROM observation o JOIN observation_component c USING (observation_id)
     WHERE o.category = 'vital-signs' AND c.value IS NOT NULL AND o.status <> 'entered-in-error'
 ), ranked AS (
-    SELECT *, row_number() OVER (PARTITION BY patient_id, code
-                                 ORDER BY julianday(effective) DESC, observation_id) AS place
+    SELECT *, row_number() OVER (PARTITION BY patient_id, code, iif(code IS NULL, code_display, NULL)
+                                 ORDER BY julianday(iif(length(effective) < 10, substr(effective || '-01-01', 1, 10), effective)) DESC,
+                                          observation_id) AS place
     FROM vital
 )
 SELECT patient_id, code, code_display, value, value_text, unit, effective, observation_id
@@ -127,15 +131,19 @@ WHERE clinical_status IN ('active', 'recurrence', 'relapse') AND abatement IS NU
       AND coalesce(verification_status, '') NOT IN ('refuted', 'entered-in-error');
 
 -- What a patient takes: the newest prescription of each medication that has not ended. The
--- medication's code is its own or, where the prescription refers to it, the medication's.
+-- medication's code is its own or, where the prescription refers to it, the medication's. What has no code is told
+-- by its text or the resource, and what has none of them is a medication of its own.
 DROP VIEW IF EXISTS medication_list;
 CREATE VIEW medication_list AS
 WITH prescribed AS (
     SELECT r.patient_id, r.medication_request_id, coalesce(r.medication, m.code) AS medication,
-           coalesce(r.medication_display, m.code_display) AS medication_display, r.dosage_text, r.as_needed, r.frequency,
+           coalesce(r.medication_display, m.code_display, r.medication_text, m.code_text) AS medication_display, r.dosage_text, r.as_needed, r.frequency,
            r.period, r.period_unit, r.dose, r.dose_unit, r.authored_on, r.requester,
-           row_number() OVER (PARTITION BY r.patient_id, coalesce(r.medication, m.code)
-                              ORDER BY julianday(r.authored_on) DESC, r.medication_request_id) AS place
+           row_number() OVER (PARTITION BY r.patient_id, coalesce(r.medication, m.code),
+                                           iif(coalesce(r.medication, m.code) IS NULL,
+                                               coalesce(r.medication_text, m.code_text, r.medication_id, r.medication_request_id), NULL)
+                              ORDER BY julianday(iif(length(r.authored_on) < 10, substr(r.authored_on || '-01-01', 1, 10), r.authored_on))
+                                       DESC, r.medication_request_id) AS place
     FROM medication_request r LEFT JOIN medication m USING (medication_id)
     WHERE r.status = 'active'
 )

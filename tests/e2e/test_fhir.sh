@@ -102,6 +102,53 @@ sql_is $db "SELECT count(*) - count(DISTINCT patient_id || code) FROM latest_vit
 sql_is $db "SELECT count(*) FROM latest_vitals l JOIN observation o USING (patient_id, code)
     WHERE julianday(o.effective) > julianday(l.effective)" 0
 
+it "vital signs and medications without a code are each by themselves, and partial dates have their place"
+new_home others
+cp -R "$source_dir"/dags/fhir_ingest* dags/
+cp "$source_dir"/expectations/fhir_*.yaml expectations/
+mkdir data/fhir
+{
+    vital() { # ID CODE VALUE MEMBERS
+        echo "{\"resource\":{\"resourceType\":\"Observation\",\"id\":\"$1\",\"status\":\"final\",\"category\":[{\"coding\":[{\"code\":\"vital-signs\"}]}],
+            \"subject\":{\"reference\":\"Patient/1\"},\"code\":$2,\"valueQuantity\":{\"value\":$3},$4}},"
+    }
+    drug() { # ID MEDICATION WHEN
+        echo "{\"resource\":{\"resourceType\":\"MedicationRequest\",\"id\":\"$1\",\"status\":\"active\",\"subject\":{\"reference\":\"Patient/1\"},
+            \"authoredOn\":\"$3\",$2}},"
+    }
+    coded() { echo "{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"$1\"}]}"; }
+    echo '{"resourceType":"Bundle","type":"collection","entry":['
+    vital year-old "$(coded 8867-4)" 80 '"effectiveDateTime":"2023-01-01T10:00:00Z"'
+    vital year "$(coded 8867-4)" 90 '"effectiveDateTime":"2024"'
+    vital month-old "$(coded 8310-5)" 36 '"effectiveDateTime":"2024-05-01"'
+    vital month "$(coded 8310-5)" 37 '"effectiveDateTime":"2024-06"'
+    vital period-old "$(coded 29463-7)" 71 '"effectiveDateTime":"2023-06-01T10:00:00Z"'
+    vital period "$(coded 29463-7)" 70 '"effectivePeriod":{"start":"2024-06-01T10:00:00Z"}'
+    vital pain '{"text":"pain score"}' 1 '"effectiveDateTime":"2024-01-01"'
+    vital mood '{"text":"mood score"}' 2 '"effectiveDateTime":"2024-01-02"'
+    drug aspirin '"medicationCodeableConcept":{"text":"Aspirin"}' 2024-01-01
+    drug ibuprofen '"medicationCodeableConcept":{"text":"Ibuprofen"}' 2024-01-02
+    drug coded-old '"medicationCodeableConcept":{"coding":[{"code":"111","display":"Drug"}]}' 2023-12-01
+    drug coded '"medicationCodeableConcept":{"coding":[{"code":"111","display":"Drug"}]}' 2024
+    drug inside '"medicationReference":{"reference":"#c1"},"contained":[{"resourceType":"Medication","id":"c1"}]' 2024-02-01
+    drug named '"medicationReference":{"reference":"Medication/named"}' 2024-02-01
+    drug display '"medicationReference":{"display":"only a name"}' 2024-02-01
+    echo '{"resource":{"resourceType":"Medication","id":"named","code":{"text":"Named"}}}]}'
+} >data/fhir/others.json
+expect_exit 0 load
+sql_is $db "SELECT observation_id, effective, code_display FROM latest_vitals ORDER BY 1" "month|2024-06|
+mood|2024-01-02|mood score
+pain|2024-01-01|pain score
+period|2024-06-01T10:00:00Z|
+year|2024|"
+sql_is $db "SELECT medication_request_id, medication_display FROM medication_list ORDER BY 1" "aspirin|Aspirin
+coded|Drug
+display|
+ibuprofen|Ibuprofen
+inside|
+named|Named"
+cd "$scratch/fhir" || exit 1
+
 it "the account adds up for each type"
 sql_is var/dagrun.db "SELECT count(*) > 10 AND sum(raw) = sum(clean) AND sum(abs(missing)) = 0 FROM v_row_account
     WHERE dataset = 'fhir'" 1
