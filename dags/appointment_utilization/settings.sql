@@ -4,7 +4,9 @@
 -- What is no list of offices, or no office, is one without anything; a text is not JSON here.
 CREATE TABLE office AS
   SELECT practice_id,
-         json_extract(office, '$.office_id') AS office_id,
+         CASE WHEN trim(json_extract(office, '$.office_id')) NOT GLOB '*[^0-9]*'
+              THEN CAST(nullif(trim(json_extract(office, '$.office_id')), '') AS INTEGER)
+              ELSE json_extract(office, '$.office_id') END AS office_id,
          json_extract(office, '$.name') AS office_name,
          nullif(trim(json_extract(office, '$.launched_date')), '') AS launched,
          nullif(trim(json_extract(office, '$.disabled_date')), '') AS disabled,

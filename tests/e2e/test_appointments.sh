@@ -221,6 +221,31 @@ is "associated" "$(tail -n +2 $published/epion_appts.csv | cut -d, -f1,3 | tr '\
 run 0 valid_rule=or
 is "valid when joined by or" "$(tail -n +2 $published/valid_appts.csv | wc -l)" 13
 
+it "versions whose times are written otherwise, numbers with zeros or as text, and a practice that is no number"
+{
+    head -n 1 "$source_dir/data/appointments/appointments.csv"
+    row() { echo "$1,$2,$3,P1,2024-03-01,08:00,Visit,$4,OPEN,$5"; }
+    row 1 1 1 x 2024-01-01T10:00:00.500Z
+    row 1 1 1 3 2024-01-01T10:00:00Z
+    row 2 1 1 x "2024-01-01 12:00:00"
+    row 2 1 1 3 2024-01-01T10:00:00Z
+    row 3 1 1 3 2024-01-01T12:00:00+05:00
+    row 3 1 1 x 2024-01-01T10:00:00Z
+    row 004 1 1 x 2024-01-02T00:00:00Z
+    row 4 1 1 3 2024-01-01T00:00:00Z
+    row 5 1-B 1 3 2024-01-01T00:00:00Z
+    row 6 01 01 3 2024-01-01T00:00:00Z
+} >data/appointments/appointments.csv
+cat >data/appointments/office_settings.json <<'END'
+{"practices": [{"practice_id": "1", "name": "One", "offices": [
+  {"office_id": "9", "name": "A", "launched_date": "2024-01-01", "departments": ["1"]},
+  {"office_id": 10, "name": "B", "launched_date": "2024-01-01", "departments": [1]}]}]}
+END
+run 0
+is "valid" "$(tail -n +2 $published/valid_appts.csv | cut -d, -f1,2 | tr '\n' ' ')" "5, 6,1 "
+is "associated, with the office of the lowest number" "$(tail -n +2 $published/epion_appts.csv | cut -d, -f1-4)" "6,1,9,1"
+sql_is var/warehouse.db "SELECT office_ids FROM epion_practices" "[9,10]"
+
 # ---- broken inputs ----
 
 fails_in() { # TASK TEXT
