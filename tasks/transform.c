@@ -488,12 +488,38 @@ int32_t check_outcome(struct work *w, const struct outcome *o)
     return 0;
 }
 
+/* The column of the input whose values are the groups, of the clean rows. */
+static int32_t groups_of_clean(const struct work *w, const char *by, struct dr_table **ret)
+{
+    struct dr_table *groups = NULL;
+    int32_t rc = dr_table_select(w->input, 1, &by, &groups, dr_task_err(w->t));
+    if (rc || !w->origin) {
+        *ret = groups;
+        return rc;
+    }
+    rc = dr_table_take(groups, dr_table_rows(w->table), w->origin, ret, dr_task_err(w->t));
+    dr_table_unref(groups);
+    return rc;
+}
+
+int32_t account_rows(const struct work *w, const char *stage, const struct dr_table *rows)
+{
+    const char *by = dr_node_str(dr_task_param(w->t, "account_by"), NULL);
+    struct dr_table *groups = NULL;
+    if (!by)
+        return 0;
+    if (rows != w->table || dr_table_find(w->input, by) < 0)
+        return dr_task_account_table(w->t, dataset_name(w->t), stage, rows, by);
+    DR_TRY(groups_of_clean(w, by, &groups));
+    int32_t rc = dr_task_account_table(w->t, dataset_name(w->t), stage, groups, by);
+    dr_table_unref(groups);
+    return rc;
+}
+
 static int32_t write_one(const struct work *w, const char *output, const char *stage,
                          const struct dr_table *table)
 {
-    const char *by = dr_node_str(dr_task_param(w->t, "account_by"), NULL);
-    if (by)
-        DR_TRY(dr_task_account_table(w->t, dataset_name(w->t), stage, table, by));
+    DR_TRY(account_rows(w, stage, table));
     return dr_task_has_output(w->t, output) ? dr_task_write(w->t, output, table) : 0;
 }
 

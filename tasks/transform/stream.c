@@ -221,9 +221,7 @@ static int32_t append(struct stream *s, int output, const struct dr_table *rows)
 static int32_t put_out(struct stream *s, int output, const struct dr_table *rows)
 {
     struct dr_task *t = s->w.t;
-    const char *by = dr_node_str(dr_task_param(t, "account_by"), NULL);
-    if (by)
-        DR_TRY(dr_task_account_table(t, dataset_name(t), stages[output], rows, by));
+    DR_TRY(account_rows(&s->w, stages[output], rows));
     if (output == CLEAN && s->sorter)
         return dr_sorter_add(s->sorter, rows, dr_task_err(t));
     return append(s, output, rows);

@@ -259,6 +259,31 @@ is "201 groups" "$(account_of many)" "|clean|300000
 groups_dag most 200
 is "200 groups" "$(account_of most | grep -c clean) $(account_of most | grep clean | cut -d'|' -f3 | sort -u)" "200 1500"
 
+it "rows are counted into the groups that they came in, whatever steps make of the column"
+printf 'shop,v\nnyc,1\nNYC ,1\nparis,3\nnyc,1\nparis,x\n' >data/shops.csv
+for memory in 0 1; do
+    for last in 'rename: {columns: {shop: store}}' 'select: {columns: [v]}' 'sort: {columns: [v]}'; do
+        dag groups <<Y
+tasks:
+  t:
+    plugin: transform
+    inputs: {table: data/shops.csv}
+    outputs: {clean: c}
+    with:
+      account_by: shop
+      memory: $memory
+      steps: [{trim: {columns: [shop]}}, {replace: {columns: [shop], values: {nyc: new york}}}, {parse_number: {column: v}},
+              {distinct: {key: [shop, v]}}, {$last}]
+Y
+        rm -rf var
+        expect_exit 0 dagrun run groups
+        is "$last, memory $memory" "$(account_of groups)" "NYC|clean|2
+NYC|duplicates|1
+PARIS|clean|1
+PARIS|quarantined|1"
+    done
+done
+
 it "what cannot be read in batches is told, and a limit that cannot be kept too"
 printf '{"a": 1}\n' >data/j.jsonl
 dag j <<'Y'
