@@ -159,10 +159,15 @@ static void show_head(struct dr_cmd *c, const struct dr_dag *dag)
         printf("  schedule  %s (%s, %s); next %s\n", dag->schedule_text, dr_buf_cstr(&words),
                dr_zone_name(dag->zone), dr_show_time(&c->arena, next, dr_zone_name(dag->zone)));
     }
-    for (int32_t i = 0; i < dag->n_params; i++)
-        printf("  param     %s = %s%s%s\n", dag->params[i].name,
-               dr_node_str(dag->params[i].fallback, "(required)"), dag->params[i].doc ? "    " : "",
-               dag->params[i].doc ? dag->params[i].doc : "");
+    for (int32_t i = 0; i < dag->n_params; i++) {
+        DR_AUTO_BUF value = { 0 };
+        if (dr_node_size(dag->params[i].fallback) > 0)
+            dr_json_put_node(&value, dag->params[i].fallback, 0);
+        else
+            (void)dr_buf_puts(&value, dr_node_str(dag->params[i].fallback, "(required)"));
+        printf("  param     %s = %s%s%s\n", dag->params[i].name, dr_buf_cstr(&value),
+               dag->params[i].doc ? "    " : "", dag->params[i].doc ? dag->params[i].doc : "");
+    }
     putchar('\n');
 }
 

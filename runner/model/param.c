@@ -2,6 +2,7 @@
 #include "model/param.h"
 #include "model/connection.h"
 #include "model/subst.h"
+#include "model/yaml.h"
 #include "model/yaml_scalar.h"
 #include "model/read.h"
 #include "base/file.h"
@@ -19,8 +20,8 @@ static const char *expected_text(int32_t type)
                                          "true or false",
                                          "a path",
                                          "a time such as 10s, 15m or 1h30m",
-                                         "a list",
-                                         "a map",
+                                         "a list such as [a, b]",
+                                         "a map such as {a: b}",
                                          "the name of a suite",
                                          "the name of a connection" };
     return type >= 0 && type <= DR_PARAM_CONNECTION ? texts[type] : "a value";
@@ -239,6 +240,16 @@ static int32_t check_given_names(struct dr_arena *a, const struct dr_dag *dag, c
     return DR_OK;
 }
 
+/* A list or a map comes from the command line as text, which YAML reads; anything else as it is. */
+static const struct dr_node *given_value(struct dr_arena *a, int32_t type, const struct dr_node *n)
+{
+    if (n->kind != DR_NODE_STRING || (type != DR_PARAM_LIST && type != DR_PARAM_MAP))
+        return n;
+    struct dr_diags problems = { .arena = a };
+    const struct dr_node *read = dr_yaml_parse(a, n->text, "--param", &problems);
+    return read && read->kind == (type == DR_PARAM_LIST ? DR_NODE_LIST : DR_NODE_MAP) ? read : n;
+}
+
 int32_t dr_dag_params(struct dr_arena *a, const struct dr_dag *dag, const struct dr_node *given,
                       struct dr_node **ret, struct dr_err *err)
 {
@@ -250,7 +261,7 @@ int32_t dr_dag_params(struct dr_arena *a, const struct dr_dag *dag, const struct
         const struct dr_dag_param *p = &dag->params[i];
         struct dr_param_rule rule = { p->name, p->type, p->choices, p->n_choices };
         int32_t at = dr_node_index(given, p->name);
-        const struct dr_node *value = at >= 0 ? given->items[at] : p->fallback;
+        const struct dr_node *value = at >= 0 ? given_value(a, p->type, given->items[at]) : p->fallback;
         if (!value)
             return dr_fail(err, DR_EDEF, "DAG '%s' needs the parameter '%s' (%s%s%s)", dag->dag_id, p->name,
                            expected_text(p->type), p->doc ? ": " : "", p->doc ? p->doc : "");

@@ -133,6 +133,30 @@ it "nothing was written by all that"
 no_file var
 no_file reports
 
+it "parameters that are lists and maps are shown, and given as YAML writes them"
+new_home lists
+dag lists <<'Y'
+params:
+  formats: [csv, "a b"]
+  units: {type: map, default: {kg: 1}}
+  none: {type: list}
+tasks:
+  a: {plugin: noop}
+Y
+expect_exit 0 dagrun show lists
+out_has 'formats = ["csv","a b"]'
+out_has 'units = {"kg":1}'
+out_has 'none = (required)'
+expect_exit 2 dagrun run lists
+err_has "needs the parameter 'none' (a list such as [a, b])"
+for wrong in csv '{a: 1}' '[a' ''; do
+    expect_exit 2 dagrun run lists --param none=[] --param formats="$wrong"
+    err_has "'formats' must be a list such as [a, b], not '$wrong'"
+done
+expect_exit 0 dagrun run lists --param none=[] --param 'formats=[x, "y z", 3]' --param 'units={g: 0.001}'
+sql_is var/dagrun.db "SELECT params FROM dag_run" '{"formats":["x","y z",3],"units":{"g":0.001},"none":[]}'
+cd "$scratch/definitions" || exit 1
+
 it "check finds what is wrong with the steps of transform: steps, arguments, types"
 rm -r dags expectations && mkdir dags expectations
 printf 'id,day,value\n1,2024-01-01,3\n' >data/in.csv
