@@ -522,6 +522,9 @@ static void find_categories(struct writer *w)
     }
 }
 
+/* YAML takes up to 1,024 bytes for a key that is not marked as one, and an escape has up to ten for one. */
+enum { KEY_PLAIN_MAX = 100 };
+
 /* The suite's columns are some of the profile's, in their order and under the very same names. */
 static void put_columns(struct writer *w)
 {
@@ -531,9 +534,10 @@ static void put_columns(struct writer *w)
         const struct dr_suite_column *c = &w->p->suite.columns[k];
         while (x->name != c->name)
             x++;
-        (void)dr_buf_puts(w->out, "  ");
+        bool long_key = strlen(c->name) > KEY_PLAIN_MAX;
+        (void)dr_buf_puts(w->out, long_key ? "  ? " : "  ");
         put_text(w, c->name);
-        (void)dr_buf_printf(w->out, ": {type: %s", x->type.name);
+        (void)dr_buf_printf(w->out, "%s: {type: %s", long_key ? "\n  " : "", x->type.name);
         if (c->format)
             (void)dr_buf_printf(w->out, ", format: '%s'", c->format);
         (void)dr_buf_puts(w->out, "}\n");

@@ -52,6 +52,14 @@ expect_exit 0 dagrun expect proposed clean.csv
 expect_exit 0 dagrun profile clean.csv --suite
 sed 1d "$out" | diff - <(sed 1d expectations/proposed.yaml) >"$err" || show "$err"
 
+it "also where the names of columns are long, and hold what YAML would read otherwise"
+long=$(printf 'How often: {do you} # walk? %.0s' {1..50})
+printf '"%s",b\n1,2\n3,4\n' "$long" >data/long.csv
+expect_exit 0 dagrun profile data/long.csv --suite -o expectations/long.yaml
+expect_exit 0 dagrun check
+expect_exit 0 dagrun expect long data/long.csv
+rm expectations/long.yaml
+
 it "it catches at least 18 of 20 kinds of damage"
 # hospital_id,patient_id,measurement_date,month,vital_type,value,unit,in_range,source_line
 damage() { # NAME AWK_PROGRAM
