@@ -158,18 +158,12 @@ static void surroundings_done(struct surroundings *s)
 static int print_results(struct dr_cmd *c, int n, const struct dr_checked *files)
 {
     const char *format = c->args.json ? "json" : c->args.format ? c->args.format : "text";
-    struct dr_err err = { 0 };
-    FILE *out = stdout;
-    if (c->args.output && !(out = fopen(c->args.output, "we"))) {
-        dr_fail_sys(&err, "open '%s'", c->args.output);
-        return dr_cmd_fail(&err);
-    }
+    FILE *out = NULL;
+    int rc = dr_cmd_open_output(c, &out);
+    if (rc)
+        return rc;
     dr_checked_print(c, format, n, files, out);
-    if (out != stdout && fclose(out)) {
-        dr_fail_sys(&err, "write '%s'", c->args.output);
-        return dr_cmd_fail(&err);
-    }
-    return 0;
+    return dr_cmd_close_output(c, out);
 }
 
 static int exit_code(const struct dr_results *r)

@@ -71,9 +71,9 @@ int main(int argc, char **argv)
     int code = dispatch(&c, argc, argv);
     dr_arena_done(&c.arena);
     /* Output that could not be written must not pass for success. */
-    if ((fflush(stdout) || ferror(stdout)) && code == DR_EXIT_OK) {
+    if (fflush(stdout) || ferror(stdout)) {
         perror("dagrun: standard output");
-        code = DR_EXIT_SYSTEM;
+        code = code == DR_EXIT_OK ? DR_EXIT_SYSTEM : code;
     }
     return code;
 }

@@ -284,18 +284,13 @@ static int print_profile(struct dr_cmd *c, struct dr_profile *p, FILE *out)
 
 static int print_to(struct dr_cmd *c, struct dr_profile *p)
 {
-    struct dr_err err = { 0 };
-    FILE *out = stdout;
-    if (c->args.output && !(out = fopen(c->args.output, "we"))) {
-        dr_fail_sys(&err, "open '%s'", c->args.output);
-        return dr_cmd_fail(&err);
-    }
-    int rc = print_profile(c, p, out);
-    if (out != stdout && fclose(out) && !rc) {
-        dr_fail_sys(&err, "write '%s'", c->args.output);
-        return dr_cmd_fail(&err);
-    }
-    return rc;
+    FILE *out = NULL;
+    int rc = dr_cmd_open_output(c, &out);
+    if (rc)
+        return rc;
+    rc = print_profile(c, p, out);
+    int written = dr_cmd_close_output(c, out);
+    return rc ? rc : written;
 }
 
 int dr_verb_profile(struct dr_cmd *c)

@@ -126,6 +126,13 @@ static enum dr_file_format format_of(struct dr_cmd *c, const char *path)
     return c->args.as ? dr_file_format_of(dr_arena_printf(&c->arena, ".%s", c->args.as)) : named;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
 /* Not by writing: what is there stays, and nothing empty is left behind, if the check itself fails. */
 int dr_cmd_check_output(struct dr_cmd *c)
 {
@@ -133,12 +140,40 @@ int dr_cmd_check_output(struct dr_cmd *c)
     struct dr_err err = { 0 };
     if (!path)
         return 0;
+    for (int i = 0; i < c->args.n_words; i++)
+        if (is_same_file(path, c->args.words[i]))
+            return dr_cmd_usage("--output: '%s' is what is read; name another file", path);
     const char *folder = dr_arena_printf(&c->arena, "%.*s.", (int)(dr_path_base(path) - path), path);
     errno = dr_path_is_dir(path) ? EISDIR : 0;
     if (!errno && access(dr_path_exists(path) ? path : folder, W_OK) == 0)
         return 0;
     dr_fail_sys(&err, "open '%s'", path);
     return dr_cmd_fail(&err);
+}
+
+int dr_cmd_open_output(struct dr_cmd *c, FILE **ret)
+{
+    struct dr_err err = { 0 };
+    *ret = c->args.output ? fopen(c->args.output, "we") : stdout;
+    if (*ret)
+        return 0;
+    dr_fail_sys(&err, "open '%s'", c->args.output);
+    return dr_cmd_fail(&err);
+}
+
+/* A write that failed earlier is not told by the last one. */
+int dr_cmd_close_output(struct dr_cmd *c, FILE *out)
+{
+    struct dr_err err = { 0 };
+    if (out == stdout)
+        return 0;
+    bool broken = ferror(out);
+    if (fclose(out))
+        dr_fail_sys(&err, "write '%s'", c->args.output);
+    else if (broken)
+        dr_fail(&err, DR_ESYS, "write '%s': not all of it could be written; is there space left?",
+                c->args.output);
+    return err.rc ? dr_cmd_fail(&err) : 0;
 }
 
 int dr_cmd_check_input(struct dr_cmd *c)

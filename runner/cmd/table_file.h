@@ -7,9 +7,13 @@
 
 /* --as and --delimiter; 0 or DR_EXIT_USAGE with the message printed. */
 int dr_cmd_check_input(struct dr_cmd *c);
-/* Whether the file of --output could be written, before work is done for it; 0, or an exit code with the
- * message printed. */
+/* Whether the file of --output could be written, and is none of the words, before work is done for it; 0, or an
+ * exit code with the message printed. */
 int dr_cmd_check_output(struct dr_cmd *c);
+/* The file of --output, or standard output; closing it tells whether all could be written. 0, or an exit code with
+ * the message printed. */
+int dr_cmd_open_output(struct dr_cmd *c, FILE **ret);
+int dr_cmd_close_output(struct dr_cmd *c, FILE *out);
 /* A CSV, TSV, JSON, JSON lines or Arrow file, by its ending or --as; 0, or an exit code with the message
  * printed. suite (may be NULL) says what is missing and what is sensitive. The
  * column _line holds the lines of a CSV file; ret_rejects (may be NULL) the records

@@ -1,5 +1,5 @@
 /* dagrun view: check ViewDefinitions, and run one over files of FHIR resources. */
-#include "cmd/cmd.h"
+#include "cmd/table_file.h"
 #include "base/file.h"
 #include "view/batch.h"
 
@@ -153,7 +153,7 @@ static int run_files(struct dr_cmd *c, const struct dr_view *v, struct output *o
     dr_buf_done(&o->line);
     if (rc && rc != DR_ECANCEL)
         return dr_cmd_fail(&err);
-    return fflush(o->file) ? DR_EXIT_SYSTEM : DR_EXIT_OK;
+    return DR_EXIT_OK;
 }
 
 static int run(struct dr_cmd *c)
@@ -172,15 +172,14 @@ static int run(struct dr_cmd *c)
         dr_cmd_diags(c, &found);
     if (!v)
         return DR_EXIT_DEFINITION;
-    if (c->args.output && !(o.file = fopen(c->args.output, "we"))) {
-        struct dr_err err = { 0 };
-        dr_fail_sys(&err, "open '%s'", c->args.output);
-        return dr_cmd_fail(&err);
-    }
-    int code = run_files(c, v, &o);
-    if (o.file != stdout && fclose(o.file) && code == DR_EXIT_OK)
-        code = DR_EXIT_SYSTEM;
-    return code;
+    int code = dr_cmd_check_output(c);
+    if (!code)
+        code = dr_cmd_open_output(c, &o.file);
+    if (code)
+        return code;
+    code = run_files(c, v, &o);
+    int written = dr_cmd_close_output(c, o.file);
+    return code ? code : written;
 }
 
 int dr_verb_view(struct dr_cmd *c)

@@ -90,9 +90,34 @@ if [ -w /dev/full ]; then
     dagrun list >/dev/full 2>"$err"
     is "exit code" $? 6
     err_has "No space left on device"
+    # More than a buffer of it: the write that fails is not the last one.
+    printf 'a\n1\n' >"$scratch/a.csv"
+    { printf 'suite: many\nexpectations:\n' && printf '  - expect_column_value_lengths_to_be_between: {column: a, max_value: %d}\n' {1..60}; } >"$scratch/many.yaml"
+    for format in text json junit; do
+        expect_exit 6 dagrun expect "$scratch/many.yaml" "$scratch/a.csv" --format $format -o /dev/full
+        err_has "dagrun: write '/dev/full'"
+    done
+    { seq -s, 400 && seq -s, 400; } >"$scratch/wide.csv"
+    for how in --color=never --json --suite; do
+        expect_exit 6 dagrun profile "$scratch/wide.csv" $how -o /dev/full
+        err_has "dagrun: write '/dev/full'"
+    done
+    echo '  - expect_column_to_exist: {column: b}' >>"$scratch/many.yaml"
+    dagrun expect "$scratch/many.yaml" "$scratch/a.csv" --json >/dev/full 2>"$err"
+    is "exit code of a failed check" $? 1
+    err_has "No space left on device"
 else
     skip "there is no /dev/full"
 fi
+
+it "an output that is the input is refused, and the input stays"
+for verb in "expect $scratch/many.yaml" profile; do
+    # shellcheck disable=SC2086 # they are words
+    expect_exit 2 dagrun $verb "$scratch/a.csv" -o "$scratch/./a.csv"
+    err_has "is what is read; name another file"
+    is "the input" "$(cat "$scratch/a.csv")" "a
+1"
+done
 
 it "version says what the program was built from"
 expect_exit 0 dagrun --version
