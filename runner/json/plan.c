@@ -262,6 +262,39 @@ static int32_t add_child(struct dr_json_plan *p, int32_t number, const struct dr
     return rc ? dr_err_prefix(err, "child table %s", t->name) : DR_OK;
 }
 
+/* ---- places within each other ---------------------------------------------------------------------- */
+
+/* What takes the value of a node as a whole: a column, or a child table its items. */
+static const char *taker(const struct dr_json_plan *p, const struct dr_json_table_plan *t,
+                         const struct dr_json_node *n, const char **ret_what)
+{
+    *ret_what = n->column >= 0 ? "column" : "child table";
+    return n->column >= 0 ? t->fields[n->column].name : n->child > 0 ? p->tables[n->child].name : NULL;
+}
+
+/* Each value is read once, so what lies within one that is taken as a whole would be missing everywhere. */
+static int32_t check_places(const struct dr_json_plan *p, const struct dr_json_table_plan *t,
+                            const struct dr_json_node *n, const struct dr_json_node *around,
+                            struct dr_err *err)
+{
+    const char *what, *outer, *name = taker(p, t, n, &what);
+    bool both = n->column >= 0 && n->child > 0;
+    if (name && (around || both)) {
+        const char *inner = both ? p->tables[n->child].name : name, *inner_what = both ? "child table" : what;
+        outer = taker(p, t, around ? around : n, &what);
+        return dr_fail(err, DR_EDEF,
+                       "%s '%s' lies within what %s '%s' takes as a whole; leave one of them out, and "
+                       "take it from the other by SQL",
+                       inner_what, inner, what, outer);
+    }
+    around = name ? n : around;
+    for (int32_t i = 0; i < n->n_members; i++)
+        DR_TRY(check_places(p, t, n->members[i], around, err));
+    for (int32_t i = 0; i < n->n_items; i++)
+        DR_TRY(check_places(p, t, n->items[i], around, err));
+    return DR_OK;
+}
+
 /* "a.b" to the names "a", "b". */
 static void split_records(struct dr_json_plan *p, const char *path)
 {
@@ -282,6 +315,8 @@ static int32_t init(struct dr_json_plan *p, const struct dr_json_options *opts, 
     DR_TRY(add_columns(p, &p->tables[0], opts->columns, opts->n_columns, err));
     for (int32_t i = 0; i < opts->n_children; i++)
         DR_TRY(add_child(p, i + 1, &opts->children[i], err));
+    for (int32_t i = 0; i < p->n; i++)
+        DR_TRY(check_places(p, &p->tables[i], p->tables[i].root, NULL, err));
     return DR_OK;
 }
 

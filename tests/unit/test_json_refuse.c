@@ -63,6 +63,32 @@ static void test_child_tables_that_make_no_sense_are_refused(void **state)
     gives_with("{}\n", o, "child table x: column 'c': there is no type 99");
 }
 
+/* Each value is read once: the inner one would be missing everywhere. */
+static void test_a_place_within_what_is_taken_as_a_whole_is_refused(void **state)
+{
+    static const char why[] = " takes as a whole; leave one of them out, and take it from the other by SQL";
+    static const struct {
+        const char *first, *second, *child, *what;
+    } cases[] = { { "a", "a.b", NULL, "column 'y' lies within what column 'x'" },
+                  { "a.b[1].c", "a", NULL, "column 'x' lies within what column 'y'" },
+                  { "a", "b", "a", "child table 'z' lies within what column 'x'" },
+                  { "a", "b", "a.c", "child table 'z' lies within what column 'x'" },
+                  { "a[0]", "b", "a", "column 'x' lies within what child table 'z'" },
+                  { "b", "a[2].d", "a", "column 'y' lies within what child table 'z'" } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct dr_json_column columns[] = { { .name = "x", .path = cases[i].first, .type = DR_TYPE_STRING },
+                                            { .name = "y", .path = cases[i].second, .type = DR_TYPE_STRING } };
+        struct dr_json_child child = { .name = "z", .path = cases[i].child };
+        struct dr_json_options o = {
+            OPTIONS, .columns = columns, .n_columns = 2, .children = &child, .n_children = child.path != NULL
+        };
+        DR_AUTO_BUF expected = { 0 };
+        dr_buf_printf(&expected, "%s%s", cases[i].what, why);
+        gives_with("{}\n", o, dr_buf_cstr(&expected));
+    }
+}
+
 static void test_a_layout_that_there_is_none_of_is_refused(void **state)
 {
     (void)state;
@@ -336,6 +362,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_columns_that_make_no_sense_are_refused),
         cmocka_unit_test(test_child_tables_that_make_no_sense_are_refused),
+        cmocka_unit_test(test_a_place_within_what_is_taken_as_a_whole_is_refused),
         cmocka_unit_test(test_a_layout_that_there_is_none_of_is_refused),
         cmocka_unit_test(test_items_of_one_array_may_be_several_columns),
         cmocka_unit_test(test_a_value_of_each_type_that_does_not_fit_is_refused),
