@@ -21,8 +21,8 @@ static const struct dr_param params[] = {
       "Count rows into the run's account (raw, quarantined) for each value of this column" },
     { "forgiving", DR_PARAM_BOOL, 0, "true", NULL,
       "Quarantine records that cannot be read rather than refusing the file" },
-    { "encoding", DR_PARAM_STRING, 0, "utf-8", "utf-8|utf-16|utf-16le|utf-16be|latin-1|windows-1252",
-      "Of a CSV input" },
+    { "encoding", DR_PARAM_STRING, 0, NULL, "utf-8|utf-16|utf-16le|utf-16be|latin-1|windows-1252",
+      "Of a CSV input; UTF-8 without it, or UTF-16 where the file begins with its mark" },
     { "delimiter", DR_PARAM_STRING, 0, NULL, NULL, "One character; a comma, or in .tsv files a tab" },
     { "memory", DR_PARAM_INT, 0, "0", NULL,
       "Check a CSV or Arrow file of any size in one pass, within about so many bytes; 0: hold the whole "
@@ -419,7 +419,7 @@ static int32_t plan(struct dr_task *t)
     const char *all[MOST + 4];
     int32_t n = dr_task_columns(t, "table", &names), line = 0;
     if (n < 0 || n > MOST || strcmp(dr_node_str(dr_task_param(t, "delimiter"), ","), ",") != 0 ||
-        strcmp(dr_node_str(dr_task_param(t, "encoding"), ""), "utf-8") != 0)
+        strcmp(dr_node_str(dr_task_param(t, "encoding"), "utf-8"), "utf-8") != 0)
         return 0;
     for (int32_t i = 0; i < n; i++) {
         all[i] = names[i];

@@ -93,4 +93,21 @@ set_aside "a record with too few fields" 'HOSP001,2024-03-01\n' '12|record has 2
 set_aside "a record with too many fields" "$good,x,y\n" '12|record has 8 fields, the header has 6' '1 1'
 set_aside "invalid UTF-8" "HOSP001,2024-03-01,P0\377001,heart_rate,72,bpm\n" "12|byte 0xFF is not valid UTF-8, in column 'patient_id'" '1 1'
 set_aside "a file cut off inside quotes" 'HOSP001,2024-03-01,P00001,heart_rate,"72' '12|a quoted field is never closed' '1 1'
+it "a file that begins with UTF-16's mark is UTF-16, whichever plugin reads it"
+new_home wide
+printf 'id,name\n1,Zo\303\253\n2,x\n' | iconv -f UTF-8 -t UTF-16 >data/wide.csv
+cat >expectations/wide.yaml <<'Y'
+suite: wide
+expectations: [expect_table_row_count_to_equal: {value: 2}]
+Y
+dag wide <<'Y'
+tasks:
+  v: {plugin: validate, inputs: {table: data/wide.csv}, outputs: {valid: v.csv}, with: {suite: wide}}
+  m: {plugin: validate, inputs: {table: data/wide.csv}, outputs: {valid: m.csv}, with: {suite: wide, memory: 100000000}}
+  t: {plugin: transform, inputs: {table: data/wide.csv}, outputs: {clean: t.csv}, with: {steps: [{trim: {columns: [name]}}]}}
+  e: {plugin: extract, inputs: {file: data/wide.csv}, outputs: {table: e.csv}, with: {source: csv}}
+Y
+expect_exit 0 dagrun run wide
+for file in var/runs/wide/*/*/out/?.csv; do is "$file" "$(tail -n 1 "$file" | cut -d, -f1,2)" "2,x"; done
+is "files" "$(cat var/runs/wide/*/*/out/?.csv | grep -c Zoë)" 4
 finish
