@@ -219,6 +219,9 @@ static void load_params(struct dr_dag_loader *l, const struct dr_node *root)
     for (int32_t i = 0; i < n; i++) {
         load_param(l, map->keys[i].p, map->key_marks[i], map->items[i], &params[i]);
         names[i] = params[i].name;
+        if (!params[i].fallback && l->dag->has_schedule)
+            dr_diag_add(l->r.d, DR_DIAG_WARNING, params[i].mark, "give it a default",
+                        "cron gives no parameters: no run of this schedule can begin without '%s'", names[i]);
         if (!params[i].fallback)
             continue;
         struct dr_node *copy = DR_NEW(l->r.a, struct dr_node);
