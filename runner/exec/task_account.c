@@ -137,16 +137,23 @@ int32_t dr_task_account_table(struct dr_task *t, const char *dataset, const char
                               const struct dr_table *table, const char *group_column)
 {
     int32_t at = group_column ? dr_table_find(table, group_column) : -1;
-    const struct dr_column *column = at < 0 ? NULL : dr_table_column(table, at);
-    bool text =
-        column && (dr_column_type(column) == DR_TYPE_DICT || dr_column_type(column) == DR_TYPE_STRING);
     struct dr_task_counted *counted = counted_of(t, dataset, stage);
+    struct dr_column *names = NULL;
     struct dr_table *groups = NULL;
-    if (!text) {
+    if (at < 0) {
+        if (group_column && counted->n == 0 && counted->ungrouped == 0 && dr_table_rows(table) > 0)
+            dr_task_log(t, DR_WARN, "account_by: there is no column '%s'; the rows (%s) are counted without groups",
+                        group_column, stage);
         counted->ungrouped += dr_table_rows(table);
         return DR_OK;
     }
-    DR_TRY(count_groups(column, &groups, dr_task_err(t)));
+    const struct dr_column *column = dr_table_column(table, at);
+    bool text = dr_column_type(column) == DR_TYPE_DICT || dr_column_type(column) == DR_TYPE_STRING;
+    if (!text)
+        DR_TRY(dr_column_cast(column, DR_TYPE_DICT, NULL, &names, dr_task_err(t)));
+    int32_t rc = count_groups(text ? column : names, &groups, dr_task_err(t));
+    dr_column_unref(names);
+    DR_TRY(rc);
     add_groups(t, counted, groups);
     dr_table_unref(groups);
     return DR_OK;

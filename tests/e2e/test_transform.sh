@@ -284,6 +284,21 @@ PARIS|quarantined|1"
     done
 done
 
+it "groups may be numbers, and a column that is not there is told"
+printf '{"shop":%d,"v":"x"}\n' 7 7 8 >data/n.jsonl
+dag numbers <<'Y'
+tasks:
+  t: {plugin: transform, inputs: {table: data/n.jsonl}, outputs: {clean: c}, with: {account_by: shop, steps: [{trim: {columns: [v]}}]}}
+  u: {plugin: transform, inputs: {table: data/n.jsonl}, outputs: {clean: d}, with: {dataset: u, account_by: shpo, steps: [{trim: {columns: [v]}}]}}
+Y
+rm -rf var
+expect_exit 0 dagrun run numbers
+sql_is var/dagrun.db "SELECT dataset, group_name, clean FROM v_row_account WHERE clean > 0 ORDER BY 1, 2" "data/n.jsonl|7|2
+data/n.jsonl|8|1
+u||3"
+expect_exit 0 dagrun logs u numbers
+out_has "account_by: there is no column 'shpo'; the rows (clean) are counted without groups"
+
 it "what cannot be read in batches is told, and a limit that cannot be kept too"
 printf '{"a": 1}\n' >data/j.jsonl
 dag j <<'Y'
