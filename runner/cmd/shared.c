@@ -217,13 +217,16 @@ int dr_cmd_find_run(struct dr_cmd *c, struct dr_state *s, const char *dag, const
         return dr_cmd_fail(&err);
     }
     /* One word may be a DAG or a run. */
-    if (dag && !run && !dr_cmd_dag_exists(c, dag)) {
+    bool either = dag && !run && !dr_cmd_dag_exists(c, dag);
+    if (either) {
         run = dag;
         dag = NULL;
     }
-    if (dr_state_find_run(s, &c->arena, dag, run ? run : "latest", ret, &err))
-        return dr_cmd_fail(&err);
-    return 0;
+    if (!dr_state_find_run(s, &c->arena, dag, run ? run : "latest", ret, &err))
+        return 0;
+    if (either && err.rc == DR_ENOTFOUND)
+        dr_err_prefix(&err, "'%s' is neither a DAG nor a run", run);
+    return dr_cmd_fail(&err);
 }
 
 int dr_cmd_params(struct dr_cmd *c, const struct dr_node **ret)

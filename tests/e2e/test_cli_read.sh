@@ -66,6 +66,9 @@ json_valid "$out"
 json_is "$out" '$.state' success
 json_is "$out" '$.task_instances[0].task_id' validate_vitals
 expect_exit 4 dagrun status fails nothing
+err_has "dagrun: there is no run 'nothing' of DAG fails; the newest is"
+expect_exit 4 dagrun status healthcare
+err_has "dagrun: 'healthcare' is neither a DAG nor a run: there is no run 'healthcare'"
 
 it "logs prints what a task said"
 expect_exit 0 dagrun logs one fails broke
