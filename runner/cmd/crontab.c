@@ -35,21 +35,17 @@ static const char *program_path(struct dr_cmd *c)
     return n > 0 ? dr_arena_dup(&c->arena, path, (size_t)n) : "dagrun";
 }
 
-/* The machine's zone, as cron follows it. */
-static const char *machine_zone(struct dr_cmd *c)
+/* Without the file it is UTC; "" where the file does not say its name. */
+static const char *system_zone(struct dr_cmd *c)
 {
+    static const char file[] = "/etc/localtime";
     char path[4096];
-    const char *tz = getenv("TZ");
-    if (tz && *tz)
-        return tz[0] == ':' ? tz + 1 : tz;
-    ssize_t n = readlink("/etc/localtime", path, sizeof path - 1);
-    if (n > 0) {
-        path[n] = 0;
-        const char *at = strstr(path, "zoneinfo/");
-        if (at)
-            return dr_arena_strdup(&c->arena, at + strlen("zoneinfo/"));
-    }
-    return "UTC";
+    ssize_t n = readlink(file, path, sizeof path - 1);
+    if (n < 0)
+        return access(file, F_OK) == 0 ? "" : "UTC";
+    path[n] = 0;
+    const char *at = strstr(path, "zoneinfo/");
+    return at ? dr_arena_strdup(&c->arena, at + strlen("zoneinfo/")) : "";
 }
 
 static bool same_zone(const char *a, const char *b)
@@ -61,6 +57,21 @@ static bool same_zone(const char *a, const char *b)
         b_utc |= dr_streq(b, utc[i]);
     }
     return dr_streq(a, b) || (a_utc && b_utc);
+}
+
+/* The machine's zone, as cron follows it. That of this shell may be another one, and nobody would notice. */
+static const char *machine_zone(struct dr_cmd *c)
+{
+    const char *tz = getenv("TZ"), *zone = system_zone(c);
+    if (!tz || !*tz)
+        return zone;
+    tz += tz[0] == ':';
+    if (zone[0] && !same_zone(tz, zone))
+        fprintf(stderr,
+                "dagrun: warning: TZ is %s here, and /etc/localtime says %s: the lines are right for a cron that "
+                "has this TZ; for another one unset it\n",
+                tz, zone);
+    return tz;
 }
 
 static void put_list(struct dr_buf *b, uint64_t bits, int low, int high)

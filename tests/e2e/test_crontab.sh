@@ -28,6 +28,19 @@ out_has "# nightly: at 02:30 every day, UTC"
 line_of nightly | grep -q '^30 2 \* \* \* ' || note "the line is $(line_of nightly)"
 out_lacks by_hand
 
+it "a TZ of this shell that is not the machine's is told"
+zone_of_machine=$(readlink /etc/localtime | sed 's/.*zoneinfo.//')
+case $zone_of_machine in
+'') skip "the machine does not say its zone" ;;
+*Kiritimati) skip "the machine has that zone" ;;
+*)
+    expect_exit 0 clean_env TZ=Pacific/Kiritimati "$build/dagrun" crontab
+    err_has "warning: TZ is Pacific/Kiritimati here, and /etc/localtime says $zone_of_machine"
+    expect_exit 0 clean_env TZ=":$zone_of_machine" "$build/dagrun" crontab
+    err_empty
+    ;;
+esac
+
 it "a star stays one: it decides whether days of the month and of the week are alternatives"
 while IFS='|' read -r given shown; do
     dag stars <<Y
