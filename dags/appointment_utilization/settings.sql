@@ -1,6 +1,12 @@
 -- The vendor's office settings, from one row for each practice with its offices as JSON, to three
 -- tables. Numbers may be text with spaces and zeros in front; dates are what YYYY-MM-DD says and the calendar has.
 
+-- What is no number is no practice; check_departments fails where departments stand in one.
+CREATE TABLE practice AS
+  SELECT CASE WHEN trim(practice_id) <> '' AND trim(practice_id) NOT GLOB '*[^0-9]*'
+              THEN CAST(trim(practice_id) AS INTEGER) END AS practice_id, name, offices
+  FROM settings_raw;
+
 -- What is no list of offices, or no office, is one without anything; a text is not JSON here.
 CREATE TABLE office AS
   SELECT practice_id,
@@ -12,9 +18,9 @@ CREATE TABLE office AS
          nullif(trim(json_extract(office, '$.disabled_date')), '') AS disabled,
          CASE json_type(office, '$.departments') WHEN 'array' THEN json_extract(office, '$.departments')
                                                  ELSE '[]' END AS departments
-  FROM (SELECT CAST(trim(p.practice_id) AS INTEGER) AS practice_id,
+  FROM (SELECT p.practice_id,
                CASE o.type WHEN 'object' THEN o.value ELSE '{}' END AS office
-        FROM settings_raw p, json_each(CASE iif(json_valid(p.offices), json_type(p.offices), '')
+        FROM practice p, json_each(CASE iif(json_valid(p.offices), json_type(p.offices), '')
                                             WHEN 'array' THEN p.offices ELSE '[]' END) o);
 
 -- SQLite's date() takes 2024-02-30; only adding something makes it look at the calendar.
@@ -48,12 +54,12 @@ FROM (SELECT *, CASE WHEN department_id IS NULL THEN 'the department has no numb
 ORDER BY practice_id, department_id, office_id, launched_date;
 
 -- epion_practices: one row for each practice, with its offices.
-SELECT CAST(trim(practice_id) AS INTEGER) AS practice_id, min(name) AS practice_name,
+SELECT practice_id, min(name) AS practice_name,
        (SELECT json_group_array(office_id)
         FROM (SELECT DISTINCT office_id FROM office o
-              WHERE o.practice_id = CAST(trim(p.practice_id) AS INTEGER) AND office_id IS NOT NULL ORDER BY 1))
+              WHERE o.practice_id = p.practice_id AND office_id IS NOT NULL ORDER BY 1))
        AS office_ids
-FROM settings_raw p
+FROM practice p
 WHERE practice_id IS NOT NULL
 GROUP BY 1 ORDER BY 1;
 
@@ -66,5 +72,5 @@ SELECT practice_id, office_id, min(office_name) AS office_name, min(launched_dat
               WHERE s.practice_id = o.practice_id AND s.office_id = o.office_id AND department_id IS NOT NULL
               ORDER BY 1)) AS department_ids
 FROM dated_office o
-WHERE office_id IS NOT NULL
+WHERE office_id IS NOT NULL AND practice_id IS NOT NULL
 GROUP BY 1, 2 ORDER BY 1, 2;

@@ -248,6 +248,8 @@ sql_is var/warehouse.db "SELECT office_ids FROM epion_practices" "[9,10]"
 
 # ---- broken inputs ----
 
+cp data/appointments/appointments.csv "$scratch/hand.csv"
+
 fails_in() { # TASK TEXT
     case $(reason_of "$1") in *"$2"*) ;; *) note "reason of $1 lacks '$2': $(reason_of "$1")" ;; esac
 }
@@ -276,6 +278,13 @@ sed 's/"disabled_date"/"other"/' "$source_dir/data/appointments/office_settings.
 run 0
 is "told" "$(sql var/dagrun.db "SELECT count(*) FROM v_failed_expectation WHERE column_name = 'disabled_date'
     AND run_key = (SELECT max(run_key) FROM dag_run)")" 1
+
+it "a practice whose number is none is not the practice of the digits in front"
+cp "$source_dir"/data/appointments/* data/appointments/
+sed -i 's/"practice_id": 101,/"practice_id": "101 b",/' data/appointments/office_settings.json
+run 1
+fails_in check_departments "It is known which practice each department belongs to"
+cp "$scratch/hand.csv" data/appointments/appointments.csv
 
 it "offices and departments that are something else are offices without a number, and departments without one"
 cat >data/appointments/office_settings.json <<'J'
