@@ -298,7 +298,8 @@ it "rows that differ in their unit alone are not the same, and a number may have
     printf '%s\n' "$head,icd_code" U,u1,diagnosis,x,,2024-01-01,I10 >conditions.csv
     printf '%s\n' "$head" U,u1,ferritin,13,ng/mL,2024-01-01 U,u1,ferritin,13,mg/L,2024-01-01 U,u1,ferritin,13,,2024-01-01 \
         U,u1,HgB,13,g/dL,2024-01-01 U,u1,HgB,130,g/L,2024-01-01 U,u1,HgB,13,mmol/L,2024-01-01 U,u1,HgB,13,,2024-01-01 \
-        U,u1,HgB,.5,g/dL,2024-01-02 U,u1,HgB,5.-,g/dL,2024-01-02 U,u1,HgB,.,g/dL,2024-01-02 >labs.csv
+        U,u1,HgB,.5,g/dL,2024-01-02 U,u1,HgB,5.-,g/dL,2024-01-02 U,u1,HgB,.,g/dL,2024-01-02 \
+        U,u1,creatinine,100,µmol/L,2024-01-02 U,u1,creatinine,100,μmol/L,2024-01-02 U,u1,creatinine,100,umol/L,2024-01-02 >labs.csv
     printf '%s\n' "$head" "U,u1,base excess,-3.2,mmol/L,2024-01-01" "U,u1,base excess,<-5,mmol/L,2024-01-02" \
         "U,u1,base excess,--5,mmol/L,2024-01-03" "U,u1,base excess,-,mmol/L,2024-01-04" >tests.csv
     echo base excess,mmol/l,mmol/L,1 >>reference/units.csv
@@ -307,11 +308,14 @@ it "rows that differ in their unit alone are not the same, and a number may have
 cd "$scratch/units" || exit 1
 run 0
 is "removed" "$(tail -n +2 $published/medical_removed.csv | cut -d, -f1-3)" "labs,6,repeats another row
+labs,13,repeats another row
+labs,14,repeats another row
 rx,4,repeats another row"
 sql_is $warehouse "SELECT value_text, unit_text, value FROM labs WHERE feature <> 'HgB' OR report_date > '2024-01-01' ORDER BY feature, 1, 2" \
     ".|g/dL|
 .5|g/dL|0.5
 5.-|g/dL|
+100|µmol/L|1.1312
 13||
 13|mg/L|
 13|ng/mL|"
