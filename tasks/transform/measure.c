@@ -221,7 +221,16 @@ void free_catalogues(struct work *w)
     w->catalogues = NULL;
 }
 
-/* For each code of a DICT column, what find gives for its text. */
+static const char *without_blanks(const char *p, int64_t *n)
+{
+    for (; *n > 0 && *p == ' '; p++)
+        --*n;
+    while (*n > 0 && p[*n - 1] == ' ')
+        --*n;
+    return p;
+}
+
+/* For each code of a DICT column, what find gives for its text, but for blanks around it. */
 static int32_t *index_codes(const struct catalogue *c, const struct dr_column *column,
                             int32_t (*find)(const struct catalogue *, const char *, int64_t))
 {
@@ -230,6 +239,7 @@ static int32_t *index_codes(const struct catalogue *c, const struct dr_column *c
     for (int32_t i = 0; i < n; i++) {
         int64_t size;
         const char *p = dr_column_dict_get(column, i, &size);
+        p = without_blanks(p, &size);
         index[i] = find(c, p, size);
     }
     return index;

@@ -80,7 +80,7 @@ measures:
 E2
 cat >data/t.csv <<'E2'
 id,name,value,unit,low,high
-1,TEMP,98.6,f,,
+1," TEMP",98.6," f  ",,
 2,temperature,38,Cel,,
 3,weight,3500,g,2500,4500
 4,weight,3500,kg,,
