@@ -9,6 +9,7 @@
  *                                                        and the next attempt begins anew
  *     a page holds what an earlier one held              asked again; then taken where a count
  *                                                        will tell whether one was lost
+ *     behind the last numbered page comes the last one   the end, once as many rows as the count have come
  *     the list never ends                                limits.pages, limits.total
  *     rows come twice, in another order                  rows.c: one row for each key
  *     the count is not the number of rows                rows.c
@@ -128,8 +129,17 @@ struct reading {
     const char *url, *file, *rows; /* the answer; its records */
     struct page page;
     int same;    /* times that it held what an earlier page held */
+    bool over;   /* it is the last page once more: there is none behind that */
     bool misled; /* the last answer did not fit the pages before it */
 };
+
+static int64_t rows_so_far(const struct progress *p)
+{
+    int64_t rows = 0;
+    for (int64_t i = 0; i < p->n_pages; i++)
+        rows += p->pages[i].rows;
+    return rows;
+}
 
 static int64_t page_like(const struct progress *p, const struct page *page)
 {
@@ -174,6 +184,10 @@ static const char *accept_page(void *ctx, const struct http_answer *answer)
         return problem;
     int64_t like = page_like(r->api->progress, &r->page);
     bool will_tell = r->page.count >= 0;
+    r->over = like && r->api->number && like == r->api->progress->n_pages && will_tell &&
+              rows_so_far(r->api->progress) >= r->page.count;
+    if (r->over)
+        return NULL;
     if (!like || (will_tell && (++r->same >= SAME_PAGE_PATIENCE || r->same > r->api->fetcher.retries)))
         return NULL;
     snprintf(r->page.problem, sizeof r->page.problem, "it holds what page %lld held", (long long)like);
@@ -202,6 +216,9 @@ static int32_t read_page(struct api *a, const char *url, bool *ret_end)
     if (!rc && status == 404) {
         *ret_end = true;
         rc = past_the_end(a, url);
+    } else if (!rc && r.over) {
+        *ret_end = true;
+        unlink(rows);
     } else if (!rc) {
         rc = progress_add(p, url, &r.page);
     } else if (r.misled) {
@@ -211,14 +228,6 @@ static int32_t read_page(struct api *a, const char *url, bool *ret_end)
     free(file);
     free(rows);
     return rc;
-}
-
-static int64_t rows_so_far(const struct progress *p)
-{
-    int64_t rows = 0;
-    for (int64_t i = 0; i < p->n_pages; i++)
-        rows += p->pages[i].rows;
-    return rows;
 }
 
 static int32_t read_pages(struct api *a)

@@ -40,9 +40,9 @@ static struct {
     size_t n_rows, size;
     struct fault faults[FAULTS_MAX];
     int n_faults;
-    const char *user, *password, *accept; /* accept: the Authorization that is taken without a token */
-    bool open, backwards, overlap;
-    bool relative, keyed, marked; /* links: relative, with a key; answers: with a byte order mark */
+    const char *user, *password, *accept;   /* accept: the Authorization that is taken without a token */
+    bool open, backwards, overlap, clamped; /* a page behind the last one is the last one */
+    bool relative, keyed, marked;           /* links: relative, with a key; answers: with a byte order mark */
     long count, token_lasts, token_status, retry_after; /* count < 0: the true one */
     FILE *log;
     int port;
@@ -311,6 +311,8 @@ static void give_page(int fd, const struct request *r)
         redirect(fd, r, "/appointments/");
         return;
     }
+    if (server.clamped && page > (long)n_pages())
+        page = (long)n_pages();
     if (page < 1 || page > (long)n_pages()) {
         say(fd, r, 404, "", "{\"detail\": \"Invalid page.\"}");
         return;
@@ -448,6 +450,7 @@ static void set_option(const char *name, const char *value)
         server.relative |= strcmp(value, "relative") == 0;
         server.marked |= strcmp(value, "marked") == 0;
         server.keyed |= strcmp(value, "keyed") == 0;
+        server.clamped |= strcmp(value, "clamped") == 0;
     } else {
         fprintf(stderr, "api_server: unknown option %s\n", name);
         exit(2);

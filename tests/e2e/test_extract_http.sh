@@ -101,6 +101,18 @@ serve
 run_fetch 0
 rows_are_right
 
+it "and where the server gives the last page for all that come behind it"
+fetch_dag '/numbered' '' 'records: items
+        count: total
+        pages: {number: page}' 'requests_per_second: 1000, retry_wait: 1ms, pages: 15'
+serve --mode clamped
+run_fetch 0
+rows_are_right
+is "requests" "$(gets)" 11
+serve --mode clamped --count 96
+run_fetch 1
+fails_with 'more than 15 pages'
+
 it "a 404 proves no end where no count does"
 fetch_dag '/numbered' '' 'records: items
         pages: {number: page}'
