@@ -339,38 +339,50 @@ static int32_t read_files(struct folder *f, struct extracted **ret, int32_t *ret
 }
 
 /* Which file is not as the first one. */
-static int32_t tell_misfit(const struct folder *f, const struct dr_table *const *tables, int32_t n)
+static int32_t tell_misfit(const struct folder *f, int32_t n, const struct dr_table *const *tables,
+                           const char *const *names, const char *child)
 {
-    const char *first = NULL;
-    for (int64_t i = 0, k = 0; i < f->n && k < n; i++) {
-        const struct dr_table *two[] = { tables[0], tables[k] };
+    for (int32_t i = 1; i < n; i++) {
+        const struct dr_table *two[] = { tables[0], tables[i] };
         struct dr_table *both = NULL;
         struct dr_err err = { 0 };
-        if (strcmp(f->files[i].state, "read") != 0)
-            continue;
-        first = first ? first : f->files[i].name;
         if (dr_table_concat(2, two, &both, &err))
-            return dr_task_fail(f->t, "%s does not fit %s; name the columns that matter in 'columns': %s",
-                                f->files[i].name, first, err.msg);
+            return dr_task_fail(f->t, "%s does not fit %s; name the columns that matter in '%s%s': %s",
+                                names[i], names[0], child ? child : "columns", child ? ".columns" : "",
+                                err.msg);
         dr_table_unref(both);
-        k++;
     }
     return dr_task_err(f->t)->rc;
 }
 
-/* The tables of all files one below the other: child number `child`, or the records for -1. */
+static struct dr_table *table_of(const struct extracted *x, int32_t child)
+{
+    return child < 0 ? x->table : x->children[child];
+}
+
+/* The tables of all files one below the other: child number `child`, or the records for -1. One without
+ * rows has nothing to add, and of JSON may not know its columns. */
 static int32_t put_together(const struct folder *f, const struct extracted *read, int32_t n, int32_t child,
                             struct dr_table **ret)
 {
     const struct dr_table **tables = calloc((size_t)n, sizeof(struct dr_table *));
-    if (!tables)
+    const char **names = calloc((size_t)n, sizeof *names);
+    int32_t used = 0, k = 0;
+    if (!tables || !names)
         abort();
-    for (int32_t i = 0; i < n; i++)
-        tables[i] = child < 0 ? read[i].table : read[i].children[child];
-    int32_t rc = dr_table_concat(n, tables, ret, dr_task_err(f->t));
+    for (int64_t i = 0; i < f->n; i++) {
+        if (strcmp(f->files[i].state, "read") != 0 || dr_table_rows(table_of(&read[k++], child)) == 0)
+            continue;
+        names[used] = f->files[i].name;
+        tables[used++] = table_of(&read[k - 1], child);
+    }
+    if (used == 0)
+        tables[used++] = table_of(&read[0], child);
+    int32_t rc = dr_table_concat(used, tables, ret, dr_task_err(f->t));
     if (rc)
-        rc = tell_misfit(f, tables, n);
+        rc = tell_misfit(f, used, tables, names, child < 0 ? NULL : read[0].child_names[child]);
     free(tables);
+    free(names);
     return rc;
 }
 

@@ -442,6 +442,30 @@ run_x 0
 is "no rows" "$(rows)" "n,label,_file"
 mv dags.x.keep dags/x.yaml
 
+it "in a folder of JSON a file without items in an array, or without records, has nothing to add"
+cp dags/x.yaml dags.x.keep
+echo '{"id": 3, "phones": []}' >data/people/0.json
+echo '{"id": 4}' >data/people/3.json
+echo '[]' >data/people/4.json
+dag x <<'END'
+tasks:
+  x:
+    plugin: extract
+    outputs: {table: rows.csv, children: [phones.csv]}
+    with:
+      source: folder
+      columns: {id: int64}
+      json: {children: {phones.csv: {array: phones, key: [id]}}}
+      folder: {path: data/people, format: json}
+END
+run_x 0
+is "phones" "$(phones)" "id,position,n,_file 1,0,11,1.json 2,0,22,2.json "
+is "rows" "$(rows | tr '\n' ' ')" "id,_file 3,0.json 1,1.json 2,2.json 4,3.json "
+echo '{"id": 5, "phones": [{"use": "home"}]}' >data/people/5.json
+run_x 1
+says "5.json does not fit 1.json; name the columns that matter in 'phones.csv.columns': concat: column 3 is 'n'"
+mv dags.x.keep dags/x.yaml
+
 it "files in the order of their last change, and what may not be complete left alone"
 mkdir data/timed
 cp dags/x.yaml dags.x.keep
