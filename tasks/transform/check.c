@@ -56,15 +56,10 @@ void known_type(struct known *k, const char *name, enum of_type type)
     k->made[at].type = type;
 }
 
-/* A column has another name now, and its type; what was of that name before is gone. */
-static void rename_type(struct known *k, const char *from, const char *to)
+static enum of_type type_made(const struct known *k, const char *name)
 {
-    int32_t at = made_find(k, from);
-    enum of_type type = at < 0 ? OF_ANY : k->made[at].type;
-    if (at >= 0)
-        k->made[at].type = OF_ANY;
-    if (type != OF_ANY || made_find(k, to) >= 0)
-        known_type(k, to, type);
+    int32_t at = made_find(k, name);
+    return at < 0 ? OF_ANY : k->made[at].type;
 }
 
 void known_select(struct known *k, const struct dr_node *names)
@@ -76,14 +71,22 @@ void known_select(struct known *k, const struct dr_node *names)
         known_add(k, dr_node_str(dr_node_at(names, i), ""));
 }
 
+/* All at once, as the step does: two columns may change names, and their types with them. */
 void known_rename(struct known *k, const struct dr_node *from_to)
 {
+    static struct known before; /* one task at a time */
+    before = *k;
+    for (int64_t i = 0; i < dr_node_size(from_to); i++)
+        if (made_find(k, dr_node_key(from_to, i)) >= 0)
+            known_type(k, dr_node_key(from_to, i), OF_ANY);
     for (int64_t i = 0; i < dr_node_size(from_to); i++) {
         const char *from = dr_node_key(from_to, i), *to = dr_node_str(dr_node_at(from_to, i), "");
-        int32_t at = known_find(k, from);
+        int32_t at = known_find(&before, from);
+        enum of_type type = type_made(&before, from);
         if (at >= 0)
             k->names[at] = to;
-        rename_type(k, from, to);
+        if (type != OF_ANY || made_find(k, to) >= 0)
+            known_type(k, to, type);
     }
 }
 
@@ -100,8 +103,7 @@ static int32_t check_type(struct dr_task *t, const char *step, const struct dr_n
     static const char *const words[] = {
         [OF_TEXT] = "text", [OF_NUMBER] = "a number", [OF_DATE] = "a date", [OF_BOOL] = "true or false"
     };
-    int32_t at = made_find(k, name);
-    enum of_type made = at < 0 ? OF_ANY : k->made[at].type;
+    enum of_type made = type_made(k, name);
     if (needed == OF_ANY || made == OF_ANY || made == needed)
         return 0;
     return dr_task_problem(t, where, "step %s: column '%s' must be %s, and a step before made it %s", step,

@@ -169,6 +169,20 @@ steps '- rename: {columns: {a: b}}' 1
 err_or_log() { grep -rq "$1" var/runs "$err" || note "nobody says '$1'"; }
 err_or_log "the table would have two columns named 'b'"
 
+it "columns that change names change types"
+printf 'k,n,a,b\n1,lo,2024-01-31,5\n1,hi,2024-02-29,4\n' >data/t.csv
+steps '- parse_date: {column: a, formats: ["%Y-%m-%d"]}
+- parse_number: {column: b}
+- rename: {columns: {a: b, b: a}}
+- ordered_pair: {key: [k], name: n, value: a, low: hi, high: lo}
+- month: {column: b}'
+has clean k,n,b,a,month 1,lo,2024-01-31,5,2024-01 1,hi,2024-02-29,4,2024-02
+steps '- parse_date: {column: a, formats: ["%Y-%m-%d"]}
+- rename: {columns: {a: b, b: a}}
+- trim: {columns: [a]}
+- trim: {columns: [b]}' 1
+err_or_log "step trim: column 'b' must be text, and a step before made it a date"
+
 it "a table of hundreds of columns keeps them all"
 awk 'BEGIN { for (r = 0; r < 3; r++) for (i = 0; i < 300; i++) printf "%s%s", r == 0 ? "c" i : r == 2 && i == 299 ? 2 : 1, i < 299 ? "," : "\n" }' >data/t.csv
 steps '- distinct: {key: [c0, c299]}
