@@ -160,7 +160,7 @@ static void put_file(struct dr_page *p, const struct dr_fact_check *c)
     }
 }
 
-static void put_shown(struct dr_page *p, int64_t shown, int64_t all)
+static void put_shown(struct dr_page *p, int64_t shown, int64_t all, bool has_runs)
 {
     dr_html_open(p->h, "summary", NULL);
     if (shown > 0 && all > shown)
@@ -170,7 +170,7 @@ static void put_shown(struct dr_page *p, int64_t shown, int64_t all)
         dr_html_textf(p->h, "The %s", dr_words_count_of(p->f->a, shown, "failing value", "failing values"));
     else
         dr_html_text(p->h, "Details");
-    dr_html_text(p->h, shown > 0 ? ", and the last runs" : "");
+    dr_html_text(p->h, shown > 0 && has_runs ? ", and the last runs" : "");
     dr_html_close(p->h, "summary");
 }
 
@@ -199,10 +199,11 @@ void dr_sample(struct dr_page *p, const struct dr_fact_check *c, const struct dr
     int64_t listed = keyed ? dr_node_size(rows) : dr_node_size(values);
     bool has_more =
         listed > 0 || dr_node_size(counts) > 0 || dr_node_size(dr_node_get(result, "details")) > 0;
-    if (!has_more && (!c->history || c->history->n < 2))
+    bool has_runs = c->history && c->history->n >= 2; /* see dr_strip_table */
+    if (!has_more && !has_runs)
         return;
     dr_html_open(p->h, "details", NULL);
-    put_shown(p, listed < ROWS_MAX ? listed : ROWS_MAX, c->r->unexpected_count);
+    put_shown(p, listed < ROWS_MAX ? listed : ROWS_MAX, c->r->unexpected_count, has_runs);
     /* Whole rows say more than keys do, and keys more than values. */
     bool whole = dr_sample_apart(p, c) > 0;
     if (!whole && keyed)

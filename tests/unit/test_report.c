@@ -21,18 +21,18 @@ static void failures_are_told_by_severity_and_errors_apart(void **state)
 {
     struct fixture *f = *state;
     struct dr_result_record r[] = { a_result("a", "critical", false, 3), a_result("b", "warning", false, 4),
-                                    a_result("c", "warning", true, 0), a_result("d", "info", false, 1),
-                                    a_result("e", "warning", false, -1) };
+                                    a_result("c", "warning", true, 0),   a_result("d", "info", false, 1),
+                                    a_result("e", "warning", false, -1), a_result("f", "info", true, 0) };
     r[4].exception = "column 'value' is not there";
-    whole_run(f, 1, r, 5);
+    whole_run(f, 1, r, 6);
     const char *page = write_report(f);
-    assert_has(page, "3 of 5 checks failed, 1 of them critical; 1 could not be evaluated.");
+    assert_has(page, "3 of 6 checks failed, 1 of them critical; 1 could not be evaluated.");
     assert_has(page, "Could not be evaluated: column 'value' is not there");
     assert_has(page, "data-tone=\"bad\"><b>1</b>");
     assert_has(page, "data-tone=\"warn\"><b>1</b>");
     assert_has(page, "data-tone=\"note\"><b>1</b>");
     assert_has(page, "data-tone=\"odd\"><b>1</b>");
-    assert_has(page, "data-tone=\"good\"><b>1</b>");
+    assert_has(page, "data-tone=\"good\"><b>2</b>");
 }
 
 static void a_failed_task_is_named_with_what_it_blocked(void **state)
@@ -188,6 +188,30 @@ static void failing_rows_are_shown_by_key_with_the_cell_marked(void **state)
     assert_has(page, "<td class=\"hit\">300</td><td>HOSP2</td><td>***</td>");
     assert_has(page, "2 of 12 failing values");
     assert_has(page, "<td>300</td><td class=\"n\">11</td>");
+}
+
+static void failing_values_without_a_key_are_told_apart_from_none(void **state)
+{
+    struct fixture *f = *state;
+    struct dr_result_record r = a_result("a", "warning", false, 4);
+    r.result =
+        "{\"partial_unexpected_list\":[null,\"\",\" \",1.5],\"details\":{\"added\":[\"x\"]},"
+        "\"partial_unexpected_counts\":[{\"value\":[7,\"b\"],\"count\":1200},{\"value\":null,\"count\":1}]}";
+    whole_run(f, 1, &r, 1);
+    const char *page = write_report(f);
+    assert_has(page, "<summary>The 4 failing values</summary>");
+    assert_has(page, "<td class=\"hit\"><span class=\"muted\">missing</span></td>");
+    assert_has(page, "<td class=\"hit\"><span class=\"muted\">(empty)</span></td>");
+    assert_has(page, "<td class=\"hit\"><span class=\"muted\">(blank)</span></td>");
+    assert_has(page, "<td class=\"hit\">1.5</td>");
+    assert_has(page, "<td>7 \u00b7 b</td><td class=\"n\">1,200</td>");
+    assert_has(page, "<td><span class=\"muted\">missing</span></td><td class=\"n\">1</td>");
+    assert_has(page, "<pre>{");
+    assert_lacks(page, "The last runs of this check, newest first");
+    whole_run(f, 2, &r, 1);
+    page = write_report(f);
+    assert_has(page, "<summary>The 4 failing values, and the last runs</summary>");
+    assert_has(page, "The last runs of this check, newest first");
 }
 
 static void a_result_that_is_not_json_does_no_harm(void **state)
@@ -579,6 +603,7 @@ int main(void)
         TEST(the_worst_failure_comes_first),
         TEST(a_failure_says_observed_expected_and_how_to_run_it_again),
         TEST(failing_rows_are_shown_by_key_with_the_cell_marked),
+        TEST(failing_values_without_a_key_are_told_apart_from_none),
         TEST(a_result_that_is_not_json_does_no_harm),
         TEST(every_check_has_one_permalink),
         TEST(what_is_checked_twice_has_two_permalinks),
