@@ -107,14 +107,16 @@ static int32_t check_types(struct dr_task *t)
     return 0;
 }
 
-/* The types, and of the settings those of JSON, can be told wrong before the source is seen. */
+/* The types, and the settings of JSON and XML, can be told wrong before the source is seen. */
 static int32_t check(struct dr_task *t)
 {
     const char *source = dr_node_str(dr_task_param(t, "source"), ""), *rest = NULL;
     bool folder = strcmp(source, "folder") == 0;
     const struct dr_node *format = dr_node_get(dr_task_param(t, "folder"), "format");
-    bool json = is_in_list("json|jsonl|api", folder ? dr_node_str(format, "") : source);
-    DR_TRY(json ? check_json(t, &rest) : check_types(t));
+    const char *kind = folder ? dr_node_str(format, "") : source;
+    DR_TRY(is_in_list("json|jsonl|api", kind) ? check_json(t, &rest) : check_types(t));
+    if (strcmp(kind, "xml") == 0)
+        DR_TRY(check_xml(t));
     promise_columns(t, rest, folder);
     return 0;
 }

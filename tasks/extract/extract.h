@@ -258,6 +258,8 @@ DR_CHECK int32_t read_json(struct dr_task *t, const char *path, uint8_t layout, 
 /* What is wrong with the settings of JSON, before a run; see the plugin's check. */
 DR_CHECK int32_t check_json(struct dr_task *t, const char **ret_rest);
 DR_CHECK int32_t read_xml(struct dr_task *t, const char *path, struct dr_table **ret, struct dr_err *err);
+/* As check_json. */
+DR_CHECK int32_t check_xml(struct dr_task *t);
 /* What a file without rows gives: the columns. */
 DR_CHECK int32_t no_xml(struct dr_task *t, struct dr_table **ret);
 

@@ -380,6 +380,18 @@ static void make_builders(struct xml *x)
         x->fields[i].column = dr_builder_new(DR_TYPE_STRING);
 }
 
+int32_t check_xml(struct dr_task *t)
+{
+    struct xml *x = new_xml(t);
+    const char *row = dr_node_str(dr_node_get(dr_task_param(t, "xml"), "row"), "");
+    int32_t rc = strstr(row, "${") ? 0 : read_settings(t, x);
+    for (int i = 0; i < x->n_fields; i++)
+        free(x->fields[i].path);
+    free(x->row);
+    free(x);
+    return rc;
+}
+
 int32_t no_xml(struct dr_task *t, struct dr_table **ret)
 {
     struct xml *x = new_xml(t);

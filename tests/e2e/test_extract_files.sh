@@ -128,6 +128,8 @@ for wrong in 'label: /list/x|is not a path from the row' 'label: ../../../../x|l
     run_x 1
     says "${wrong#*|}"
     says "dags/x.yaml:"
+    expect_exit 3 dagrun check x
+    err_has "${wrong#*|}"
 done
 
 it "and rows that no element can be"
@@ -138,7 +140,14 @@ for row in list/item /list//item /list/item/ / '/v:list/item' '/list/item[1]' /l
 END
     run_x 1
     says "'$row' is not a path of elements from the root"
+    expect_exit 3 dagrun check x
+    err_has "'$row' is not a path of elements from the root"
 done
+extract_dag <<'END'
+    inputs: {file: data/x.xml}
+    with: {source: xml, xml: {row: "${logical_date}", columns: {n: "@n"}}}
+END
+expect_exit 0 dagrun check x
 
 it "a path may begin with the row itself"
 echo '<list><group><item n="1"><a.b>x</a.b>y</item></group></list>' >data/x.xml
