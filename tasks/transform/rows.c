@@ -1,5 +1,5 @@
-/* Steps that compare rows with each other or shape the table: ordered_pair,
- * distinct, month, rename, select, sort. */
+/* Steps that compare rows with each other or shape the table: distinct, month, rename,
+ * select, sort. */
 #include "transform.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,14 +10,14 @@ static void names_make(struct names *names, int64_t room)
     *names = (struct names){ need(malloc(((size_t)room + 1) * sizeof *names->items)), 0 };
 }
 
-static void names_done(struct names *names)
+void names_done(struct names *names)
 {
     free(names->items);
 }
 
 /* The texts of a list argument, each the name of a column there is. The caller frees them, unless it fails.
  */
-static int32_t column_list(struct work *w, const struct dr_node *args, const char *key, struct names *ret)
+int32_t column_list(struct work *w, const struct dr_node *args, const char *key, struct names *ret)
 {
     const struct dr_node *list = dr_node_get(args, key);
     int64_t n = dr_node_size(list);
@@ -33,136 +33,6 @@ static int32_t column_list(struct work *w, const struct dr_node *args, const cha
     }
     if (rc)
         names_done(ret);
-    return rc;
-}
-
-static void unref_all(struct dr_table **tables, int n)
-{
-    for (int i = 0; i < n; i++)
-        dr_table_unref(tables[i]);
-}
-
-/* ---- ordered_pair ---- */
-
-/* A bitmap of the rows whose text in `name` is `wanted`; malloc. */
-int32_t rows_of_name(struct work *w, const char *name, const char *wanted, uint8_t **ret)
-{
-    struct dr_column *names = NULL;
-    DR_TRY(text_column(w, name, &names));
-    int64_t row = 0, size = (int64_t)strlen(wanted);
-    uint8_t *chosen = need(calloc(1, bitmap_bytes(dr_table_rows(w->table))));
-    for (int32_t k = 0; k < dr_column_chunks(names); k++) {
-        struct dr_chunk c;
-        dr_column_chunk(names, k, &c);
-        for (int64_t i = 0; i < c.length; i++, row++) {
-            int64_t n = 0;
-            const char *p =
-                cell_present(&c, i) ? dr_column_dict_get(names, ((const int32_t *)c.values)[i], &n) : NULL;
-            if (p && n == size && memcmp(p, wanted, (size_t)n) == 0)
-                set_bit(chosen, row);
-        }
-    }
-    dr_column_unref(names);
-    *ret = chosen;
-    return 0;
-}
-
-/* The rows of one name: key columns, value and _row, their row in the table at work. */
-static int32_t rows_named(struct work *w, const struct names *key, const char *name, const char *wanted,
-                          const char *value, struct dr_table **ret)
-{
-    uint8_t *chosen = NULL;
-    DR_TRY(rows_of_name(w, name, wanted, &chosen));
-    struct dr_builder *index = dr_builder_new(DR_TYPE_INT64);
-    for (int64_t row = 0; row < dr_table_rows(w->table); row++)
-        if (get_bit(chosen, row))
-            dr_builder_append_int(index, row);
-    struct dr_table *steps[2] = { NULL, NULL };
-    struct dr_column *at = dr_builder_finish(index);
-    struct names columns;
-    names_make(&columns, key->n + 1);
-    memcpy(columns.items, key->items, (size_t)key->n * sizeof *key->items);
-    columns.items[key->n] = value;
-    int32_t rc = dr_table_select(w->table, key->n + 1, columns.items, &steps[0], dr_task_err(w->t));
-    names_done(&columns);
-    if (!rc)
-        rc = dr_table_filter(steps[0], chosen, &steps[1], dr_task_err(w->t));
-    if (!rc)
-        rc = dr_table_with(steps[1], "_row", at, ret, dr_task_err(w->t));
-    unref_all(steps, 2);
-    dr_column_unref(at);
-    free(chosen);
-    return rc;
-}
-
-const char *pair_reason(const struct dr_node *args, char ret[300])
-{
-    snprintf(ret, 300, "%.120s is not below %.120s of the same key", arg_text(args, "low"),
-             arg_text(args, "high"));
-    return ret;
-}
-
-static void refuse_unordered(struct work *w, const struct dr_table *pairs, const char *value, int32_t reason)
-{
-    size_t size = strlen(value) + sizeof "_right";
-    char *value_right = need(malloc(size));
-    snprintf(value_right, size, "%s_right", value);
-    const struct dr_column *low = dr_table_column(pairs, dr_table_find(pairs, value));
-    const struct dr_column *high = dr_table_column(pairs, dr_table_find(pairs, value_right));
-    const struct dr_column *low_row = dr_table_column(pairs, dr_table_find(pairs, "_row"));
-    const struct dr_column *high_row = dr_table_column(pairs, dr_table_find(pairs, "_row_right"));
-    free(value_right);
-    for (int32_t k = 0; k < dr_column_chunks(low); k++) {
-        struct dr_chunk a, b, ra, rb;
-        dr_column_chunk(low, k, &a);
-        dr_column_chunk(high, k, &b);
-        dr_column_chunk(low_row, k, &ra);
-        dr_column_chunk(high_row, k, &rb);
-        for (int64_t i = 0; i < a.length; i++) {
-            if (!cell_present(&a, i) || !cell_present(&b, i) ||
-                ((const double *)a.values)[i] < ((const double *)b.values)[i])
-                continue;
-            int64_t rows[2] = { ((const int64_t *)ra.values)[i], ((const int64_t *)rb.values)[i] };
-            for (int side = 0; side < 2; side++)
-                if (!get_bit(w->bad, rows[side])) /* once, however many partners it has */
-                    refuse(w, rows[side], reason);
-        }
-    }
-}
-
-static int32_t refuse_pairs(struct work *w, const struct dr_node *args, const struct names *key)
-{
-    const char *name = arg_text(args, "name"), *value = arg_text(args, "value");
-    const char *low = arg_text(args, "low"), *high = arg_text(args, "high");
-    struct dr_table *tables[3] = { NULL, NULL, NULL };
-    int32_t rc = rows_named(w, key, name, low, value, &tables[0]);
-    if (!rc)
-        rc = rows_named(w, key, name, high, value, &tables[1]);
-    if (!rc)
-        rc = dr_table_join(tables[0], tables[1], key->n, key->items, key->items, DR_JOIN_INNER, &tables[2],
-                           dr_task_err(w->t));
-    if (!rc) {
-        char text[300];
-        refuse_unordered(w, tables[2], value, reason_index(w, pair_reason(args, text)));
-    }
-    unref_all(tables, 3);
-    return rc;
-}
-
-/* Of two measures of one key, one must be below the other (diastolic below
- * systolic); where it is not, nobody can say which is wrong, so both are refused. */
-int32_t step_ordered_pair(struct work *w, const struct dr_node *args)
-{
-    struct names key;
-    const struct dr_column *c = NULL;
-    if (!arg_text(args, "low") || !arg_text(args, "high"))
-        return dr_task_fail_final(w->t,
-                                  "step ordered_pair: give low and high, the names of the two measures");
-    DR_TRY(settle(w));
-    DR_TRY(number_column(w, arg_text(args, "value"), &c));
-    DR_TRY(column_list(w, args, "key", &key));
-    int32_t rc = w->stream ? stream_pairs(w, &key, args) : refuse_pairs(w, args, &key);
-    names_done(&key);
     return rc;
 }
 

@@ -46,9 +46,9 @@ static const char *folder_of(const struct dr_task *t)
 
 /* ---- rows by number ---------------------------------------------------------------- */
 
-static int64_t number_of(const struct work *w, int64_t row)
+int64_t number_of(const struct work *w, int64_t row)
 {
-    return w->stream->first_row + origin_of(w, row);
+    return (w->stream ? w->stream->first_row : 0) + origin_of(w, row);
 }
 
 /* Whether the pass is for this step, whose marks it then gathers. Counts the step as met. */
@@ -120,75 +120,14 @@ int32_t stream_distinct(struct work *w, const struct names *content, const struc
 
 /* ---- ordered_pair ---------------------------------------------------------------------- */
 
-/* The rows in which no column of the key is missing: a missing one equals nothing. */
-static uint8_t *rows_with_key(const struct work *w, const struct names *key)
-{
-    int64_t n = dr_table_rows(w->table);
-    uint8_t *present = need(malloc((size_t)n + 1));
-    memset(present, 1, (size_t)n);
-    for (int32_t k = 0; k < key->n; k++) {
-        const struct dr_column *c = dr_table_column(w->table, dr_table_find(w->table, key->items[k]));
-        int64_t row = 0;
-        for (int32_t j = 0; j < dr_column_chunks(c); j++) {
-            struct dr_chunk chunk;
-            dr_column_chunk(c, j, &chunk);
-            for (int64_t i = 0; i < chunk.length; i++, row++)
-                present[row] = (uint8_t)(present[row] && cell_present(&chunk, i));
-        }
-    }
-    return present;
-}
-
-/* What rows of one side (bitmap) are compared by. */
-static int32_t tell_of_side(struct work *w, struct dr_row_marks *marks, const uint8_t *side, int high,
-                            const uint8_t *has_key, const struct dr_row_hash *keys,
-                            const struct dr_column *value)
-{
-    int64_t row = 0;
-    for (int32_t k = 0; k < dr_column_chunks(value); k++) {
-        struct dr_chunk c;
-        dr_column_chunk(value, k, &c);
-        for (int64_t i = 0; i < c.length; i++, row++)
-            if (get_bit(side, row) && has_key[row] && cell_present(&c, i))
-                DR_TRY(dr_row_marks_add_side(marks, number_of(w, row), keys[row], high,
-                                             ((const double *)c.values)[i], dr_task_err(w->t)));
-    }
-    return 0;
-}
-
-static int32_t tell_of_pairs(struct work *w, struct dr_row_marks *marks, const struct names *key,
-                             const struct dr_node *args)
-{
-    static const char *const ends[] = { "low", "high" };
-    const struct dr_column *value = NULL;
-    DR_TRY(number_column(w, arg_text(args, "value"), &value));
-    struct dr_row_hash *keys = need(malloc(((size_t)dr_table_rows(w->table) + 1) * sizeof *keys));
-    uint8_t *has_key = rows_with_key(w, key);
-    int32_t rc = dr_table_hash(w->table, key->n, key->items, keys, dr_task_err(w->t));
-    for (int high = 0; high < 2 && !rc; high++) {
-        uint8_t *side = NULL;
-        rc = rows_of_name(w, arg_text(args, "name"), arg_text(args, ends[high]), &side);
-        if (!rc)
-            rc = tell_of_side(w, marks, side, high, has_key, keys, value);
-        free(side);
-    }
-    free(has_key);
-    free(keys);
-    return rc;
-}
-
 int32_t stream_pairs(struct work *w, const struct names *key, const struct dr_node *args)
 {
     struct dr_row_marks *marks;
     int gathers;
-    char text[300];
     DR_TRY(meet(w, -1, &marks, &gathers));
     if (gathers)
         return tell_of_pairs(w, marks, key, args);
-    int32_t reason = reason_index(w, pair_reason(args, text));
-    for (int64_t i = 0; i < dr_table_rows(w->table); i++)
-        if (dr_row_marks_get(marks, number_of(w, i)) == DR_ROW_ODDS)
-            refuse(w, i, reason);
+    refuse_odds(w, marks, args);
     return 0;
 }
 

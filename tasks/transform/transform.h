@@ -114,6 +114,8 @@ int32_t transform_stream(struct dr_task *t, int64_t memory);
 int32_t stream_distinct(struct work *w, const struct names *content, const struct names *key, int32_t keep);
 int32_t stream_pairs(struct work *w, const struct names *key, const struct dr_node *args);
 int32_t stream_sort(struct work *w, const struct names *columns);
+/* The number of a row in the whole input. */
+int64_t number_of(const struct work *w, int64_t row);
 /* 1: what follows waits for a later pass. */
 int stream_waits(const struct work *w);
 
@@ -145,9 +147,14 @@ void free_catalogues(struct work *w);
 /* ---- rows.c ---- */
 /* Note that a row leaves for what distinct marks it with; keep is its rule for conflicts. */
 void note_repeat(struct work *w, int64_t row, uint8_t mark, int32_t keep);
-/* The rows whose text in `name` is `wanted`; a bitmap, malloc. */
-int32_t rows_of_name(struct work *w, const char *name, const char *wanted, uint8_t **ret);
-const char *pair_reason(const struct dr_node *args, char ret[300]);
+/* The texts of a list argument, each the name of a column there is. names_done, unless it fails. */
+int32_t column_list(struct work *w, const struct dr_node *args, const char *key, struct names *ret);
+void names_done(struct names *names);
+/* ---- pairs.c ---- */
+/* What the rows at work are compared by, and what was found of them. */
+int32_t tell_of_pairs(struct work *w, struct dr_row_marks *marks, const struct names *key,
+                      const struct dr_node *args);
+void refuse_odds(struct work *w, const struct dr_row_marks *marks, const struct dr_node *args);
 
 /* The steps. */
 const char *arg_text(const struct dr_node *args, const char *key);

@@ -138,6 +138,14 @@ steps '- parse_number: {column: v}
 has clean p,day,k,v a,1,sys,120 a,1,dia,80 b,1,sys,60 b,2,dia,90
 has rejected p,day,k,v,_reasons 'a,2,sys,70,dia is not below sys of the same key' 'a,2,dia,70,dia is not below sys of the same key'
 
+# A key that stands for what is not known: the pairs of its rows would be 25 million.
+awk 'BEGIN { print "p,day,k,v"; for (i = 0; i < 5000; i++) print "UNKNOWN,1,dia," 60 + i % 20 "\nUNKNOWN,1,sys," 79 + i % 50 }' >data/t.csv
+steps '- parse_number: {column: v}
+- ordered_pair: {key: [p, day], name: k, value: v, low: dia, high: sys}'
+is "rows refused" "$(grep -c ,dia,79 out/rejected.csv) $(grep -c ,sys,79 out/rejected.csv) $(wc -l <out/rejected.csv)" "250 100 351"
+under_sanitizer || sql_is var/dagrun.db "SELECT max(max_rss_bytes) < 600000000 FROM v_attempt" 1
+printf 'p,day,k,v\na,1,sys,120\na,1,dia,80\na,2,sys,70\na,2,dia,70\nb,1,sys,60\nb,2,dia,90\n' >data/t.csv
+
 long=$(printf 'v%.0s' {1..600})
 sed -i "1s/v/$long/" data/t.csv
 steps "- parse_number: {column: $long}
