@@ -117,13 +117,21 @@ struct counter {
     uint64_t slots;
 };
 
+/* Of a sample, the unexpected rows of batches, a column may have missing values alone where the whole has numbers. */
+static bool has_numbers(const struct dr_eval *e, const struct dr_source *s)
+{
+    bool typed = s->type == DR_TYPE_INT64 || s->type == DR_TYPE_FLOAT64 || s->type == DR_TYPE_DECIMAL;
+    return is_number(s) || (s->class == DR_CLASS_EMPTY && typed && e->plan->opts->tallies &&
+                            e->check->unexpected_count < e->check->element_count);
+}
+
 /* A missing number equals nothing, not even another missing one, as NaN does
  * not in Great Expectations. */
 static bool equals_nothing(const struct dr_eval *e, int64_t row)
 {
     for (int32_t k = 0; k < e->n_columns; k++) {
         const struct dr_source *s = e->columns[k];
-        if (s->null && is_number(s) && dr_row_get(s->null, row))
+        if (s->null && has_numbers(e, s) && dr_row_get(s->null, row))
             return true;
     }
     return false;
@@ -272,7 +280,7 @@ static void count_by_codes(struct counter *c, const struct dr_odd_rows *odd, con
     if (c->e->n_columns == 1 && dr_codes_each_known(c->e->columns[0], odd, unexpected, count_code, k))
         return;
     for (int32_t i = 0; i < c->e->n_columns; i++)
-        k->lone |= c->e->columns[i]->null && is_number(c->e->columns[i]);
+        k->lone |= c->e->columns[i]->null && has_numbers(c->e, c->e->columns[i]);
     for (int64_t w = 0; w < dr_words(rows) && c->left > 0; w++)
         for (uint64_t bits = unexpected[w]; bits && c->left > 0; bits &= bits - 1, c->left--) {
             k->row[k->n++] = w * 64 + __builtin_ctzll(bits);

@@ -87,6 +87,20 @@ same_in_pass data.csv --threads 1 --result-format BASIC
 head -66000 data.csv >part.csv
 same_in_pass part.csv --threads 3 --result-format COMPLETE --row-key uid
 
+it "also where nothing but missing numbers is unexpected, or there are none in the column"
+printf 'n,none,f\n1,,0.5\n,,\n3,,2.5\n,,\n,,1\n' >gaps.csv
+for column in n none f; do
+    cat >gaps.yaml <<Y
+suite: gaps
+columns: {n: int64, none: int64, f: float64}
+expectations: [expect_column_values_to_not_be_null: {column: $column}]
+Y
+    expect_exit 1 dagrun expect gaps.yaml gaps.csv --json
+    cp "$out" whole.json
+    expect_exit 1 dagrun expect gaps.yaml gaps.csv --json --memory 200MB
+    same_file whole.json "$out"
+done
+
 it "of packed files, pipes, JSON lines, a JSON array and Arrow"
 gzip -kf part.csv
 same_in_pass part.csv.gz
