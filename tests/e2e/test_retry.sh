@@ -52,4 +52,19 @@ dagrun run job --run-id night >"$out" 2>"$err"
 is "the exit code is not 0" "$(($? != 0))" 1
 err_has "night"
 sql_is var/dagrun.db "SELECT count(*), max(state) FROM dag_run" "1|success"
+
+it "a retry whose datasets were deleted says which task makes them again, and that one does"
+new_home gone
+printf 'a\n1\n' >data/a.csv
+dag gone <<'Y'
+tasks:
+  make: {plugin: transform, inputs: {table: data/a.csv}, outputs: {clean: made}, with: {steps: [{trim: {columns: [a]}}]}}
+  use: {plugin: transform, inputs: {table: made}, outputs: {clean: used}, with: {steps: [{trim: {columns: [b]}}]}}
+Y
+expect_exit 1 dagrun run gone
+rm -r var/runs/gone/*/make
+sed -i 's/columns: \[b\]/columns: [a]/' dags/gone.yaml
+expect_exit 1 dagrun retry gone
+out_has "dataset 'made' is not there: task 'make' did not make it, or its file was deleted since (then dagrun retry --task make makes it again)"
+expect_exit 0 dagrun retry gone --task make
 finish
