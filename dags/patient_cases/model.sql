@@ -9,10 +9,18 @@ CREATE TABLE timed AS
   FROM (SELECT c.*,
                CASE WHEN case_datetime GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
                      AND date(substr(case_datetime, 1, 10), '+0 days') IS substr(case_datetime, 1, 10)
-                    THEN strftime('%Y-%m-%dT%H:%M:%f', case_datetime) END AS opened,
+                    THEN strftime('%Y-%m-%dT%H:%M:%f',
+                             CASE WHEN case_datetime GLOB '*:*[+-][0-9][0-9]' THEN case_datetime || ':00'
+                                  WHEN case_datetime GLOB '*:*[+-][0-9][0-9][0-9][0-9]'
+                                  THEN substr(case_datetime, 1, length(case_datetime) - 2) || ':' || substr(case_datetime, -2)
+                                  ELSE case_datetime END) END AS opened,
                CASE WHEN case_closed_datetime GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
                      AND date(substr(case_closed_datetime, 1, 10), '+0 days') IS substr(case_closed_datetime, 1, 10)
-                    THEN strftime('%Y-%m-%dT%H:%M:%f', case_closed_datetime) END AS closed,
+                    THEN strftime('%Y-%m-%dT%H:%M:%f',
+                             CASE WHEN case_closed_datetime GLOB '*:*[+-][0-9][0-9]' THEN case_closed_datetime || ':00'
+                                  WHEN case_closed_datetime GLOB '*:*[+-][0-9][0-9][0-9][0-9]'
+                                  THEN substr(case_closed_datetime, 1, length(case_closed_datetime) - 2) || ':' || substr(case_closed_datetime, -2)
+                                  ELSE case_closed_datetime END) END AS closed,
                CASE WHEN case_closed IN ('true', '1', 't', 'y', 'yes') THEN 1
                     WHEN case_closed IN ('false', '0', 'f', 'n', 'no') THEN 0 END AS said_closed
         FROM cases_clean c);

@@ -333,21 +333,26 @@ pipeline_home times
     patient M zz@example.com 00501 "" "2023-01-01T00:00:00.1001Z"
     patient N zz@example.com 00501 "" "2022-12-31T22:59:59.9996-01:00"
     patient N aa@example.com 00501 "" "2023-01-01T01:59:59.9997+02:00"
+    patient O zz@example.com 00501 "" "2023-01-01 10:00:00+00"
+    patient O aa@example.com 00501 "" "2023-01-01 12:30:00.5+0230"
 } >data/p.csv
 {
     case_line m 1 '"M"' '"2023-01-01T24:00:00"' false null "2023-01-01 12:00:00.000002" ',"tags":[true,1,"1"]'
     case_line m 2 '"M"' '"2023-01-01 10:00:00"' false null "2023-01-01 12:00:00.000001"
+    case_line l 1 '"M"' '"2023-01-01 10:00:00+00"' true '"2023-01-01T12:30:00-0130"' "2023-01-01 12:00:00Z"
     case_line n 1 '"M"' '"0000-01-01 10:00:00"' true '"2023-01-01 10:00:00 o clock"' "2023-01-01 12:00:00" ',"notes":[{"at":"2024-02-30T10:00:00","text":"a"},
         {"at":"now","text":"b"},{"at":"10:35","text":"c"},{"at":1700000000,"text":"d"},{"at":"2024-01-01T24:00:00","text":"e"},
         {"at":"2024-01-01T10:00+02:00","text":"f"}]' | tr -d '\n'
     echo
 } >data/c.ndjson
 deliver data/p.csv data/c.ndjson
-sql_is var/warehouse.db "SELECT patient_id, patient_email, updated_at FROM patients WHERE patient_id IN ('M', 'N') ORDER BY 1" \
+sql_is var/warehouse.db "SELECT patient_id, patient_email, updated_at FROM patients WHERE is_known ORDER BY 1" \
     "M|aa@example.com|2023-01-01T00:00:00.100400
-N|aa@example.com|2022-12-31T23:59:59.999700"
-sql_is var/warehouse.db "SELECT case_id, case_type, case_datetime, problems, updated_at FROM cases WHERE case_id IN ('m', 'n') ORDER BY 1" \
-    "m|1||the time is none|2023-01-01T12:00:00.000002
+N|aa@example.com|2022-12-31T23:59:59.999700
+O|aa@example.com|2023-01-01T10:00:00.500000"
+sql_is var/warehouse.db "SELECT case_id, case_type, case_datetime, problems, updated_at FROM cases ORDER BY 1" \
+    "l|1|2023-01-01T10:00:00||2023-01-01T12:00:00
+m|1||the time is none|2023-01-01T12:00:00.000002
 n|1||the time is none; the closing time is none|2023-01-01T12:00:00"
 sql_is var/warehouse.db "SELECT noted_at, note FROM case_notes WHERE case_id = 'n' ORDER BY position" "|a
 |b
@@ -355,6 +360,7 @@ sql_is var/warehouse.db "SELECT noted_at, note FROM case_notes WHERE case_id = '
 |d
 |e
 2024-01-01T08:00:00|f"
+sql_is var/warehouse.db "SELECT case_closed_datetime FROM cases WHERE case_id = 'l'" "2023-01-01T14:00:00"
 sql_is var/warehouse.db "SELECT tag FROM case_tags WHERE case_id = 'm' ORDER BY position" "true
 1
 1"
