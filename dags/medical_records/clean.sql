@@ -23,15 +23,17 @@ CREATE TABLE trimmed AS
          nullif(replace(upper(trim(icd_code)), '.', ''), '') AS icd_code
   FROM raw;
 
--- Days: 2024-03-05, 2024-03-05T10:00:00, 20240305, 03/05/2024 (month first) and 05-Mar-2024.
+-- Days: 2024-03-05, 2024-03-05T10:00:00, 20240305, 03/05/2024 or 3/5/2024 (month first) and 05-Mar-2024.
 CREATE TABLE spelt AS
   SELECT *,
          CASE WHEN date_text GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]'
                 OR date_text GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][T ][0-9]*' THEN substr(date_text, 1, 10)
               WHEN date_text GLOB '[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]'
               THEN substr(date_text, 1, 4) || '-' || substr(date_text, 5, 2) || '-' || substr(date_text, 7)
-              WHEN date_text GLOB '[0-9][0-9]/[0-9][0-9]/[0-9][0-9][0-9][0-9]'
-              THEN substr(date_text, 7) || '-' || substr(date_text, 1, 2) || '-' || substr(date_text, 4, 2)
+              WHEN date_text GLOB '[0-9]*/[0-9]*/[0-9][0-9][0-9][0-9]' AND date_text NOT GLOB '*[^0-9/]*'
+               AND date_text NOT LIKE '%/%/%/%'
+              THEN printf('%s-%02d-%02d', substr(date_text, -4), substr(date_text, 1, instr(date_text, '/') - 1),
+                          substr(date_text, instr(date_text, '/') + 1, length(date_text) - 5 - instr(date_text, '/')))
               WHEN date_text GLOB '[0-9][0-9]-[A-Za-z][A-Za-z][A-Za-z]-[0-9][0-9][0-9][0-9]'
                AND instr('janfebmaraprmayjunjulaugsepoctnovdec', lower(substr(date_text, 4, 3))) % 3 = 1
               THEN substr(date_text, 8) || printf('-%02d-',

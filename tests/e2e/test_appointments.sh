@@ -279,6 +279,17 @@ run 0
 is "told" "$(sql var/dagrun.db "SELECT count(*) FROM v_failed_expectation WHERE column_name = 'disabled_date'
     AND run_key = (SELECT max(run_key) FROM dag_run)")" 1
 
+it "days without zeros in front, and days of another form"
+cp "$source_dir"/data/appointments/* data/appointments/
+run 0
+cp $published/epion_utilization.csv "$scratch/wanted"
+sed -i -E 's/,([0-9]{4})-0?([0-9]+)-0?([0-9]+),/,\2\/\3\/\1,/' data/appointments/appointments.csv
+run 0
+same_file "$scratch/wanted" $published/epion_utilization.csv
+sed -i -E 's/,([0-9]+)\/([0-9]+)\/([0-9]{4}),/,\3.\1.\2,/' data/appointments/appointments.csv
+run 1
+fails_in check_appointments "Days are written YYYY-MM-DD or MM/DD/YYYY"
+
 it "a practice whose number is none is not the practice of the digits in front"
 cp "$source_dir"/data/appointments/* data/appointments/
 sed -i 's/"practice_id": 101,/"practice_id": "101 b",/' data/appointments/office_settings.json

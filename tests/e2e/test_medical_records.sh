@@ -326,6 +326,18 @@ sql_is $warehouse "SELECT value, comparator, value_text FROM tests ORDER BY repo
 reconciles
 cd "$scratch/hand" || exit 1
 
+it "days without zeros in front, and a file whose days nobody can read"
+sql $warehouse "SELECT * FROM person_features" >"$scratch/features"
+sed -E 's/,([0-9]{4})-0?([0-9]+)-0?([0-9]+)$/,\2\/\3\/\1/' data/medical_records/labs.csv >"$scratch/labs.csv"
+grep -q ',1/1/2024$' "$scratch/labs.csv" || note "no day was changed"
+run 0 --param labs="$scratch/labs.csv"
+sql $warehouse "SELECT * FROM person_features" >"$scratch/features_of_others"
+same_file "$scratch/features" "$scratch/features_of_others"
+sed -E 's/,([0-9]{4})-([0-9]+)-([0-9]+)$/,\3.\2.\1/' data/medical_records/labs.csv >"$scratch/labs.csv"
+run 1 --param labs="$scratch/labs.csv"
+out_has "Days are written in a way that is read"
+run 0
+
 it "a latest date that is none"
 for date in soon 2024-02-30 30.12.2030 ''; do
     run 1 --param latest_date="$date"
