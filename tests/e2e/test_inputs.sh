@@ -66,6 +66,10 @@ has_file "${kept_rows##* }"
 expect_exit 0 dagrun logs validate_vitals healthcare_processing
 out_has "what it wrote before it failed is kept in"
 
+refused "more than half of the dates in a form that was not agreed" \
+    "$header\nHOSP001,3/1/2024,P00001,heart_rate,72,bpm\nHOSP001,3/2/2024,P00001,heart_rate,72,bpm\n$good\n" \
+    "Dates have one of the four agreed forms"
+
 # NAME CONTENT REASON: the record is set aside with its line and a reason, the others go through.
 set_aside() {
     it "$1"
