@@ -140,11 +140,12 @@ static int32_t read_shape(struct dr_task *t, uint8_t layout, struct shape *ret)
 
 /* ---- members that are not there ---- */
 
-/* Whether the records have something at the path: itself, or members below it. */
+/* Whether the records have something at the path: itself, or members below it. Of an item of an array,
+ * whether they have the array. */
 static bool has_member(const struct dr_table *found, const char *path)
 {
-    size_t n = strlen(path);
-    if (strchr(path, '['))
+    size_t n = strcspn(path, "[");
+    if (n == 0)
         return true;
     for (int32_t i = 0; i < dr_table_columns(found); i++) {
         const char *name = dr_table_column_name(found, i);

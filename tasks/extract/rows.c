@@ -270,6 +270,15 @@ static int32_t unite_children(struct dr_task *t, struct extracted *x)
     return 0;
 }
 
+/* In XML what is absent is missing, and so is an element that was renamed. */
+static void tell_of_empty(struct dr_task *t, const struct dr_table *table)
+{
+    for (int32_t i = 0; i < dr_table_columns(table); i++)
+        if (dr_column_nulls(dr_table_column(table, i)) == dr_table_rows(table))
+            dr_task_log(t, DR_WARN, "column '%s' has no value in any row: is its path in xml.columns right?",
+                        dr_table_column_name(table, i));
+}
+
 int32_t rows_finish(struct dr_task *t, struct extracted *x)
 {
     int64_t received = dr_table_rows(x->table), distinct = received;
@@ -287,6 +296,8 @@ int32_t rows_finish(struct dr_task *t, struct extracted *x)
         return rc;
     }
     int64_t rows = dr_table_rows(x->table);
+    if (rows > 0 && dr_node_size(dr_task_param(t, "xml")) > 0)
+        tell_of_empty(t, x->table);
     dr_task_metric(t, "rows_received", (double)received);
     dr_task_metric(t, "rows_twice", (double)(received - rows));
     dr_task_metric(t, "rows", (double)rows);

@@ -154,6 +154,15 @@ echo '<list><group><item n="1"><a.b>x</a.b>y</item></group></list>' >data/x.xml
 xml_dag 'n: "./@n", label: ./a.b, own: .'
 run_x 0
 is "rows" "$(rows | tr '\n' ' ')" "n,label,own 1,x,y "
+expect_exit 0 dagrun logs x
+out_lacks "WARN"
+
+it "a column that no row has is told"
+xml_dag 'n: "./@n", label: a.c'
+run_x 0
+is "rows" "$(rows | tr '\n' ' ')" "n,label 1, "
+expect_exit 0 dagrun logs x
+out_has "WARN column 'label' has no value in any row: is its path in xml.columns right?"
 
 # ---- JSON ----
 
@@ -184,6 +193,17 @@ run_x 0
 printf 'v,first,id\n1.50,,12345678901234567890\n,a,2\n' >wanted.csv
 rows >got.csv
 same_file wanted.csv got.csv
+
+it "an item of an array that no record has is not taken for a missing value"
+sed -i 's/tags\[0\]/tagz[0]/' dags/x.yaml
+run_x 1
+says "no record has 'tagz[0]'; they have: id, v, w, tags"
+sed -i 's/tagz\[0\]/tags[7]/' dags/x.yaml
+run_x 0
+printf 'v,first,id\n1.50,,12345678901234567890\n,,2\n' >wanted.csv
+rows >got.csv
+same_file wanted.csv got.csv
+sed -i 's/tags\[7\]/tags[0]/' dags/x.yaml
 
 it "a declared column that no record has is not taken for missing values"
 sed -i 's/{v: string, /{v: string, status: string, /' dags/x.yaml
