@@ -67,6 +67,21 @@ steps '- parse_date: {column: d, formats: ["%Y-%m-%d"], required: false}
 - parse_number: {column: n, required: false}'
 has clean id,d,n 1,2024-02-29,1.5 5,, 7,2031-01-01,5
 
+it "a day that no month has is no date"
+echo d >data/t.csv
+echo d >wanted_days
+for year in 1900 2000 2023 2024; do
+    for month in {01..12}; do
+        for day in 28 29 30 31; do
+            echo $year-$month-$day >>data/t.csv
+            ! date -d $year-$month-$day >/dev/null 2>&1 || echo $year-$month-$day >>wanted_days
+        done
+    done
+done
+steps '- parse_date: {column: d, formats: ["%Y-%m-%d"]}'
+same_file wanted_days out/clean.csv
+is "days" "$(($(wc -l <out/clean.csv) - 1))" 166
+
 it "ranges become two numbers, or none where they cannot be read"
 printf 'id,r\n1,3.5-5.1\n2,<150\n3,>= 60\n4,5-3\n5,about 4\n6,\n7,3 - 4\n' >data/t.csv
 steps '- parse_range: {column: r, high: top}'
