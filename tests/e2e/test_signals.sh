@@ -94,4 +94,21 @@ expect_exit 0 dagrun retry job lost
 is "the run" "$(run_state)" success
 is "the lost attempt" "$(sql var/dagrun.db "SELECT count(*) FROM v_attempt WHERE run_id = 'lost'
     AND task_id = 'waits' AND state = 'failed' AND reason LIKE '%lost%'")" 1
+
+it "without the process that forks workers the runner forks them by itself"
+dag orphaned <<'Y'
+tasks:
+  kill:
+    plugin: shell
+    with: {command: "read -r pid comm state runner rest </proc/$PPID/stat; read -r forker rest </proc/$runner/task/$runner/children; kill -9 $forker; echo $forker $PPID"}
+  b: {plugin: shell, depends_on: [kill], with: {command: echo from b}}
+  c: {plugin: shell, depends_on: [b], with: {command: echo from c; exit 3}, retries: 1, retry_delay: 10ms}
+  d: {plugin: shell, depends_on: [c], with: {command: echo from d}, trigger_rule: all_done}
+Y
+expect_exit 1 dagrun run orphaned
+sql_is var/dagrun.db "SELECT task_id, state, attempt FROM v_attempt WHERE dag_id = 'orphaned' ORDER BY attempt_key" "kill|success|1
+b|success|1
+c|up_for_retry|1
+c|failed|2
+d|success|1"
 finish
