@@ -1,4 +1,5 @@
 /* path_text.c - functions on texts and numbers. Each takes one value; nothing gives nothing. */
+#include "data/text.h"
 #include "view/path_tree.h"
 
 /* ---- what they share ---- */
@@ -183,30 +184,30 @@ static int32_t fn_substring(struct path_machine *m, const struct path_node *n, s
     return push_view(m, rest);
 }
 
-static int32_t change_case(struct path_machine *m, const struct path_node *n, size_t base, char first,
-                           char last)
+static int32_t change_case(struct path_machine *m, const struct path_node *n, size_t base,
+                           enum dr_text_form form)
 {
     struct dr_str text;
     bool any = false;
+    DR_AUTO_BUF changed = { 0 };
     DR_TRY(take_text(m, n, base, &any, &text));
     if (!any)
         return DR_OK;
-    char *out = dr_path_stack_room(m->s, text.n);
-    for (size_t i = 0; i < text.n; i++)
-        out[i] = text.p[i] >= first && text.p[i] <= last ? text.p[i] ^ 0x20 : text.p[i];
-    return push_view(m, (struct dr_str){ out, text.n });
+    struct dr_err err = { 0 };
+    return dr_text_put(&changed, text, form, &err) ? path_error(m, n, "%s", err.msg)
+                                                   : path_push_text(m, dr_buf_str(&changed), DR_FHIR_STRING);
 }
 
 static int32_t fn_upper(struct path_machine *m, const struct path_node *n, struct dr_item focus, size_t base)
 {
     (void)focus;
-    return change_case(m, n, base, 'a', 'z');
+    return change_case(m, n, base, DR_TEXT_UPPER);
 }
 
 static int32_t fn_lower(struct path_machine *m, const struct path_node *n, struct dr_item focus, size_t base)
 {
     (void)focus;
-    return change_case(m, n, base, 'A', 'Z');
+    return change_case(m, n, base, DR_TEXT_LOWER);
 }
 
 static int32_t fn_trim(struct path_machine *m, const struct path_node *n, struct dr_item focus, size_t base)
@@ -215,7 +216,7 @@ static int32_t fn_trim(struct path_machine *m, const struct path_node *n, struct
     bool any = false;
     (void)focus;
     DR_TRY(take_text(m, n, base, &any, &text));
-    return any ? push_view(m, dr_str_trim(text)) : DR_OK;
+    return any ? push_view(m, dr_text_trim(text)) : DR_OK;
 }
 
 static int32_t fn_length(struct path_machine *m, const struct path_node *n, struct dr_item focus, size_t base)
@@ -225,6 +226,26 @@ static int32_t fn_length(struct path_machine *m, const struct path_node *n, stru
     (void)focus;
     DR_TRY(take_text(m, n, base, &any, &text));
     return any ? path_push_int(m, dr_utf8_length(text)) : DR_OK;
+}
+
+static int32_t put_text(struct path_machine *m, const struct path_node *n, struct dr_buf *b)
+{
+    return dr_buf_ok(b) ? path_push_text(m, dr_buf_str(b), DR_FHIR_STRING)
+                        : path_error(m, n, "the text grows too long");
+}
+
+/* An empty pattern is before, between and behind all characters. */
+static int32_t surround(struct path_machine *m, const struct path_node *n, struct dr_str text,
+                        struct dr_str by)
+{
+    DR_AUTO_BUF out = { 0 };
+    (void)dr_buf_append(&out, by.p, by.n);
+    for (size_t one; text.n > 0; text.p += one, text.n -= one) {
+        (void)dr_utf8_next(text, &one);
+        (void)dr_buf_append(&out, text.p, one);
+        (void)dr_buf_append(&out, by.p, by.n);
+    }
+    return put_text(m, n, &out);
 }
 
 static int32_t fn_replace(struct path_machine *m, const struct path_node *n, struct dr_item focus,
@@ -238,7 +259,9 @@ static int32_t fn_replace(struct path_machine *m, const struct path_node *n, str
     if (!any || !any_from || !any_to)
         return DR_OK;
     DR_AUTO_BUF out = { 0 };
-    for (const char *p; from.n && (p = memmem(text.p, text.n, from.p, from.n));) {
+    if (from.n == 0)
+        return surround(m, n, text, to);
+    for (const char *p; (p = memmem(text.p, text.n, from.p, from.n));) {
         size_t before = (size_t)(p - text.p);
         (void)dr_buf_append(&out, text.p, before);
         (void)dr_buf_append(&out, to.p, to.n);
@@ -246,8 +269,7 @@ static int32_t fn_replace(struct path_machine *m, const struct path_node *n, str
         text.n -= before + from.n;
     }
     (void)dr_buf_append(&out, text.p, text.n);
-    return dr_buf_ok(&out) ? path_push_text(m, dr_buf_str(&out), DR_FHIR_STRING)
-                           : path_error(m, n, "the text grows too long");
+    return put_text(m, n, &out);
 }
 
 /* ---- conversions ---- */

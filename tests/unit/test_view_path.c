@@ -251,7 +251,13 @@ static void texts_are_taken_apart(void **state)
     YIELDS("'abc'.indexOf('c')", "2");
     YIELDS("'abab'.replace('b', 'xy')", "axyaxy");
     YIELDS("'a|b|'.split('|').count()", "3");
+    YIELDS("'abc'.replace('', '-')", "-a-b-c-");
+    YIELDS("''.replace('', '-')", "-");
+    YIELDS("'b\xC3\xA4'.replace('', '')", "b\xC3\xA4");
     YIELDS("' a '.trim().upper()", "A");
+    YIELDS("'\xC3\x85nstr\xC3\xB6m'.upper()", "\xC3\x85NSTR\xC3\x96M");
+    YIELDS("'\xC3\x85nstr\xC3\xB6m'.lower()", "\xC3\xA5nstr\xC3\xB6m");
+    YIELDS("'\xC2\xA0 a\xE3\x80\x80'.trim()", "a");
     YIELDS("'it\\'s \\u00e4'", "it's \xC3\xA4");
     FAILS("(1).length()", "length() needs a text");
 }
