@@ -179,18 +179,24 @@ static const char *table_of(struct dr_task *t, int32_t i)
     return dr_node_str(dr_node_get(dr_task_param(t, "names"), dataset), dataset);
 }
 
-/* A table that one dataset has filled, and another replaces, would have the rows of the last one only. */
+/* Each of two is compared with what was there before both. */
 static int32_t check_tables(struct dr_task *t)
 {
     const struct load l = { .t = t };
     int32_t rc = 0;
     for (int32_t i = 0; i < dr_task_input_count(t, "tables"); i++)
-        for (int32_t k = 0;
-             k < i && mode_of_dataset(&l, dr_task_input_name(t, "tables", i)) == DR_LOAD_REPLACE; k++)
-            if (strcmp(table_of(t, i), table_of(t, k)) == 0 && !strstr(table_of(t, i), "${"))
-                rc = dr_task_problem(t, NULL, "tables: '%s' would replace the rows of '%s' in the table '%s'",
-                                     dr_task_input_name(t, "tables", i), dr_task_input_name(t, "tables", k),
-                                     table_of(t, i));
+        for (int32_t k = 0; k < i; k++) {
+            const char *one = dr_task_input_name(t, "tables", k), *other = dr_task_input_name(t, "tables", i);
+            int32_t mode = mode_of_dataset(&l, one), other_mode = mode_of_dataset(&l, other);
+            int32_t unknown = mode < 0 || other_mode < 0 || strstr(table_of(t, i), "${"),
+                    append = mode == DR_LOAD_APPEND && other_mode == DR_LOAD_APPEND;
+            if (strcmp(table_of(t, i), table_of(t, k)) == 0 && !append && !unknown)
+                rc = dr_task_problem(
+                    t, NULL,
+                    "tables: '%s' and '%s' are both for the table '%s', which only appended rows can be; put "
+                    "them together first, in an sql task with UNION ALL",
+                    one, other, table_of(t, i));
+        }
     return rc;
 }
 

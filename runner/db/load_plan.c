@@ -69,12 +69,52 @@ static int32_t check_columns(const struct dr_load_table *t, struct dr_err *err)
     return DR_OK;
 }
 
+/* ---- several of one name -------------------------------------------------------------------- */
+
+static struct dr_load_table *earlier_of_name(const struct dr_load *l, const struct dr_load_table *t)
+{
+    for (int32_t i = 0; i < t->number; i++)
+        if (dr_streq(l->tables[i].spec->name, t->spec->name))
+            return &l->tables[i];
+    return NULL;
+}
+
+/* Each is compared with what was there before the load, and known by the ledger for itself. */
+static int32_t check_name(const struct dr_load *l, const struct dr_load_table *t, struct dr_err *err)
+{
+    const struct dr_load_table *first = earlier_of_name(l, t);
+    if (!first || (first->spec->mode == DR_LOAD_APPEND && t->spec->mode == DR_LOAD_APPEND))
+        return DR_OK;
+    return dr_fail(
+        err, DR_EDEF,
+        "it is loaded twice at once, which only appended rows can be: put the rows together first, "
+        "or load one after the other");
+}
+
+/* The first one makes it for all, in its place: no other has rows for it beside. */
+static int32_t share_made(struct dr_load_table *first, struct dr_load_table *t, struct dr_err *err)
+{
+    const struct dr_table *rows = t->spec->rows;
+    for (int32_t i = 0; i < rows->n; i++)
+        if (dr_table_find(first->spec->rows, rows->names[i]) < 0)
+            return dr_fail(
+                err, DR_EINPUT,
+                "the rows that it is made for have no column '%s': make it by a migration, or leave "
+                "the column out",
+                rows->names[i]);
+    first->stays_in_place = t->stays_in_place = true;
+    return DR_OK;
+}
+
 /* Only a table that load itself made is made anew. */
 static int32_t choose_making(struct dr_load *l, struct dr_load_table *t, const char *made_by,
                              struct dr_err *err)
 {
     const struct dr_dialect *d = l->db->driver->dialect;
+    struct dr_load_table *first = earlier_of_name(l, t);
     DR_AUTO_BUF create = { 0 };
+    if (first && t->n_target == 0)
+        return share_made(first, t, err);
     dr_load_sql_create(d, t, d->main_schema, t->spec->name, &create);
     t->create = dr_arena_dup(t->arena, dr_buf_cstr(&create), create.n);
     if (t->n_target == 0)
@@ -186,6 +226,15 @@ static int32_t find_appended(const struct dr_load *l, struct dr_load_table *t, s
     return t->in.n ? DR_OK : dr_ledger_find(l->db, t, err);
 }
 
+/* Rows that an earlier table of the load brings are known as those of an earlier load are. */
+static bool is_repeated(const struct dr_load *l, const struct dr_load_table *t)
+{
+    for (int32_t i = 0; i < t->number; i++)
+        if (dr_streq(l->tables[i].spec->name, t->spec->name) && dr_streq(l->tables[i].content, t->content))
+            return !t->spec->no_ledger;
+    return false;
+}
+
 /* Of others, the ledger knows what was there before a load that is not finished. */
 static int32_t find_known(const struct dr_load *l, struct dr_load_table *t, struct dr_err *err)
 {
@@ -225,6 +274,7 @@ int32_t dr_load_plan_table(struct dr_load *l, struct dr_load_table *t, struct dr
     bool view;
     if (t->spec->rows->n == 0)
         return dr_fail(err, DR_EINPUT, "a database table needs at least one column");
+    DR_TRY(check_name(l, t, err));
     DR_TRY(driver->columns(l->db, t->spec->name, t->arena, &t->target, &t->n_target, &view, err));
     if (view)
         return dr_fail(err, DR_EDB, "the database has a view of that name");
@@ -238,6 +288,7 @@ int32_t dr_load_plan_table(struct dr_load *l, struct dr_load_table *t, struct dr
     dr_load_hash(t, t->content);
     if (!l->inside)
         DR_TRY(find_known(l, t, err));
+    t->skip |= is_repeated(l, t);
     return t->skip ? DR_OK : dr_load_choose_rows(driver->dialect, t, err);
 }
 

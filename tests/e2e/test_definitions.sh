@@ -309,11 +309,12 @@ dags/settings.yaml:17:18: error: keys: 'rs' is not among the tables
 dags/settings.yaml:18:37: error: insert_only: 'x' is not among the tables
 dags/settings.yaml:19:41: error: delete_missing: 'q' is not among the tables
 dags/settings.yaml:20:23: error: newer_wins: 't' is not among the tables
-dags/settings.yaml:21:3: error: tables: 's' would replace the rows of 'r' in the table 'same'
+dags/settings.yaml:21:3: error: tables: 'r' and 's' are both for the table 'same', which only appended rows can be; put them together first, in an sql task with UNION ALL
 dags/settings.yaml:24:49: error: keys: 'r': a list of columns expected
 dags/settings.yaml:24:86: error: delete_missing: 'r': a list of columns expected, or {by, of}
 dags/settings.yaml:24:98: error: delete_missing: 's': a list of columns expected, or {by, of}
 dags/settings.yaml:25:62: error: names: 'r': the name of a table expected
+dags/settings.yaml:26:3: error: tables: 'r' and 's' are both for the table 'same', which only appended rows can be; put them together first, in an sql task with UNION ALL
 dags/settings.yaml:27:3: error: tables: 'data/x.csv' and 'x.csv' would have the same file 'x'
 dags/settings.yaml:30:27: error: formats: 'xlsx' is not one of csv, arrow, arrows, jsonl
 dags/settings.yaml:31:64: error: formats: there is none; name at least one

@@ -40,6 +40,23 @@ inputs: {tables: [data/first.csv]}
 with: {connection: warehouse, keys: {data/frist.csv: [patient_id]}}
 Y
 
+printf 'id,v\n1,a\n2,b\n' >data/a.csv
+printf 'v,id\nc,3\n' >data/b.csv
+printf 'id,v,w\n4,d,e\n' >data/wide.csv
+for other in b wide; do
+    load_dag both_$other <<Y
+inputs: {tables: [data/a.csv, data/$other.csv]}
+with: {connection: warehouse, mode: append, names: {data/a.csv: both_$other, data/$other.csv: both_$other}}
+Y
+done
+{
+    echo 'params: {table: {type: string, default: both_b}}' && echo 'tasks:' && echo '  load:' && sed 's/^/    /' <<'Y'
+plugin: load
+inputs: {tables: [data/a.csv, data/b.csv]}
+with: {connection: warehouse, modes: {data/b.csv: append}, names: {data/a.csv: "${params.table}", data/b.csv: both_b}}
+Y
+} | dag both_modes
+
 # Two contents of one table: new rows, changed ones, ones that go.
 awk 'BEGIN { print "id,v,t"; for (i = 1; i <= 8000; i++) printf "%d,%d,text %d\n", i, i % 7, i }' >data/old.csv
 awk 'BEGIN { print "id,v,t"; for (i = 2001; i <= 10000; i++) printf "%d,%d,text %d\n", i, i % 5, i }' >data/new.csv
@@ -53,6 +70,26 @@ content() { ask "SELECT count(*), sum(CAST(id AS integer)), sum(CAST(v AS intege
 
 for database in $databases; do
     sed_dag
+    it "$database: two datasets are appended to one table, also where it is not there yet"
+    for n in 1 2; do
+        expect_exit 0 run_it run both_b
+        answer_is "SELECT count(*), min(v), max(v) FROM both_b" "3|a|c"
+        answer_is "SELECT v FROM both_b WHERE id = '3'" c
+    done
+    printf 'id,v\n1,a\n2,bb\n' >data/a.csv
+    expect_exit 0 run_it run both_b
+    answer_is "SELECT count(*), sum(CASE WHEN v = 'bb' THEN 1 ELSE 0 END) FROM both_b" "5|1"
+    printf 'id,v\n1,a\n2,b\n' >data/a.csv
+
+    it "$database: such a table has no column that the first dataset lacks"
+    expect_exit 1 run_it run both_wide
+    out_has "database table 'both_wide': the rows that it is made for have no column 'w'"
+
+    it "$database: what one dataset would replace, another cannot be appended to at once"
+    expect_exit 1 run_it run both_modes
+    out_has "'data/a.csv' and 'data/b.csv' are both for the table 'both_b', which only appended rows can be"
+    answer_is "SELECT count(*) FROM both_b" 5
+
     it "$database: an upsert adds, and keeps rows apart that have no key"
     expect_exit 0 run_it run first
     answer_is "SELECT count(*) FROM patient" 2

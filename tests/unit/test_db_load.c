@@ -67,6 +67,36 @@ static void append_adds_and_never_twice(void **state)
     ASSERT_T("a|a|b|");
 }
 
+static void assert_two(int32_t mode, int32_t second_mode, const char *second, int32_t rc, const char *in_t)
+{
+    struct dr_err err = { 0 };
+    struct dr_table *a = table("id:int64 v:string\n1 a\n2 b\n"), *b = table(second);
+    struct dr_db_load specs[] = { LOAD(.mode = mode, .rows = a), LOAD(.mode = second_mode, .rows = b) };
+    assert_int_equal(dr_db_load(f->db, 2, specs, NULL, &err), rc);
+    if (rc)
+        assert_non_null(strstr(err.msg, in_t));
+    else
+        ASSERT_T(in_t);
+    dr_table_unref(a);
+    dr_table_unref(b);
+}
+
+static void rows_of_two_are_appended_to_one_table(void **state)
+{
+    (void)state;
+    const char *again = "id:int64 v:string\n1 a\n2 b\n";
+    assert_two(DR_LOAD_APPEND, DR_LOAD_APPEND, "v:string id:int64\nc 3\n", DR_OK, "1 a|2 b|3 c|");
+    assert_two(DR_LOAD_APPEND, DR_LOAD_APPEND, "id:int64 v:string\n4 d\n", DR_OK, "1 a|2 b|3 c|4 d|");
+    exec("DROP TABLE t");
+    exec("DELETE FROM dagrun_ledger");
+    assert_two(DR_LOAD_APPEND, DR_LOAD_APPEND, again, DR_OK, "1 a|2 b|");
+    assert_two(DR_LOAD_REPLACE, DR_LOAD_APPEND, "id:int64 v:string\n3 c\n", DR_EDEF, "loaded twice at once");
+    assert_two(DR_LOAD_UPSERT, DR_LOAD_UPSERT, "id:int64 v:string\n3 c\n", DR_EDEF, "loaded twice at once");
+    exec("DROP TABLE t");
+    assert_two(DR_LOAD_APPEND, DR_LOAD_APPEND, "id:int64 v:string w:string\n3 c d\n", DR_EINPUT,
+               "the rows that it is made for have no column 'w'");
+}
+
 static void upsert_adds_changes_and_leaves(void **state)
 {
     (void)state;
@@ -648,6 +678,7 @@ int main(void)
         T(a_table_that_others_made_is_not_made_anew),
         T(columns_that_the_rows_lack_keep_their_defaults),
         T(append_adds_and_never_twice),
+        T(rows_of_two_are_appended_to_one_table),
         T(upsert_adds_changes_and_leaves),
         T(of_several_rows_with_one_key_the_last_wins),
         T(the_newer_wins_whatever_the_order),
