@@ -1,14 +1,13 @@
 /* Counting rows into the run's account, group by group: those of a table, or as SQL counted them. */
 #include "exec/task_impl.h"
-#include <ctype.h>
-
 #include "base/err.h"
 #include "base/str.h"
 #include "data/column.h"
+#include "data/text.h"
 
 enum { MAX_GROUPS = 200, MAX_NAME = 120 /* bytes of a group's name */ };
 
-/* Trimmed, ASCII in upper case: the group that a spelling belongs to. */
+/* Trimmed, in upper case: the group that a spelling belongs to. What is no UTF-8 is one as it is. */
 static void normalise(void *ctx, int32_t n_args, const struct dr_cell *args, struct dr_cell *ret)
 {
     struct dr_buf *scratch = ctx;
@@ -18,13 +17,12 @@ static void normalise(void *ctx, int32_t n_args, const struct dr_cell *args, str
     ret->n = 9;
     if (!args[0].state)
         return;
-    struct dr_str s = dr_str_trim((struct dr_str){ args[0].p, (size_t)args[0].n });
+    struct dr_str s = dr_text_trim((struct dr_str){ args[0].p, (size_t)args[0].n });
     if (!s.n)
         return;
     dr_buf_clear(scratch);
-    for (size_t i = 0; i < s.n; i++)
-        if (dr_buf_putc(scratch, (char)toupper((unsigned char)s.p[i])))
-            break;
+    if (dr_text_put(scratch, s, DR_TEXT_UPPER, NULL) && dr_buf_append(scratch, s.p, s.n))
+        return;
     ret->p = dr_buf_cstr(scratch);
     ret->n = (int64_t)scratch->n;
 }
@@ -142,7 +140,8 @@ int32_t dr_task_account_table(struct dr_task *t, const char *dataset, const char
     struct dr_table *groups = NULL;
     if (at < 0) {
         if (group_column && counted->n == 0 && counted->ungrouped == 0 && dr_table_rows(table) > 0)
-            dr_task_log(t, DR_WARN, "account_by: there is no column '%s'; the rows (%s) are counted without groups",
+            dr_task_log(t, DR_WARN,
+                        "account_by: there is no column '%s'; the rows (%s) are counted without groups",
                         group_column, stage);
         counted->ungrouped += dr_table_rows(table);
         return DR_OK;

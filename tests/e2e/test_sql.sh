@@ -144,7 +144,7 @@ expect_exit 0 dagrun run account
 is account "$(accounted)" "a|(missing)|1|0|1|0
 a|X|5|4|0|1
 b||0|0|0|0
-c|é$(printf 'Y%.0s' {1..118})|5|0|0|0"
+c|É$(printf 'Y%.0s' {1..118})|5|0|0|0"
 
 it "more than 200 groups of a stage are told as one, of others each"
 account "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 201) SELECT 'many' AS dataset, 'raw' AS stage,

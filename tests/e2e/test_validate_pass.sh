@@ -173,4 +173,18 @@ expect_exit 0 dagrun run twice
 is "set apart" "$(find var/runs/twice -name bad.csv -exec cut -d, -f1-3 {} + | tr '\n' ' ')" "a,b,_line ,6,3 "
 is "and again" "$(find var/runs/twice -name still.csv -exec cut -d, -f1-3 {} + | tr '\n' ' ')" "a,b,_line ,6,3 "
 expect_exit 0 dagrun profile "$(find var/runs/twice -name still.csv)"
+
+it "accounts for all spellings of a group together, whatever its letters"
+printf 'hospital,v\nK\303\266ln,1\n K\303\226LN\302\240,2\nk\303\266ln,3\n' >data/spelt.csv
+dag spelt <<'Y'
+tasks:
+  clean:
+    plugin: transform
+    inputs: {table: data/spelt.csv}
+    outputs: {clean: spelt}
+    with: {account_by: hospital, steps: []}
+Y
+expect_exit 0 dagrun run spelt
+is "account" "$(account_of spelt | grep clean)" "$(printf 'K\303\226LN|clean|3')"
+
 finish
