@@ -223,6 +223,7 @@ enum { CHILDREN_MAX = 16 };
 struct extracted {
     struct dr_table *children[CHILDREN_MAX]; /* owned */
     const char *child_names[CHILDREN_MAX];
+    int32_t child_keys[CHILDREN_MAX]; /* their first columns are so many of the record's, then the position */
     int32_t n_children;
     struct dr_table *table;    /* owned */
     const struct dr_node *key; /* LIST: columns that identify a record; NULL: none */

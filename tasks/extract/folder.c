@@ -433,6 +433,7 @@ static int32_t put_all_together(const struct folder *f, struct extracted *read, 
     for (int32_t k = 0; k < read[0].n_children; k++) {
         DR_TRY(put_together(f, read, n, k, &ret->children[k]));
         ret->child_names[k] = read[0].child_names[k];
+        ret->child_keys[k] = read[0].child_keys[k];
         ret->n_children++;
     }
     for (int32_t i = 0; i < n; i++)

@@ -222,8 +222,10 @@ int32_t read_json(struct dr_task *t, const char *path, uint8_t layout, struct ex
     if (!rc) {
         ret->rest = s->options.rest_column;
         ret->n_children = s->n_children;
-        for (int32_t i = 0; i < s->n_children; i++)
+        for (int32_t i = 0; i < s->n_children; i++) {
             ret->child_names[i] = s->children[i].name;
+            ret->child_keys[i] = s->children[i].n_keys;
+        }
         rc = look_for(s, path, ret->table, err);
     }
     free(s);

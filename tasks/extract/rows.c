@@ -258,6 +258,42 @@ static int32_t hold_against_count(struct dr_task *t, const struct extracted *x, 
     return rc;
 }
 
+/* Whether the rows of a child table name their record by its key. */
+static bool names_record(const struct extracted *x, int32_t child)
+{
+    int64_t n = dr_node_size(x->key);
+    for (int64_t k = 0; k < n; k++) {
+        int32_t at = dr_table_find(x->children[child], dr_node_str(dr_node_at(x->key, k), ""));
+        if (at < 0 || at >= x->child_keys[child])
+            return false;
+    }
+    return n > 0;
+}
+
+/* Two items in one place are two states of a record that is the same in its columns. */
+static int32_t check_places(struct dr_task *t, const struct extracted *x, int32_t child)
+{
+    const struct dr_table *rows = x->children[child];
+    const char *place[KEYS_MAX + 1];
+    int32_t n = x->child_keys[child] + 1;
+    struct dr_table *places = NULL;
+    if (n > KEYS_MAX || dr_table_columns(rows) < n || !names_record(x, child) ||
+        strcmp(x->conflicts, "keep") == 0)
+        return 0;
+    for (int32_t i = 0; i < n; i++)
+        place[i] = dr_table_column_name(rows, i);
+    DR_TRY(dr_table_distinct(rows, n, place, DR_KEEP_FIRST, NULL, &places, dr_task_err(t)));
+    int64_t more = dr_table_rows(rows) - dr_table_rows(places);
+    dr_table_unref(places);
+    return more == 0
+               ? 0
+               : dr_task_fail(
+                     t,
+                     "%lld items of '%s' have the place of another one in their record and differ from it: "
+                     "the record changed while it was read (api.conflicts: keep takes both)",
+                     (long long)more, x->child_names[child]);
+}
+
 /* A record that came twice brought its children twice. Their key and position tell them apart otherwise. */
 static int32_t unite_children(struct dr_task *t, struct extracted *x)
 {
@@ -266,6 +302,7 @@ static int32_t unite_children(struct dr_task *t, struct extracted *x)
         DR_TRY(dr_table_distinct(x->children[i], 0, NULL, DR_KEEP_FIRST, NULL, &table, dr_task_err(t)));
         dr_table_unref(x->children[i]);
         x->children[i] = table;
+        DR_TRY(check_places(t, x, i));
     }
     return 0;
 }

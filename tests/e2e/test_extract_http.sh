@@ -338,6 +338,24 @@ mv "$scratch/rows.keep" "$scratch/rows.jsonl"
 run_fetch 1
 fails_with 'whose child rows to keep cannot be told'
 
+it "so it is where only the child rows of a record changed while it was read"
+for rule in fail keep; do
+    cp "$scratch/rows.jsonl" "$scratch/rows.keep"
+    for tags in '["1", "1"]' '["other"]' '["1", "1"]'; do
+        echo "{\"id\": 1, \"name\": \"n\", \"amount\": 0, \"tags\": $tags}"
+    done >"$scratch/rows.jsonl"
+    sed -i "s/conflicts: [a-z]*/conflicts: $rule/; s/        conflicts: keep/&\n        count_mismatch: warn/" dags/fetch.yaml
+    serve --size 100
+    mv "$scratch/rows.keep" "$scratch/rows.jsonl"
+    if [ $rule = fail ]; then
+        run_fetch 1
+        fails_with "1 items of 'tags' have the place of another one in their record and differ from it"
+    else
+        run_fetch 0
+        is "items of 1" "$(grep ^1, var/published/fetch/latest/tags.csv | sort | tr '\n' ' ')" "1,0,1 1,0,other 1,1,1 "
+    fi
+done
+
 it "a member that the interface does not have is not taken for missing values"
 fetch_dag '/appointments/'
 sed -i 's/amount: string/price: string/' dags/fetch.yaml
