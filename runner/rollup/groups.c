@@ -1,9 +1,10 @@
 /* groups.c - groups and their values, while rows come.
  *
  * Each worker has groups of its own while partitions are resolved; result.c puts equal ones
- * together. Within a limit of memory there is room for so many; rows of others wait (waiting.c). The first values of a group go to a small chunk, since most groups of a bad column have few;
- * then to large ones. Where memory is full a chunk goes to the file whatever its size and is filled anew, so
- * that beyond the limit a new group takes no more than a small one. */
+ * together. Within a limit of memory there is room for so many; rows of others wait (waiting.c). The first
+ * values of a group go to a small chunk, since most groups of a bad column have few; then to large ones.
+ * Where memory is full a chunk goes to the file whatever its size and is filled anew, so that beyond the
+ * limit a new group takes no more than a small one. */
 #include "rollup/impl.h"
 
 enum { LEAST_GROUPS = 1024 };
@@ -53,7 +54,8 @@ uint32_t dr_rollup_groups_within(const struct dr_rollup *r, size_t bytes)
 
 void dr_rollup_groups_count(struct dr_rollup_groups *g)
 {
-    size_t now = g->cap * bytes_of_each(g->r) + g->n_slots * sizeof(*g->slots) + g->known_slots * sizeof(*g->known);
+    size_t now =
+        g->cap * bytes_of_each(g->r) + g->n_slots * sizeof(*g->slots) + g->known_slots * sizeof(*g->known);
     dr_rollup_store_count(&g->r->store, now, g->counted);
     g->counted = now;
 }

@@ -224,7 +224,7 @@ struct dr_rollup_known {
     uint32_t group;
 };
 
-enum { DR_ROLLUP_SLICES = 64 };      /* of all groups, by the hashes of their words */
+enum { DR_ROLLUP_SLICES = 64 };       /* of all groups, by the hashes of their words */
 #define DR_ROLLUP_NO_GROUP UINT32_MAX /* there is no room for it */
 /* Rows that wait, slice by slice, without padding:
  *

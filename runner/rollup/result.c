@@ -17,11 +17,11 @@ enum { LEAST_WORDS = 4096 };
 
 struct whole {
     struct dr_rollup *r;
-    uint32_t **in_slices; /* owned: each worker's groups, slice by slice */
+    uint32_t **in_slices;                    /* owned: each worker's groups, slice by slice */
     uint32_t (*first)[DR_ROLLUP_SLICES + 1]; /* owned: where each worker's slices begin there */
-    struct dr_rollup_slice *slices; /* borrowed */
-    struct dr_share share; /* of the slices */
-    struct dr_err *errs;   /* owned: one for each thread */
+    struct dr_rollup_slice *slices;          /* borrowed */
+    struct dr_share share;                   /* of the slices */
+    struct dr_err *errs;                     /* owned: one for each thread */
 };
 
 /* The slice that a thread works on. */

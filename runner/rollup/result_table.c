@@ -62,7 +62,8 @@ static void put_numbers(const struct dr_rollup *r, int32_t i, const struct dr_ro
     }
 }
 
-static void put_slices(const struct dr_rollup *r, struct dr_rollup_slice *slices, struct dr_builder **builders)
+static void put_slices(const struct dr_rollup *r, struct dr_rollup_slice *slices,
+                       struct dr_builder **builders)
 {
     for (int32_t k = 0; k < DR_ROLLUP_SLICES; k++) {
         for (int32_t i = 0; i < r->o->n_groups; i++)

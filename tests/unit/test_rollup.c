@@ -78,7 +78,8 @@ static void append_usual(uint64_t *s, struct dr_builder *b, int32_t column, cons
 {
     char text[48];
     const char *form = column == 0 ? "H%02d" : shape->long_texts ? "0b5e9d4c-7a31-4f0e-9c1d-%012d" : "P%05d";
-    int n = snprintf(text, sizeof(text), form, (int)random_below(s, shape->different ? shape->different : 20));
+    int n =
+        snprintf(text, sizeof(text), form, (int)random_below(s, shape->different ? shape->different : 20));
     if (column == 0 || column == 2)
         dr_builder_append_bytes(b, text, n);
     else if (column == 1)
