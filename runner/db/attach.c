@@ -1,17 +1,28 @@
 /* attach.c - a table of ours as a table of SQLite's, without a copy.
  *
  * Numbers are given as they are, texts by address, and only what SQLite has no
- * type for (dates, times, decimals) is formatted when it is asked for. The declared
+ * type for (dates and times) is formatted when it is asked for. The declared
  * type of a column says what it was, with the affinity that its values have, so
- * that a result which takes the column as it is has its type again. */
+ * that a result which takes the column as it is has its type again.
+ *
+ * Decimals are numbers where all of a column's have at most 15 digits, which a double tells apart: as text
+ * '9.5' would be more than 10. Others are text with all their digits, as are rows on their way into a table.
+ */
 #include "db/db.h"
+#include "data/decimal.h"
 #include "data/kernel.h"
 #include "base/sqlite_table.h"
 
+enum { TYPE_MAX = 24, SCALE_MAX = 22 /* of powers of ten that are doubles */ };
+#define DECIMAL_END INT64_C(1000000000000000)
+#define REAL_DECIMAL "REAL_DECIMAL_"
+
 struct view {
-    struct dr_table *table; /* owned reference */
-    int32_t *hint;          /* owned: of each column, the chunk last read */
-    struct dr_buf text;     /* of the value last formatted */
+    struct dr_table *table;  /* owned reference */
+    int32_t *hint;           /* owned: of each column, the chunk last read */
+    double *power;           /* owned: of decimals that are numbers, 10 to their scale; else 0 */
+    char (*types)[TYPE_MAX]; /* owned: as these are declared */
+    struct dr_buf text;      /* of the value last formatted */
 };
 
 /* SQLite derives the affinity of a column from parts of its declared type: INT and
@@ -42,12 +53,61 @@ static const char *declared_as(const struct dr_column *c)
     return "TEXT";
 }
 
-int32_t dr_db_attached_type(const char *declared)
+int32_t dr_db_attached_type(const char *declared, int32_t *ret_scale)
 {
+    *ret_scale = -1;
+    if (declared && strncmp(declared, REAL_DECIMAL, sizeof REAL_DECIMAL - 1) == 0) {
+        *ret_scale = 0;
+        for (const char *p = declared + sizeof REAL_DECIMAL - 1; *p; p++)
+            *ret_scale = *ret_scale * 10 + (*p - '0');
+        return DR_TYPE_DECIMAL;
+    }
     for (int i = 0; declared && i < N_DECLARED; i++)
         if (dr_streq(declared_types[i].name, declared))
             return declared_types[i].type;
     return -1;
+}
+
+/* Mapped files need not lie as the processor would like. */
+static dr_int128 decimal_at(const struct dr_array *a, int64_t i)
+{
+    dr_int128 v;
+    memcpy(&v, (const char *)a->values + (size_t)i * sizeof v, sizeof v);
+    return v;
+}
+
+/* Whether all are whole numbers of 15 digits divided by a power of ten, of which no two are one double. */
+static bool are_doubles(const struct dr_column *c)
+{
+    if (c->type != DR_TYPE_DECIMAL || c->scale < 0 || c->scale > SCALE_MAX)
+        return false;
+    for (int32_t k = 0; k < c->n; k++) {
+        const struct dr_array *a = c->chunk[k];
+        for (int64_t i = 0; i < a->n; i++) {
+            dr_int128 v = dr_array_valid(a, i) ? decimal_at(a, i) : 0;
+            if (v >= DECIMAL_END || v <= -DECIMAL_END)
+                return false;
+        }
+    }
+    return true;
+}
+
+bool dr_db_attached_as_text(const struct dr_column *c)
+{
+    return c->type == DR_TYPE_DECIMAL && !are_doubles(c);
+}
+
+/* How column i is declared, and given. */
+static const char *plan_column(struct view *v, int32_t i, bool exact)
+{
+    const struct dr_column *c = v->table->columns[i];
+    if (exact || !are_doubles(c))
+        return declared_as(c);
+    v->power[i] = 1;
+    for (int32_t k = 0; k < c->scale; k++)
+        v->power[i] *= 10;
+    snprintf(v->types[i], TYPE_MAX, REAL_DECIMAL "%d", (int)c->scale);
+    return v->types[i];
 }
 
 static void give_formatted(struct view *v, const struct dr_array *a, int64_t i, struct dr_sql_cell *ret)
@@ -87,6 +147,13 @@ static void give_value(void *ctx, int32_t column, int64_t row, struct dr_sql_cel
     case DR_TYPE_DICT:
         *ret = (struct dr_sql_cell){ .type = DR_SQL_TEXT, .s = dr_array_str(a, i) };
         break;
+    case DR_TYPE_DECIMAL:
+        if (v->power[column] > 0) {
+            *ret = (struct dr_sql_cell){ .type = DR_SQL_FLOAT,
+                                         .f = (double)decimal_at(a, i) / v->power[column] };
+            break;
+        }
+        /* fallthrough */
     default:
         give_formatted(v, a, i, ret);
     }
@@ -98,6 +165,8 @@ static void close_view(void *ctx)
     dr_table_unref(v->table);
     dr_buf_done(&v->text);
     free(v->hint);
+    free(v->power);
+    free(v->types);
     free(v);
 }
 
@@ -108,18 +177,21 @@ static int64_t distinct_guess(const struct dr_column *c)
     return c->dict ? c->dict->n : 0;
 }
 
-int32_t dr_db_attach_view(struct dr_sql *sql, const char *name, const struct dr_table *t, struct dr_err *err)
+int32_t dr_db_attach_view(struct dr_sql *sql, const char *name, const struct dr_table *t, bool exact,
+                          struct dr_err *err)
 {
     if (t->n == 0)
         return dr_fail(err, DR_EINPUT, "database table '%s': a database table needs at least one column",
                        name);
     DR_AUTO_FREE struct dr_sql_column *columns = dr_calloc((size_t)t->n, sizeof *columns);
-    for (int32_t i = 0; i < t->n; i++)
-        columns[i] =
-            (struct dr_sql_column){ t->names[i], declared_as(t->columns[i]), distinct_guess(t->columns[i]) };
     struct view *v = dr_calloc(1, sizeof *v);
     v->table = dr_table_ref(t);
     v->hint = dr_calloc((size_t)t->n, sizeof *v->hint);
+    v->power = dr_calloc((size_t)t->n, sizeof *v->power);
+    v->types = dr_calloc((size_t)t->n, sizeof *v->types);
+    for (int32_t i = 0; i < t->n; i++)
+        columns[i] =
+            (struct dr_sql_column){ t->names[i], plan_column(v, i, exact), distinct_guess(t->columns[i]) };
     struct dr_sql_rows rows = {
         .n = t->n, .columns = columns, .rows = t->rows, .get = give_value, .close = close_view, .ctx = v
     };

@@ -156,10 +156,15 @@ struct dr_db_value dr_db_text(const char *text); /* borrowed; NULL is null */
 struct dr_db_value dr_db_int(int64_t i);
 
 /* ---- attach.c: a table as an SQLite table without a copy ---- */
-int32_t dr_db_attach_view(struct dr_sql *sql, const char *name, const struct dr_table *t, struct dr_err *err);
+/* exact: decimals are text with all their digits, for a table that keeps them; else numbers where doubles
+ * tell them apart, for statements that compare them. */
+int32_t dr_db_attach_view(struct dr_sql *sql, const char *name, const struct dr_table *t, bool exact,
+                          struct dr_err *err);
+/* Whether a statement has the column as text though its values are numbers. */
+bool dr_db_attached_as_text(const struct dr_column *c);
 /* The type (enum dr_type) of an attached column that a result took as it is, by its
- * declared type; -1 for any other column. */
-int32_t dr_db_attached_type(const char *declared);
+ * declared type; -1 for any other column. *ret_scale: of decimals that are numbers; else -1. */
+int32_t dr_db_attached_type(const char *declared, int32_t *ret_scale);
 
 /* ---- postgresql_result.c ---- */
 /* All rows of the statement that was sent; *ret stays as it is where it has no result. */

@@ -5,14 +5,18 @@
  * column without any value is of type NULL. A column taken as it is from an attached
  * table gets back the type that it has there. */
 #include "db/db.h"
+#include <math.h>
 #include "base/num.h"
 #include "base/sqlite.h"
+#include "data/builder.h"
+#include "data/decimal.h"
 
 struct result_column {
     struct dr_builder *b; /* owned; NULL until the first value */
     int32_t type;         /* of b */
     int64_t nulls;        /* before the first value */
     int32_t attached;     /* the type that it has in the attached table it comes from, or -1 */
+    int32_t scale;        /* of decimals that were numbers there, or -1 */
 };
 struct result {
     int32_t n;
@@ -145,12 +149,57 @@ static struct dr_column *given_back(struct dr_column *c, int32_t type)
     return typed;
 }
 
+/* A double as the decimal of a scale that it is; false where it is none. */
+static bool put_decimal(struct dr_builder *b, double v, double power)
+{
+    double whole = nearbyint(v * power);
+    if (!(fabs(whole) < 1e15) || whole / power != v)
+        return false;
+    dr_int128 digits = (dr_int128)whole;
+    dr_builder_append_bytes(b, (const char *)&digits, sizeof digits);
+    return true;
+}
+
+/* Doubles, or only missing values, as decimals; NULL where one is none. */
+static struct dr_column *as_decimals(const struct dr_column *c, int32_t scale)
+{
+    struct dr_builder *b = dr_builder_new(DR_TYPE_DECIMAL);
+    double power = pow(10, scale);
+    bool all = true;
+    dr_builder_set_scale(b, scale);
+    for (int32_t k = 0; k < c->n; k++) {
+        const struct dr_array *a = c->chunk[k];
+        for (int64_t i = 0; i < a->n && all; i++) {
+            if (a->type == DR_TYPE_NULL || !dr_array_valid(a, i))
+                dr_builder_append_null(b);
+            else
+                all = put_decimal(b, ((const double *)a->values)[i], power);
+        }
+    }
+    struct dr_column *made = dr_builder_finish(b);
+    if (all)
+        return made;
+    dr_column_unref(made);
+    return NULL;
+}
+
+static struct dr_column *given_back_number(struct dr_column *c, int32_t scale)
+{
+    struct dr_column *decimals = as_decimals(c, scale);
+    if (!decimals)
+        return c;
+    dr_column_unref(c);
+    return decimals;
+}
+
 static struct dr_column *finish_column(struct result_column *c)
 {
     if (!c->b)
         start_column(c, DR_TYPE_NULL);
     struct dr_column *made = dr_builder_finish(c->b);
     c->b = NULL;
+    if (c->scale >= 0 && (made->type == DR_TYPE_FLOAT64 || made->type == DR_TYPE_NULL))
+        return given_back_number(made, c->scale);
     return c->attached >= 0 && c->attached != made->type ? given_back(made, c->attached) : made;
 }
 
@@ -172,7 +221,7 @@ int32_t dr_db_read_result(struct dr_sql_stmt *s, struct dr_table **ret, struct d
     r.names = dr_arena_array(&r.arena, (size_t)r.n, sizeof *r.names);
     for (int32_t i = 0; i < r.n; i++) {
         r.names[i] = dr_arena_strdup(&r.arena, dr_sql_column_name(s, i));
-        r.columns[i].attached = dr_db_attached_type(dr_sql_column_type_name(s, i));
+        r.columns[i].attached = dr_db_attached_type(dr_sql_column_type_name(s, i), &r.columns[i].scale);
     }
     int32_t rc = read_rows(&r, s, err);
     if (!rc)

@@ -419,6 +419,19 @@ Y
     expect_exit 0 dagrun expect gaps.yaml header.csv
 done
 
+it "decimals are numbers where SQL asks for rows"
+printf 'a\n10.10\n9.5\n-7\n' >amounts.csv
+cat >amounts.yaml <<'Y'
+suite: amounts
+columns: {a: {type: decimal}}
+expectations:
+  - expect_rows_to_satisfy_sql: {condition: "a < 10"}
+  - unexpected_rows_expectation: {unexpected_rows_query: "SELECT a FROM {batch} GROUP BY a HAVING max(a) > 9"}
+Y
+expect_exit 1 dagrun expect amounts.yaml amounts.csv --json --result-format COMPLETE
+json_is "$out" '$.results[0].result.unexpected_count' 1
+json_is "$out" '$.results[1].result.observed_value' '2 unexpected rows'
+
 it "list and explain document every expectation"
 expect_exit 0 dagrun expect --list
 cp "$out" "$scratch/list"

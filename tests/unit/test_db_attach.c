@@ -224,6 +224,64 @@ static void types_survive_a_query(void **state)
     dr_table_unref(t);
 }
 
+static struct dr_table *decimals(const char *const *texts, int64_t n)
+{
+    struct dr_err err = { 0 };
+    struct dr_table *t = NULL;
+    struct dr_column *typed = NULL;
+    struct dr_builder *b = dr_builder_new(DR_TYPE_STRING);
+    for (int64_t i = 0; i < n; i++) {
+        if (texts[i])
+            dr_builder_append_bytes(b, texts[i], (int64_t)strlen(texts[i]));
+        else
+            dr_builder_append_null(b);
+    }
+    struct dr_column *text = dr_builder_finish(b);
+    must(dr_column_cast(text, DR_TYPE_DECIMAL, NULL, &typed, &err), &err);
+    must(dr_table_new(1, (const char *[]){ "d" }, (const struct dr_column *[]){ typed }, &t, &err), &err);
+    dr_column_unref(text);
+    dr_column_unref(typed);
+    return t;
+}
+
+static void decimals_are_compared_as_numbers(void **state)
+{
+    (void)state;
+    static const char *const some[] = { "10.10", "9.5", "100", NULL, "-7", "-10" };
+    static const char *const others[] = { "9.500", "1e2", "0.001" };
+    static const char *const long_ones[] = { "12345678901234567.89", "9.5" };
+    struct dr_table *t = decimals(some, 6), *u = decimals(others, 3), *l = decimals(long_ones, 2),
+                    *back = NULL;
+    struct dr_err err = { 0 };
+    attach("t", t);
+    attach("u", u);
+    attach("l", l);
+    assert_answer("SELECT rowid FROM t ORDER BY d", "4\n6\n5\n2\n1\n3\n");
+    assert_answer("SELECT count(*) FROM t WHERE d > 9", "3\n");
+    assert_answer("SELECT count(*) FROM t WHERE coalesce(d, 0) < 9.6", "4\n");
+    assert_answer("SELECT count(*) FROM t WHERE d = 10.1 OR d = '10.1'", "1\n");
+    assert_answer("SELECT max(d) > 99, min(d) < -9 FROM t", "1,1\n");
+    assert_answer("SELECT count(*) FROM t JOIN u ON t.d = u.d", "2\n");
+    must(dr_db_query(db, "SELECT d, d + 0 AS more FROM t", &back, &err), &err);
+    assert_int_equal(back->columns[0]->type, DR_TYPE_DECIMAL);
+    assert_int_equal(back->columns[0]->scale, 2);
+    assert_int_equal(back->columns[1]->type, DR_TYPE_FLOAT64);
+    dr_table_unref(back);
+    must(dr_db_query(db, "SELECT d FROM t UNION ALL SELECT 0.125", &back, &err), &err);
+    assert_int_equal(back->columns[0]->type, DR_TYPE_FLOAT64); /* one has more digits */
+    dr_table_unref(back);
+    must(dr_db_query(db, "SELECT d FROM t WHERE d IS NULL", &back, &err), &err);
+    assert_int_equal(back->columns[0]->type, DR_TYPE_DECIMAL);
+    dr_table_unref(back);
+    must(dr_db_query(db, "SELECT d FROM l", &back, &err), &err);
+    assert_int_equal(back->columns[0]->type, DR_TYPE_DECIMAL);
+    assert_answer("SELECT d FROM l", "12345678901234567.89\n9.50\n");
+    dr_table_unref(back);
+    dr_table_unref(t);
+    dr_table_unref(u);
+    dr_table_unref(l);
+}
+
 static void it_is_read_only(void **state)
 {
     (void)state;
@@ -287,6 +345,7 @@ int main(void)
         T(text_and_numbers_meet_by_sqlites_rules),
         T(a_join_of_large_tables_does_not_take_their_product),
         T(types_survive_a_query),
+        T(decimals_are_compared_as_numbers),
         T(it_is_read_only),
         T(names_of_any_kind_are_taken),
         T(a_rollback_leaves_it_attached),
