@@ -256,6 +256,25 @@ static void fill_values(const struct dr_array *a, int64_t i, int64_t n, double *
             memcpy(&out[from + __builtin_ctzll(nulls)], &none, sizeof(none));
 }
 
+/* Values are doubles, of which whole numbers beyond 2^53 share some: they could not be told apart. */
+static int32_t check_distinct(const struct dr_rollup *r, int32_t value, const struct dr_array *a, int64_t i,
+                              int64_t n, struct dr_err *err)
+{
+    const struct dr_agg *distinct = NULL;
+    const int64_t *whole = a->values, most = INT64_C(1) << 53;
+    for (int32_t k = 0; k < r->o->n_aggs && a->type == DR_TYPE_INT64; k++)
+        if (r->agg_value[k] == value && r->o->aggs[k].fn == DR_AGG_COUNT_DISTINCT)
+            distinct = &r->o->aggs[k];
+    for (int64_t k = i; distinct && k < i + n; k++)
+        if (dr_array_valid(a, k) && (whole[k] > most || whole[k] < -most))
+            return dr_fail(
+                err, DR_EINPUT,
+                "column '%s' has %lld: different whole numbers beyond 2^53 cannot be counted in one pass; "
+                "count them in an sql task",
+                distinct->column, (long long)whole[k]);
+    return DR_OK;
+}
+
 /* A block of rows, all in one chunk. */
 struct rows {
     int64_t n;
@@ -461,8 +480,11 @@ int32_t dr_rollup_fill_block(struct dr_rollup *r, const struct dr_table *batch, 
                               n, c->words + r->fields[f].at, err));
     if (r->flag_alone)
         memset(c->words[r->flag], 0, sizeof(c->words[r->flag]));
-    for (int32_t v = 0; v < r->n_values; v++)
-        fill_values(batch->columns[r->value_column[v]]->chunk[chunk], i, n, c->values[v]);
+    for (int32_t v = 0; v < r->n_values; v++) {
+        const struct dr_array *a = batch->columns[r->value_column[v]]->chunk[chunk];
+        DR_TRY(check_distinct(r, v, a, i, n, err));
+        fill_values(a, i, n, c->values[v]);
+    }
     return DR_OK;
 }
 

@@ -696,6 +696,40 @@ static void what_cannot_be_had_is_said(void **state)
     fails(&o, "cannot be had in one pass");
 }
 
+/* As doubles the two would be one. */
+static void large_whole_numbers_are_not_counted_as_fewer(void **state)
+{
+    (void)state;
+    static const struct dr_agg distinct = { .fn = DR_AGG_COUNT_DISTINCT, .column = "n", .name = "different" };
+    struct dr_rollup_options o = { .n_aggs = 1, .aggs = &distinct, .workers = 1 };
+    for (int64_t most = INT64_C(1) << 53; most <= (INT64_C(1) << 53) + 1; most++) {
+        struct dr_err err = { 0 };
+        struct dr_rollup *r = NULL;
+        struct dr_table *t = NULL, *result = NULL;
+        struct dr_rollup_counts counts;
+        struct dr_builder *b = dr_builder_new(DR_TYPE_INT64);
+        dr_builder_append_null(b);
+        dr_builder_append_int(b, most - 1);
+        dr_builder_append_int(b, most);
+        struct dr_column *c = dr_builder_finish(b);
+        must(dr_table_new(1, (const char *[]){ "n" }, (const struct dr_column *[]){ c }, &t, &err), &err);
+        must(dr_rollup_new(&o, t, &r, &err), &err);
+        int32_t rc = dr_rollup_add(r, 0, 0, t, NULL, &err);
+        if (most > INT64_C(1) << 53) {
+            assert_int_equal(rc, DR_EINPUT);
+            assert_non_null(strstr(err.msg, "column 'n' has 9007199254740993"));
+        } else {
+            must(rc, &err);
+            must(dr_rollup_finish(r, &result, &counts, &err), &err);
+            assert_int_equal(((const int64_t *)result->columns[0]->chunk[0]->values)[0], 2);
+        }
+        dr_table_unref(result);
+        dr_rollup_free(r);
+        dr_table_unref(t);
+        dr_column_unref(c);
+    }
+}
+
 static void a_file_that_cannot_be_made_is_an_error(void **state)
 {
     (void)state;
@@ -732,6 +766,7 @@ int main(void)
         cmocka_unit_test(no_rows_give_no_groups),
         cmocka_unit_test(many_batches_have_fewer_partitions),
         cmocka_unit_test(what_cannot_be_had_is_said),
+        cmocka_unit_test(large_whole_numbers_are_not_counted_as_fewer),
         cmocka_unit_test(a_file_that_cannot_be_made_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
