@@ -1,9 +1,9 @@
 /* sqlite_result.c - the rows of a SELECT as a table.
  *
  * SQLite types values, not columns: a column of the result takes the type of
- * its first value, and turns into text where another type turns up later. A
- * column without any value is of type NULL. A column taken as it is from an attached
- * table gets back the type that it has there. */
+ * its first value. Where whole numbers and others meet they are all float64, as coalesce(x, 0) would have
+ * them; where texts and numbers meet, or whole numbers that are no double, text. A column without any value
+ * is of type NULL. A column taken as it is from an attached table gets back the type that it has there. */
 #include "db/db.h"
 #include <math.h>
 #include "base/num.h"
@@ -11,10 +11,13 @@
 #include "data/builder.h"
 #include "data/decimal.h"
 
+#define DOUBLE_MOST (INT64_C(1) << 53)
+
 struct result_column {
     struct dr_builder *b; /* owned; NULL until the first value */
     int32_t type;         /* of b */
     int64_t nulls;        /* before the first value */
+    bool all_doubles;     /* the whole numbers so far: each is a double */
     int32_t attached;     /* the type that it has in the attached table it comes from, or -1 */
     int32_t scale;        /* of decimals that were numbers there, or -1 */
 };
@@ -42,26 +45,29 @@ static void start_column(struct result_column *c, int32_t type)
 {
     c->b = dr_builder_new(type);
     c->type = type;
+    c->all_doubles = true;
     for (int64_t i = 0; i < c->nulls; i++)
         dr_builder_append_null(c->b);
 }
 
-/* What was numbers so far becomes text. */
-static void turn_into_text(struct result_column *c)
+/* Begin the column again, of another type, with the values that it has. */
+static void turn_into(struct result_column *c, int32_t type)
 {
     DR_AUTO_BUF text = { 0 };
     struct dr_column *old = dr_builder_finish(c->b);
-    c->b = dr_builder_new(DR_TYPE_STRING);
-    c->type = DR_TYPE_STRING;
+    c->b = dr_builder_new(type);
+    c->type = type;
     for (int32_t k = 0; k < old->n; k++) {
         const struct dr_array *a = old->chunk[k];
         for (int64_t i = 0; i < a->n; i++) {
             dr_buf_clear(&text);
             dr_array_put_text(a, i, &text);
-            if (dr_array_valid(a, i))
-                dr_builder_append_bytes(c->b, dr_buf_cstr(&text), (int64_t)text.n);
-            else
+            if (!dr_array_valid(a, i))
                 dr_builder_append_null(c->b);
+            else if (type == DR_TYPE_FLOAT64)
+                dr_builder_append_float(c->b, (double)((const int64_t *)a->values)[i]);
+            else
+                dr_builder_append_bytes(c->b, dr_buf_cstr(&text), (int64_t)text.n);
         }
     }
     dr_column_unref(old);
@@ -88,18 +94,38 @@ static void append_null(struct result_column *c)
         c->nulls++;
 }
 
+static bool is_double(int64_t v)
+{
+    return v >= -DOUBLE_MOST && v <= DOUBLE_MOST;
+}
+
+/* The type of a column that has another one so far, after one more value. */
+static int32_t type_with(const struct result_column *c, struct dr_sql_stmt *s, int i, enum dr_sql_type type)
+{
+    if (c->type == DR_TYPE_INT64 && type == DR_SQL_FLOAT && c->all_doubles)
+        return DR_TYPE_FLOAT64;
+    if (c->type == DR_TYPE_FLOAT64 && type == DR_SQL_INT && is_double(dr_sql_int(s, i)))
+        return DR_TYPE_FLOAT64;
+    return DR_TYPE_STRING;
+}
+
 static void append_value(struct result_column *c, struct dr_sql_stmt *s, int i, enum dr_sql_type type)
 {
     if (!c->b)
         start_column(c, column_type(type));
-    if (c->type != DR_TYPE_STRING && c->type != column_type(type))
-        turn_into_text(c);
-    if (c->type == DR_TYPE_INT64)
+    if (c->type != DR_TYPE_STRING && c->type != column_type(type)) {
+        int32_t wider = type_with(c, s, i, type);
+        if (wider != c->type)
+            turn_into(c, wider);
+    }
+    if (c->type == DR_TYPE_INT64) {
+        c->all_doubles &= is_double(dr_sql_int(s, i));
         dr_builder_append_int(c->b, dr_sql_int(s, i));
-    else if (c->type == DR_TYPE_FLOAT64)
-        dr_builder_append_float(c->b, dr_sql_float(s, i));
-    else
+    } else if (c->type == DR_TYPE_FLOAT64) {
+        dr_builder_append_float(c->b, type == DR_SQL_INT ? (double)dr_sql_int(s, i) : dr_sql_float(s, i));
+    } else {
         append_as_text(c->b, s, i, type);
+    }
 }
 
 /* SQLite stores whatever bytes it is given as text, and another program may

@@ -332,6 +332,31 @@ static void a_column_takes_the_type_of_its_first_value(void **state)
     dr_table_unref(t);
 }
 
+static void assert_numbers(struct dr_db *db, const char *sql, int32_t type, const char *first,
+                           const char *second)
+{
+    DR_AUTO_BUF text = { 0 };
+    struct dr_table *t = query(db, sql);
+    assert_int_equal(t->columns[0]->type, type);
+    assert_string_equal(cell_text(t->columns[0], 0, &text), first);
+    assert_string_equal(cell_text(t->columns[0], 1, &text), second);
+    dr_table_unref(t);
+}
+
+/* As where missing values are replaced: coalesce(x, 0). */
+static void whole_numbers_and_fractions_are_numbers(void **state)
+{
+    struct fixture *f = *state;
+    assert_numbers(f->db, "SELECT 3 AS v UNION ALL SELECT 0.5", DR_TYPE_FLOAT64, "3", "0.5");
+    assert_numbers(f->db, "SELECT 0.5 AS v UNION ALL SELECT -3", DR_TYPE_FLOAT64, "0.5", "-3");
+    assert_numbers(f->db, "SELECT 9007199254740992 AS v UNION ALL SELECT 0.5", DR_TYPE_FLOAT64,
+                   "9007199254740992", "0.5");
+    assert_numbers(f->db, "SELECT 9007199254740993 AS v UNION ALL SELECT 0.5", DR_TYPE_STRING,
+                   "9007199254740993", "0.5");
+    assert_numbers(f->db, "SELECT 0.5 AS v UNION ALL SELECT -9007199254740993", DR_TYPE_STRING, "0.5",
+                   "-9007199254740993");
+}
+
 static void values_of_different_types_become_text(void **state)
 {
     struct fixture *f = *state;
@@ -445,6 +470,7 @@ int main(void)
         T(replacing_outside_a_transaction_is_refused),
         T(a_view_is_not_replaced),
         T(a_column_takes_the_type_of_its_first_value),
+        T(whole_numbers_and_fractions_are_numbers),
         T(values_of_different_types_become_text),
         T(an_empty_result_has_its_columns),
         T(results_that_no_table_can_hold_are_refused),
