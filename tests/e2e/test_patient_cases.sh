@@ -479,6 +479,17 @@ run 1 patients=data/p.csv cases=data/renamed.ndjson
 fails_in extract_cases "no record has 'patient_id'"
 unchanged
 
+it "dates of birth and times that are mostly of another form fail the run"
+here=$PWD
+pipeline_home forms
+sed -E 's/,([0-9]{4})-([0-9]{2})-([0-9]{2}),([0-9]{4}-)/,\2\/\3\/\1,\4/' $raw/patients.csv >data/p.csv
+run 1 patients=data/p.csv
+fails_in check_patients "Dates of birth are written YYYY-MM-DD"
+sed -E 's/"case_datetime": "([0-9]{4})-([0-9]{2})-([0-9]{2})/"case_datetime": "\2\/\3\/\1/' $raw/cases.ndjson >data/c.ndjson
+run 1 cases=data/c.ndjson
+fails_in check_cases "Cases have the time at which they were opened"
+cd "$here" || exit 1
+
 it "files without records fail the run, and the database stays"
 echo "$header" >data/none.csv
 run 1 patients=data/none.csv cases=data/c.ndjson
@@ -495,9 +506,11 @@ sql_is var/warehouse.db "SELECT count(*) FROM patients WHERE is_known" 50
 sql_is var/warehouse.db "SELECT count(*) FROM cases" 50
 
 it "cells that mean something to SQL or HTML are only text"
-{ echo "$header" && patient "'); DROP TABLE cases;--" '<script>alert(1)</script>@x.y' '=1+1' "'" "2023-01-01 00:00:00"; } >data/evil.csv
-case_line "\$\${params.x}" '"<b>"' "\"'); DROP TABLE cases;--\"" '"now"' '"\u202e"' '"0"' "2023-01-01 00:00:00" ',"notes":["<script>alert(2)</script>"],"tags":["'"'"';--"]' \
-    >data/evil.ndjson
+{ echo "$header" && patient "'); DROP TABLE cases;--" '<script>alert(1)</script>@x.y' '=1+1' "'" "2023-01-01 00:00:00" && patient plain a@example.com 12345 1980-01-01 "2023-01-01 00:00:00"; } >data/evil.csv
+{
+    case_line plain 1 '"plain"' '"2023-01-01 10:00:00"' false null "2023-01-01 00:00:00"
+    case_line "\$\${params.x}" '"<b>"' "\"'); DROP TABLE cases;--\"" '"now"' '"\u202e"' '"0"' "2023-01-01 00:00:00" ',"notes":["<script>alert(2)</script>"],"tags":["'"'"';--"]'
+} >data/evil.ndjson
 deliver data/evil.csv data/evil.ndjson
 sql_is var/warehouse.db "SELECT patient_status, case_datetime IS NULL FROM case_overview WHERE case_id LIKE '%params.x%'" "known|1"
 ! grep -q '<script>alert' reports/patient_cases/latest/index.html || note "the report has a script of the data"
