@@ -67,10 +67,11 @@ static const char *machine_zone(struct dr_cmd *c)
         return zone;
     tz += tz[0] == ':';
     if (zone[0] && !same_zone(tz, zone))
-        fprintf(stderr,
-                "dagrun: warning: TZ is %s here, and /etc/localtime says %s: the lines are right for a cron that "
-                "has this TZ; for another one unset it\n",
-                tz, zone);
+        fprintf(
+            stderr,
+            "dagrun: warning: TZ is %s here, and /etc/localtime says %s: the lines are right for a cron that "
+            "has this TZ; for another one unset it\n",
+            tz, zone);
     return tz;
 }
 

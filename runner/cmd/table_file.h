@@ -7,11 +7,11 @@
 
 /* --as and --delimiter; 0 or DR_EXIT_USAGE with the message printed. */
 int dr_cmd_check_input(struct dr_cmd *c);
-/* Whether the file of --output could be written, and is none of the words, before work is done for it; 0, or an
- * exit code with the message printed. */
+/* Whether the file of --output could be written, and is none of the words, before work is done for it; 0, or
+ * an exit code with the message printed. */
 int dr_cmd_check_output(struct dr_cmd *c);
-/* The file of --output, or standard output; closing it tells whether all could be written. 0, or an exit code with
- * the message printed. */
+/* The file of --output, or standard output; closing it tells whether all could be written. 0, or an exit code
+ * with the message printed. */
 int dr_cmd_open_output(struct dr_cmd *c, FILE **ret);
 int dr_cmd_close_output(struct dr_cmd *c, FILE *out);
 /* A CSV, TSV, JSON, JSON lines or Arrow file, by its ending or --as; 0, or an exit code with the message

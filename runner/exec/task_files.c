@@ -284,10 +284,11 @@ int32_t dr_task_input_file(struct dr_task *t, const char *name, int32_t i, struc
         return dr_fail(&t->err, DR_EDEF, "the task has no input '%s' (number %d)", name, (int)i + 1);
     if (f->producer >= 0 && !dr_path_exists(f->path)) {
         const char *maker = t->job->dag->tasks[f->producer].id;
-        return dr_fail(&t->err, DR_ENOTFOUND,
-                       "dataset '%s' is not there: task '%s' did not make it, or its file was deleted since (then "
-                       "dagrun retry --task %s makes it again)",
-                       f->name, maker, maker);
+        return dr_fail(
+            &t->err, DR_ENOTFOUND,
+            "dataset '%s' is not there: task '%s' did not make it, or its file was deleted since (then "
+            "dagrun retry --task %s makes it again)",
+            f->name, maker, maker);
     }
     *ret = f;
     return DR_OK;

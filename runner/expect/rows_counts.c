@@ -117,7 +117,8 @@ struct counter {
     uint64_t slots;
 };
 
-/* Of a sample, the unexpected rows of batches, a column may have missing values alone where the whole has numbers. */
+/* Of a sample, the unexpected rows of batches, a column may have missing values alone where the whole has
+ * numbers. */
 static bool has_numbers(const struct dr_eval *e, const struct dr_source *s)
 {
     bool typed = s->type == DR_TYPE_INT64 || s->type == DR_TYPE_FLOAT64 || s->type == DR_TYPE_DECIMAL;

@@ -127,8 +127,8 @@ int32_t check_all_steps(struct dr_task *t);
 /* The rows of the input that notes name, each once, with their reasons. */
 int32_t noted_rows(const struct work *w, struct notes *notes, struct dr_table **ret);
 const char *dataset_name(struct dr_task *t);
-/* Count rows into the run's account, if it is asked for. Clean rows, w->table, belong to the groups that they came
- * in: steps may have spelt the column's values otherwise since, renamed it or left it out. */
+/* Count rows into the run's account, if it is asked for. Clean rows, w->table, belong to the groups that they
+ * came in: steps may have spelt the column's values otherwise since, renamed it or left it out. */
 int32_t account_rows(const struct work *w, const char *stage, const struct dr_table *rows);
 /* What comes out, counted. */
 struct outcome {

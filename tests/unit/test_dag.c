@@ -303,7 +303,8 @@ static void schedules_zones_and_dates_are_checked(void **state)
     assert_shows(f, "warning: 'catchup' has no effect");
     assert_non_null(load_with(f, with_head(f, "max_active_runs: 2\n"), NULL));
     assert_shows(f, "warning: 'max_active_runs' has no effect");
-    assert_non_null(load_with(f, with_head(f, "schedule: '@daily'\nparams: {day: {type: string}, n: 1}\n"), NULL));
+    assert_non_null(
+        load_with(f, with_head(f, "schedule: '@daily'\nparams: {day: {type: string}, n: 1}\n"), NULL));
     assert_shows(f, "warning: cron gives no parameters: no run of this schedule can begin without 'day'");
 }
 

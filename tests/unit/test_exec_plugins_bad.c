@@ -59,8 +59,8 @@ static void a_task_over_its_timeout_is_ended(void **state)
     assert_string_equal("15", ask(f, "SELECT signal FROM task_attempt ORDER BY attempt_key"));
 }
 
-/* A plugin that ignores or takes SIGTERM, with a time-out after it had come so far: how long that takes depends on
- * what else the machine does. */
+/* A plugin that ignores or takes SIGTERM, with a time-out after it had come so far: how long that takes
+ * depends on what else the machine does. */
 static void run_until_ready(struct fixture *f, const char *plugin, int64_t grace_us)
 {
     const char *ready = in_home(f, dr_arena_printf(&f->arena, "%s.ready", plugin));

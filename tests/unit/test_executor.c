@@ -92,7 +92,8 @@ static void a_plugin_that_has_proved_itself_is_loaded_once_for_those_that_follow
 {
     struct fixture *f = *state;
     setenv("BUSY_AT_LOAD", "print", 1);
-    /* The forker that has it loaded is waited for by nobody: a busy machine needs more tasks until it is there. */
+    /* The forker that has it loaded is waited for by nobody: a busy machine needs more tasks until it is
+     * there. */
     int n = 60, loads = n;
     for (;; n *= 4) {
         load_chain(f, "busy_load", n);

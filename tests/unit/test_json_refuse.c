@@ -77,12 +77,13 @@ static void test_a_place_within_what_is_taken_as_a_whole_is_refused(void **state
                   { "b", "a[2].d", "a", "column 'y' lies within what child table 'z'" } };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct dr_json_column columns[] = { { .name = "x", .path = cases[i].first, .type = DR_TYPE_STRING },
-                                            { .name = "y", .path = cases[i].second, .type = DR_TYPE_STRING } };
-        struct dr_json_child child = { .name = "z", .path = cases[i].child };
-        struct dr_json_options o = {
-            OPTIONS, .columns = columns, .n_columns = 2, .children = &child, .n_children = child.path != NULL
+        struct dr_json_column columns[] = {
+            { .name = "x", .path = cases[i].first, .type = DR_TYPE_STRING },
+            { .name = "y", .path = cases[i].second, .type = DR_TYPE_STRING }
         };
+        struct dr_json_child child = { .name = "z", .path = cases[i].child };
+        struct dr_json_options o = { OPTIONS, .columns = columns, .n_columns = 2, .children = &child,
+                                     .n_children = child.path != NULL };
         DR_AUTO_BUF expected = { 0 };
         dr_buf_printf(&expected, "%s%s", cases[i].what, why);
         gives_with("{}\n", o, dr_buf_cstr(&expected));
