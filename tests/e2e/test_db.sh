@@ -18,6 +18,7 @@ it "status shows what is pending, before there is anything"
 expect_exit 0 dagrun db status clinic
 out_has 001_tables
 out_has pending
+no_file var/warehouse.db
 
 it "migrate applies what is pending, each once"
 expect_exit 0 dagrun db migrate clinic
