@@ -124,6 +124,8 @@ mkdir data/fhir
     vital month "$(coded 8310-5)" 37 '"effectiveDateTime":"2024-06"'
     vital period-old "$(coded 29463-7)" 71 '"effectiveDateTime":"2023-06-01T10:00:00Z"'
     vital period "$(coded 29463-7)" 70 '"effectivePeriod":{"start":"2024-06-01T10:00:00Z"}'
+    vital instant-old "$(coded 8302-2)" 170 '"effectiveDateTime":"2024-05-01T10:00:00Z"'
+    vital instant "$(coded 8302-2)" 171 '"effectiveInstant":"2024-06-01T10:00:00.5Z"'
     vital pain '{"text":"pain score"}' 1 '"effectiveDateTime":"2024-01-01"'
     vital mood '{"text":"mood score"}' 2 '"effectiveDateTime":"2024-01-02"'
     drug aspirin '"medicationCodeableConcept":{"text":"Aspirin"}' 2024-01-01
@@ -136,7 +138,8 @@ mkdir data/fhir
     echo '{"resource":{"resourceType":"Medication","id":"named","code":{"text":"Named"}}}]}'
 } >data/fhir/others.json
 expect_exit 0 load
-sql_is $db "SELECT observation_id, effective, code_display FROM latest_vitals ORDER BY 1" "month|2024-06|
+sql_is $db "SELECT observation_id, effective, code_display FROM latest_vitals ORDER BY 1" "instant|2024-06-01T10:00:00.5Z|
+month|2024-06|
 mood|2024-01-02|mood score
 pain|2024-01-01|pain score
 period|2024-06-01T10:00:00Z|
