@@ -70,8 +70,9 @@ struct dr_dialect {
     /* An expression for a staged column, ready to be stored in a target column of that
      * type (NULL: not known). */
     void (*put_staged)(struct dr_buf *b, const char *alias, const char *column, const char *type);
-    /* The same, with the order of time or number, for "newer wins". */
-    void (*put_ordered)(struct dr_buf *b, const char *alias, const char *column, const char *type);
+    /* The same, with the order of time or number, for "newer wins". decimal: the dataset's column is one. */
+    void (*put_ordered)(struct dr_buf *b, const char *alias, const char *column, const char *type,
+                        bool decimal);
     /* Whether two expressions of that type are different, where missing equals missing. */
     void (*put_distinct)(struct dr_buf *b, const char *left, const char *right, const char *type);
 };

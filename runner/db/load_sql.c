@@ -163,6 +163,16 @@ static void put_differs(const struct dr_dialect *d, const struct dr_load_table *
     dr_buf_puts(b, n ? ")" : "1 = 0");
 }
 
+/* What says which version of a row is newer. */
+static void put_version(const struct dr_dialect *d, const struct dr_load_table *t, const char *alias,
+                        struct dr_buf *b)
+{
+    const struct dr_table *rows = t->spec->rows;
+    const char *column = t->spec->newer_wins;
+    bool decimal = rows->columns[dr_table_find(rows, column)]->type == DR_TYPE_DECIMAL;
+    d->put_ordered(b, alias, column, dr_load_target_type(t, column), decimal);
+}
+
 /* Whether the row of that alias is newer than the target's; true where nobody asks. */
 static void put_newer(const struct dr_dialect *d, const struct dr_load_table *t, const char *alias,
                       struct dr_buf *b)
@@ -173,9 +183,9 @@ static void put_newer(const struct dr_dialect *d, const struct dr_load_table *t,
     dr_buf_puts(b, "(");
     dr_load_sql_put_column(b, "t", column);
     dr_buf_puts(b, " IS NULL OR ");
-    d->put_ordered(b, alias, column, dr_load_target_type(t, column));
+    put_version(d, t, alias, b);
     dr_buf_puts(b, " > ");
-    d->put_ordered(b, "t", column, dr_load_target_type(t, column));
+    put_version(d, t, "t", b);
     dr_buf_puts(b, ") AND ");
 }
 
@@ -230,9 +240,9 @@ void dr_load_sql_make_parents(const struct dr_dialect *d, const struct dr_load_t
     dr_buf_puts(b, " WHERE ");
     dr_load_sql_put_column(b, "t", newer);
     dr_buf_puts(b, " IS NULL OR ");
-    d->put_ordered(b, "s", newer, dr_load_target_type(from, newer));
+    put_version(d, from, "s", b);
     dr_buf_puts(b, " >= ");
-    d->put_ordered(b, "t", newer, dr_load_target_type(from, newer));
+    put_version(d, from, "t", b);
 }
 
 /* Whether the row of that alias has a parent among them. IN, so that SQLite may find a

@@ -74,8 +74,10 @@ static void put_staged(struct dr_buf *b, const char *alias, const char *column, 
     }
 }
 
-static void put_ordered(struct dr_buf *b, const char *alias, const char *column, const char *type)
+static void put_ordered(struct dr_buf *b, const char *alias, const char *column, const char *type,
+                        bool decimal)
 {
+    (void)decimal; /* numeric has its order */
     if (dr_streq(alias, "s"))
         put_staged(b, alias, column, type);
     else

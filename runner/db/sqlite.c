@@ -46,15 +46,20 @@ static void put_staged(struct dr_buf *b, const char *alias, const char *column, 
     dr_buf_put_sql_ident(b, dr_str_of(column));
 }
 
-/* Without the Z, the text of a time with a fraction sorts after the one without. */
-static void put_ordered(struct dr_buf *b, const char *alias, const char *column, const char *type)
+/* Without the Z, the text of a time with a fraction sorts after the one without; decimals are text in a
+ * table, and there '9.5' comes after '10.1'. */
+static void put_ordered(struct dr_buf *b, const char *alias, const char *column, const char *type,
+                        bool decimal)
 {
-    static const char *const parts[] = { "CASE typeof(", ") WHEN 'text' THEN rtrim(", ", 'Z') ELSE " };
-    for (int i = 0; i < 3; i++) {
-        dr_buf_puts(b, parts[i]);
+    static const char *const time[] = { "CASE typeof(", ") WHEN 'text' THEN rtrim(", ", 'Z') ELSE ", " END" };
+    static const char *const number[] = { "CAST(", " AS REAL)" };
+    const char *const *around = decimal ? number : time;
+    int n = decimal ? 1 : 3;
+    for (int i = 0; i < n; i++) {
+        dr_buf_puts(b, around[i]);
         put_staged(b, alias, column, type);
     }
-    dr_buf_puts(b, " END");
+    dr_buf_puts(b, around[n]);
 }
 
 static void put_distinct(struct dr_buf *b, const char *left, const char *right, const char *type)

@@ -127,6 +127,17 @@ static void the_newer_wins_whatever_the_order(void **state)
     assert_answer("SELECT v FROM t", "newest|");
 }
 
+/* SQLite keeps them as text, in which 9.5 is the larger. */
+static void of_decimals_the_larger_is_newer(void **state)
+{
+    (void)state;
+    struct dr_db_load spec = LOAD(.mode = DR_LOAD_UPSERT, .newer_wins = "at");
+    assert_load(spec, "id:int64 v:string at:decimal\n1 old 9.5\n", "+1 ~0 =0 -0 !0");
+    assert_load(spec, "id:int64 v:string at:decimal\n1 new 10.1\n", "+0 ~1 =0 -0 !0");
+    assert_load(spec, "id:int64 v:string at:decimal\n1 old 9.7\n", "+0 ~0 =1 -0 !0");
+    assert_answer("SELECT v FROM t", "new|");
+}
+
 static void insert_only_never_changes_what_is_there(void **state)
 {
     (void)state;
@@ -682,6 +693,7 @@ int main(void)
         T(upsert_adds_changes_and_leaves),
         T(of_several_rows_with_one_key_the_last_wins),
         T(the_newer_wins_whatever_the_order),
+        T(of_decimals_the_larger_is_newer),
         T(insert_only_never_changes_what_is_there),
         T(an_upsert_without_a_key_is_refused),
         T(the_same_rows_twice_change_nothing),
