@@ -266,7 +266,7 @@ static int32_t sql(struct dr_task *t)
     DR_TRY(check(t));
     DR_TRY(find_text(&s));
     DR_TRY(set_values(&s));
-    DR_TRY(connection ? dr_task_connect(t, connection, &db) : dr_db_open(":memory:", &db, dr_task_err(t)));
+    DR_TRY(dr_task_connect(t, connection, &db));
     int32_t rc = run_script(&s, db);
     dr_db_close(db);
     return rc;

@@ -240,7 +240,8 @@ DR_API void dr_task_promise(struct dr_task *t, const char *output, const char *c
 
 /* Open a connection of the home by its name (docs/connections.md); use it with the
  * dr_db functions of dagrun/table.h and close it with dr_db_close. "warehouse" is
- * always there. */
+ * always there; NULL is a database of its own, in memory. What it waits for, or cannot keep as it is,
+ * stands in the task's log. */
 DR_API DR_CHECK int32_t dr_task_connect(struct dr_task *t, const char *name, struct dr_db **ret);
 /* Apply what is pending of the home's migrations/SET (docs/sql.md), each in a transaction of its
  * own; *ret_applied of them. */

@@ -6,8 +6,7 @@
  * that a result which takes the column as it is has its type again.
  *
  * Decimals are numbers where all of a column's have at most 15 digits, which a double tells apart: as text
- * '9.5' would be more than 10. Others are text with all their digits, as are rows on their way into a table.
- */
+ * '9.5' would be more than 10. Others are text with all their digits, as are rows on their way to a table. */
 #include "db/db.h"
 #include "data/decimal.h"
 #include "data/kernel.h"
@@ -79,7 +78,7 @@ static dr_int128 decimal_at(const struct dr_array *a, int64_t i)
 /* Whether all are whole numbers of 15 digits divided by a power of ten, of which no two are one double. */
 static bool are_doubles(const struct dr_column *c)
 {
-    if (c->type != DR_TYPE_DECIMAL || c->scale < 0 || c->scale > SCALE_MAX)
+    if (c->scale < 0 || c->scale > SCALE_MAX)
         return false;
     for (int32_t k = 0; k < c->n; k++) {
         const struct dr_array *a = c->chunk[k];
@@ -92,22 +91,29 @@ static bool are_doubles(const struct dr_column *c)
     return true;
 }
 
-bool dr_db_attached_as_text(const struct dr_column *c)
+/* How decimals are declared, and given. */
+static const char *plan_decimals(struct view *v, int32_t i)
 {
-    return c->type == DR_TYPE_DECIMAL && !are_doubles(c);
+    int32_t scale = v->table->columns[i]->scale;
+    v->power[i] = 1;
+    for (int32_t k = 0; k < scale; k++)
+        v->power[i] *= 10;
+    snprintf(v->types[i], TYPE_MAX, REAL_DECIMAL "%d", (int)scale);
+    return v->types[i];
 }
 
-/* How column i is declared, and given. */
-static const char *plan_column(struct view *v, int32_t i, bool exact)
+static const char *plan_column(const struct dr_db *db, const char *name, struct view *v, int32_t i,
+                               bool exact)
 {
     const struct dr_column *c = v->table->columns[i];
-    if (exact || !are_doubles(c))
-        return declared_as(c);
-    v->power[i] = 1;
-    for (int32_t k = 0; k < c->scale; k++)
-        v->power[i] *= 10;
-    snprintf(v->types[i], TYPE_MAX, REAL_DECIMAL "%d", (int)c->scale);
-    return v->types[i];
+    if (c->type == DR_TYPE_DECIMAL && !exact && are_doubles(c))
+        return plan_decimals(v, i);
+    if (c->type == DR_TYPE_DECIMAL && !exact)
+        dr_db_tell(db,
+                   "table '%s': column '%s' has decimals of more than 15 digits, and is text in SQL: compare "
+                   "and order by CAST(... AS REAL)",
+                   name, v->table->names[i]);
+    return declared_as(c);
 }
 
 static void give_formatted(struct view *v, const struct dr_array *a, int64_t i, struct dr_sql_cell *ret)
@@ -177,7 +183,7 @@ static int64_t distinct_guess(const struct dr_column *c)
     return c->dict ? c->dict->n : 0;
 }
 
-int32_t dr_db_attach_view(struct dr_sql *sql, const char *name, const struct dr_table *t, bool exact,
+int32_t dr_db_attach_view(struct dr_db *db, const char *name, const struct dr_table *t, bool exact,
                           struct dr_err *err)
 {
     if (t->n == 0)
@@ -190,11 +196,11 @@ int32_t dr_db_attach_view(struct dr_sql *sql, const char *name, const struct dr_
     v->power = dr_calloc((size_t)t->n, sizeof *v->power);
     v->types = dr_calloc((size_t)t->n, sizeof *v->types);
     for (int32_t i = 0; i < t->n; i++)
-        columns[i] =
-            (struct dr_sql_column){ t->names[i], plan_column(v, i, exact), distinct_guess(t->columns[i]) };
+        columns[i] = (struct dr_sql_column){ t->names[i], plan_column(db, name, v, i, exact),
+                                             distinct_guess(t->columns[i]) };
     struct dr_sql_rows rows = {
         .n = t->n, .columns = columns, .rows = t->rows, .get = give_value, .close = close_view, .ctx = v
     };
-    int32_t rc = dr_sql_attach(sql, name, &rows, err);
+    int32_t rc = dr_sql_attach(db->sql, name, &rows, err);
     return rc ? dr_err_prefix(err, "database table '%s'", name) : DR_OK;
 }

@@ -158,11 +158,9 @@ struct dr_db_value dr_db_int(int64_t i);
 
 /* ---- attach.c: a table as an SQLite table without a copy ---- */
 /* exact: decimals are text with all their digits, for a table that keeps them; else numbers where doubles
- * tell them apart, for statements that compare them. */
-int32_t dr_db_attach_view(struct dr_sql *sql, const char *name, const struct dr_table *t, bool exact,
+ * tell them apart, for statements that compare them. That they do not is told. */
+int32_t dr_db_attach_view(struct dr_db *db, const char *name, const struct dr_table *t, bool exact,
                           struct dr_err *err);
-/* Whether a statement has the column as text though its values are numbers. */
-bool dr_db_attached_as_text(const struct dr_column *c);
 /* The type (enum dr_type) of an attached column that a result took as it is, by its
  * declared type; -1 for any other column. *ret_scale: of decimals that are numbers; else -1. */
 int32_t dr_db_attached_type(const char *declared, int32_t *ret_scale);

@@ -226,19 +226,11 @@ static bool in_transaction(struct dr_db *db)
     return dr_sql_in_transaction(db->sql);
 }
 
-/* Every table numbers its rows, by all of dialect.row_names; whoever asks for one puts the rows into a table.
- */
+/* Every table numbers its rows, by all of dialect.row_names; who asks for one puts the rows into a table. */
 static int32_t attach(struct dr_db *db, const char *name, const struct dr_table *t, const char *row_name,
                       struct dr_err *err)
 {
-    for (int32_t i = 0; !row_name && i < t->n; i++)
-        if (dr_db_attached_as_text(t->columns[i]))
-            dr_db_tell(db,
-                       "table '%s': column '%s' has decimals of more than 15 digits, and is text in SQL: "
-                       "compare and "
-                       "order by CAST(... AS REAL)",
-                       name, t->names[i]);
-    return dr_db_attach_view(db->sql, name, t, row_name != NULL, err);
+    return dr_db_attach_view(db, name, t, row_name != NULL, err);
 }
 
 static int32_t detach(struct dr_db *db, const char *name, struct dr_err *err)

@@ -11,15 +11,20 @@ static void log_wait(void *task, const char *text)
     dr_task_log(task, DR_WARN, "%s", text);
 }
 
-int32_t dr_task_connect(struct dr_task *t, const char *name, struct dr_db **ret)
+static int32_t connect_named(struct dr_task *t, const char *name, struct dr_db **ret)
 {
     struct dr_connection c;
     DR_TRY(dr_connection_find(&t->arena, t->job->home, name, &c, &t->err));
     struct dr_db_target where = {
         .postgresql = c.postgresql, .path = c.path, .keys = c.keys, .values = c.values, .n = c.n
     };
-    if (dr_db_connect(&where, ret, &t->err))
-        return dr_err_prefix(&t->err, "connection '%s'", name);
+    int32_t rc = dr_db_connect(&where, ret, &t->err);
+    return rc ? dr_err_prefix(&t->err, "connection '%s'", name) : DR_OK;
+}
+
+int32_t dr_task_connect(struct dr_task *t, const char *name, struct dr_db **ret)
+{
+    DR_TRY(name ? connect_named(t, name, ret) : dr_db_open(":memory:", ret, &t->err));
     dr_db_on_wait(*ret, log_wait, t);
     return DR_OK;
 }

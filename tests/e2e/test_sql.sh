@@ -274,4 +274,22 @@ clean_env DAGRUN_CONN_POSTGRES="postgresql://test:s3cr3tword@[broken/nodb" timeo
 out_has "its URI cannot be read"
 is "nowhere else" "$(grep -rla s3cr3tword var reports 2>/dev/null)" ""
 
+it "decimals that no double tells apart are text, and the log says so"
+printf '{"a": "12345678901234567.89", "b": "9.5"}\n{"a": "9.5", "b": "10.1"}\n' >data/long.jsonl
+dag long <<'Y'
+tasks:
+  read: {plugin: extract, inputs: {file: data/long.jsonl}, outputs: {table: long}, with: {source: jsonl, columns: {a: decimal, b: decimal}}}
+  ask:
+    plugin: sql
+    inputs: {tables: [long]}
+    outputs: {result: asked.csv}
+    with: {query: 'SELECT a, max(b) AS b FROM long WHERE CAST(a AS REAL) > 10'}
+Y
+expect_exit 0 dagrun run long
+is "digits" "$(cat var/runs/long/*/ask/out/asked.csv)" "a,b
+12345678901234567.89,9.5"
+expect_exit 0 dagrun logs ask long
+out_has "table 'long': column 'a' has decimals of more than 15 digits, and is text in SQL"
+out_lacks "column 'b'"
+
 finish
